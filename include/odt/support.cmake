@@ -1,0 +1,71 @@
+# The targets of odt, defined from its sources in this tree or from an installed copy of them:
+#   odt::odt      the headers; needs xsimd
+#   odt::support  what no detector parametrizes (formats, config, data, metrics, command line, plain kernels), compiled
+#                 once from the .ipp files and .proto files in the tree of whoever uses it
+#   odt::native   -march=native; a program and its odt::support share one instruction set
+include_guard(GLOBAL)
+
+function(odt_define_targets include_dir proto_dir)
+  find_package(Threads REQUIRED)
+  find_package(Protobuf REQUIRED)
+  find_package(ZLIB REQUIRED)
+  find_package(pugixml REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+  find_package(CLI11 REQUIRED)
+  find_package(spdlog REQUIRED)
+  find_package(leveldb REQUIRED)
+  find_path(ODT_STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)
+  find_path(ODT_XSIMD_INCLUDE_DIR xsimd/xsimd.hpp REQUIRED)
+  find_library(ODT_TURBOJPEG_LIBRARY turbojpeg)
+
+  add_library(odt_odt INTERFACE)
+  add_library(odt::odt ALIAS odt_odt)
+  target_include_directories(odt_odt SYSTEM INTERFACE ${ODT_XSIMD_INCLUDE_DIR})
+  target_include_directories(odt_odt INTERFACE ${include_dir})
+  target_compile_features(odt_odt INTERFACE cxx_std_20)
+  target_compile_options(odt_odt INTERFACE -ffp-contract=off)
+  target_link_libraries(odt_odt INTERFACE Threads::Threads)
+
+  add_library(odt_native INTERFACE)
+  add_library(odt::native ALIAS odt_native)
+  target_compile_options(odt_native INTERFACE -march=native)
+
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/odt-support)
+  set(sources "")
+  file(GLOB_RECURSE protos RELATIVE ${proto_dir} CONFIGURE_DEPENDS ${proto_dir}/odt/*.proto)
+  foreach(proto IN LISTS protos)
+    string(REGEX REPLACE "\\.proto$" ".pb" stem ${proto})
+    add_custom_command(
+      OUTPUT ${generated}/${stem}.cc ${generated}/${stem}.h
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
+      COMMAND protobuf::protoc --proto_path=${proto_dir} --cpp_out=${generated} ${proto_dir}/${proto}
+      DEPENDS ${proto_dir}/${proto} VERBATIM)
+    list(APPEND sources ${generated}/${stem}.cc)
+  endforeach()
+
+  file(GLOB_RECURSE units RELATIVE ${include_dir} CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
+  foreach(unit IN LISTS units)
+    string(REGEX REPLACE "\\.ipp$" ".cpp" source ${unit})
+    set(text "#include <${unit}>\n")
+    set(file ${generated}/${source})
+    if(EXISTS ${file})
+      file(READ ${file} old)
+    else()
+      set(old "")
+    endif()
+    if(NOT old STREQUAL text)
+      file(WRITE ${file} ${text})
+    endif()
+    list(APPEND sources ${file})
+  endforeach()
+
+  add_library(odt_support STATIC EXCLUDE_FROM_ALL ${sources})
+  add_library(odt::support ALIAS odt_support)
+  target_include_directories(odt_support SYSTEM PUBLIC ${generated} ${ODT_STB_INCLUDE_DIR})
+  target_link_libraries(odt_support PUBLIC odt_odt protobuf::libprotobuf
+    PRIVATE ZLIB::ZLIB pugixml::pugixml nlohmann_json::nlohmann_json CLI11::CLI11 spdlog::spdlog leveldb::leveldb)
+  if(ODT_TURBOJPEG_LIBRARY)
+    target_link_libraries(odt_support PRIVATE ${ODT_TURBOJPEG_LIBRARY})
+    target_compile_definitions(odt_support PRIVATE ODT_HAS_TURBOJPEG)
+  endif()
+endfunction()

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include <odt/core/settings.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+namespace {
+
+odt::settings scalar(std::string name, std::string text, bool set = true) {
+  odt::settings s;
+  s.name = s.path = std::move(name);
+  s.text = std::move(text);
+  s.set = set;
+  return s;
+}
+
+odt::settings sample() {
+  odt::settings root;
+  root.message = root.set = true;
+  root.place = "a.config:3:1";
+  root.children = {scalar("scale", "2.5"), scalar("on", "true"), scalar("quiet", "1", false)};
+  odt::settings list;
+  list.name = list.path = "ratios";
+  list.set = true;
+  list.children = {scalar("0", "1"), scalar("1", "0.5")};
+  root.children.push_back(list);
+  return root;
+}
+
+struct options {
+  float scale = 1;
+  bool on = false;
+  odt::static_vector<float, 4> ratios{9};
+  static constexpr void fields(auto& o, auto&& field) {
+    field("scale", o.scale);
+    field("on", o.on);
+    field("ratios", o.ratios);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(settings_tests)
+
+BOOST_AUTO_TEST_CASE(options_are_read_field_by_field) {
+  const auto root = sample();
+  const auto read = odt::read_options<options>(root);
+  BOOST_TEST(read.scale == 2.5f);
+  BOOST_TEST(read.on);
+  BOOST_TEST((read.ratios == odt::static_vector<float, 4>{1, 0.5f}));
+  BOOST_CHECK_NO_THROW(odt::refuse_unread(root));
+}
+
+BOOST_AUTO_TEST_CASE(a_set_field_that_nobody_read_is_refused_by_its_path) {
+  const auto root = sample();
+  root.get<float>("scale");
+  root.at("ratios").accept();
+  BOOST_CHECK_EXCEPTION(odt::refuse_unread(root), odt::error, [](const odt::error& e) {
+    return std::string(e.what()).find("on: ") != std::string::npos &&
+           std::string(e.what()).find("quiet") == std::string::npos;
+  });
+}
+
+BOOST_AUTO_TEST_CASE(an_unreadable_number_names_its_place) {
+  auto root = sample();
+  root.children[0].text = "two";
+  BOOST_CHECK_THROW(odt::read_options<options>(root), odt::error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
