@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// What a loader hands to a train step, and what a detector hands back.
+#pragma once
+
+#include <odt/core/box.hpp>
+#include <odt/core/image.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace odt {
+
+/// The ground truth of one image. All vectors have one element a box.
+struct labels {
+  std::vector<boxf> boxes;      ///< normalized
+  std::vector<int> classes;     ///< 0-based (label map id - 1)
+  std::vector<float> weights;   ///< 1 unless the record says otherwise
+  std::vector<float> areas;     ///< square pixels of the original image
+  std::vector<std::uint8_t> crowd, difficult, group_of;
+
+  std::size_t size() const { return boxes.size(); }
+};
+
+/// Images as the network eats them (augmented, preprocessed, resized, padded) with their ground truth, padded to
+/// `max_boxes` an image.
+struct batch {
+  int size = 0;              ///< images
+  int height = 0;            ///< of the network's input
+  int width = 0;
+  int max_boxes = 0;         ///< capacity of the ground truth of an image
+  std::vector<float> images;     ///< size x height x width x 3
+  std::vector<int> counts;       ///< boxes of each image, at most max_boxes
+  std::vector<boxf> boxes;       ///< size x max_boxes, normalized to the network's input
+  std::vector<int> classes;      ///< size x max_boxes, 0-based
+  std::vector<float> weights;    ///< size x max_boxes
+  std::vector<size2> true_sizes;      ///< of each image after resizing, before padding
+  std::vector<size2> original_sizes;  ///< of each image in its record
+  std::vector<std::string> ids;       ///< for messages: source_id or filename, else record and number
+  std::vector<labels> groundtruth;    ///< evaluation only: all boxes of the record, as they are there
+  std::vector<image> originals;       ///< evaluation only: the picture as decoded, for summaries
+  std::uint64_t first_sample = 0;     ///< number in the run of the first image
+
+  /// A batch of zeros of the given shape.
+  static batch zeros(int size, int height, int width, int max_boxes) {
+    batch b;
+    b.size = size, b.height = height, b.width = width, b.max_boxes = max_boxes;
+    const auto n = static_cast<std::size_t>(size), slots = n * static_cast<std::size_t>(max_boxes);
+    b.images.resize(n * static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3);
+    b.counts.resize(n);
+    b.boxes.resize(slots);
+    b.classes.resize(slots);
+    b.weights.resize(slots);
+    b.true_sizes.assign(n, {height, width});
+    b.original_sizes.assign(n, {height, width});
+    b.ids.resize(n);
+    return b;
+  }
+};
+
+/// One found object.
+struct detection {
+  boxf bounds;      ///< normalized to the original image
+  int label = 0;    ///< class, 0-based
+  float score = 0;
+};
+
+using detections = std::vector<detection>;
+
+}  // namespace odt
