@@ -66,4 +66,33 @@ BOOST_AUTO_TEST_CASE(an_unreadable_number_names_its_place) {
   BOOST_CHECK_THROW(odt::read_options<options>(root), odt::error);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_oneof_holds_must_be_among_what_the_program_has) {
+  auto root = sample();
+  root.name = root.path = "box_coder";
+  root.children[0].alternative = true;
+  BOOST_TEST(odt::choose(root, {"scale", "other"}).name == "scale");
+  BOOST_CHECK_EXCEPTION(odt::choose(root, {"other", "third"}), odt::error, [](const odt::error& e) {
+    return std::string(e.what()) == "scale: is not available; this program has other, third";
+  });
+  root.children[0].set = false;
+  BOOST_CHECK_EXCEPTION(odt::choose(root, {"other"}), odt::error, [](const odt::error& e) {
+    return std::string(e.what()) == "a.config:3:1: box_coder: is missing; this program has other";
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_type_must_be_among_what_the_program_has) {
+  auto type = scalar("type", "ssd_mobilenet_v3_small");
+  BOOST_CHECK_EXCEPTION(
+      odt::choose(type, {"ssd_mobilenet_v1", "ssd_inception_v2"}), odt::error, [](const odt::error& e) {
+        return std::string(e.what()) ==
+               "type: \"ssd_mobilenet_v3_small\" is not available; this program has ssd_mobilenet_v1, ssd_inception_v2";
+      });
+  type.text = "ssd_mobilenet_v1";
+  BOOST_TEST(&odt::choose(type, {"ssd_mobilenet_v1"}) == &type);
+}
+
+BOOST_AUTO_TEST_CASE(a_double_is_the_float_of_the_file) {
+  BOOST_TEST(scalar("scale", "0.2").as<double>() == static_cast<double>(0.2f));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A tree of named values: what pipeline.config says, without protobuf. Each part of a detector reads its own
-// piece; what nobody read, though the file sets it, is refused by its path (`refuse_unread`), so that no field is ever ignored.
+// piece; what nobody read, though the file sets it, is refused by its path (`refuse_unread`), so that no field is ever
+// ignored.
 #pragma once
 
 #include <odt/core/error.hpp>
@@ -10,6 +11,7 @@
 #include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -18,8 +20,8 @@
 namespace odt {
 
 /// One field: a scalar (its text), a list (children named "0", "1", ...), or a message (children by field name).
-/// Fields that the file leaves out are there too, with the schema's default and `set == false`;
-/// messages that the file leaves out have no children.
+/// Fields that the file leaves out are there too, with the schema's default and `set == false`, also within messages
+/// that it leaves out; lists that it leaves out are empty.
 class settings {
  public:
   std::string name;                ///< the field's name within its message
@@ -28,6 +30,7 @@ class settings {
   std::string text;                ///< a scalar's value: numbers, "true"/"false", an enum's name, a string as it is
   bool set = false;                ///< the file (or an override) gives it
   bool message = false;            ///< it has fields rather than a value
+  bool alternative = false;        ///< it is one of a oneof
   std::vector<settings> children;  ///< fields of a message, or elements of a repeated field
   mutable bool read = false;       ///< somebody asked for it
 
@@ -66,6 +69,8 @@ class settings {
       return text;
     } else if constexpr (std::is_same_v<T, bool>) {
       return text == "true";
+    } else if constexpr (std::is_same_v<T, double>) {
+      return static_cast<double>(as<float>());  // the files' floats are float32
     } else {
       T value{};
       const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -75,10 +80,12 @@ class settings {
     }
   }
 
-  /// The message that a oneof holds: the one child that is set, or null when none is.
+  /// What a oneof of this message holds: the one alternative that is set, or null when none is. (Where no child is
+  /// marked as an alternative, all are.)
   const settings* chosen() const {
+    const bool marked = std::ranges::any_of(children, &settings::alternative);
     for (const settings& child : children)
-      if (child.set) {
+      if (child.set && (child.alternative || !marked)) {
         child.read = true;
         return &child;
       }
@@ -117,6 +124,22 @@ inline void refuse_unread(const settings& root) {
   throw error(message);
 }
 
+/// What a oneof of `node` holds, marked as read, provided that it is among `available` (names of alternatives); for a
+/// string such as a feature extractor's `type`, the node itself, provided that its value is among them.
+/// An error names the field, its value, and what the program has.
+template <class Names = std::initializer_list<std::string_view>>
+const settings& choose(const settings& node, const Names& available) {
+  node.read = true;
+  const settings* found = node.message ? node.chosen() : &node;
+  if (!found || (!node.message && !node.set))
+    fail(node.where(), "is missing; this program has ", join(available, ", "));
+  const std::string_view name = node.message ? found->name : found->text;
+  if (std::ranges::find(available, name) != std::ranges::end(available)) return *found;
+  const bool quoted = !node.message;
+  fail(found->where(), quoted ? "\"" : "", quoted ? found->text : "", quoted ? "\" " : "",
+       "is not available; this program has ", join(available, ", "));
+}
+
 /// Fills the options of a policy from its message: Policy options name their fields once, in
 /// `static constexpr void fields(auto& options, auto&& field)`, as field("y_scale", options.y_scale).
 template <class Options>
@@ -125,12 +148,16 @@ Options read_options(const settings& message) {
   Options options{};
   Options::fields(options, [&message](std::string_view name, auto& member) {
     using member_type = std::remove_cvref_t<decltype(member)>;
-    if constexpr (requires { typename member_type::value_type; member.clear(); } &&
+    if constexpr (requires {
+                    typename member_type::value_type;
+                    member.clear();
+                  } &&
                   !std::is_same_v<member_type, std::string>) {
       const settings& list = message.at(name);
       member.clear();
       for (const settings& element : list.children) {
-        if constexpr (requires { member_type::capacity(); } && !requires { member.reserve(1); })
+        if constexpr (
+            requires { member_type::capacity(); } && !requires { member.reserve(1); })
           if (member.size() == member_type::capacity())
             fail(element.where(), "at most ", member_type::capacity(), " values are supported here");
         member.push_back(element.template as<typename member_type::value_type>());
