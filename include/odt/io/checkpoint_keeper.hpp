@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Which checkpoints of a directory exist: TensorFlow's `checkpoint` state file, and what to keep when new ones come.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace odt {
+
+/// The `checkpoint` file. Paths are as in the file: relative ones are meant from its directory.
+struct checkpoint_state {
+  std::string newest;              ///< model_checkpoint_path
+  std::vector<std::string> all;    ///< all_model_checkpoint_paths, oldest first
+  std::vector<double> timestamps;  ///< of `all`, seconds since 1970; may be empty
+  double last_preserved = 0;       ///< when the last checkpoint was kept for good
+};
+
+/// Reads directory/checkpoint; nothing when there is none.
+std::optional<checkpoint_state> read_checkpoint_state(const std::string& directory);
+
+/// Writes directory/checkpoint, atomically.
+void write_checkpoint_state(const std::string& directory, const checkpoint_state& state);
+
+/// The prefix of the newest checkpoint of the directory whose index file is there.
+std::optional<std::string> latest_checkpoint(const std::string& directory);
+
+/// The number behind the last "-" of a prefix ("model.ckpt-60": 60); nothing when there is none.
+std::optional<std::int64_t> checkpoint_step(std::string_view prefix);
+
+struct checkpoint_keeper_options {
+  int keep = 5;                         ///< the newest so many; 0 keeps all
+  double every_n_hours = 10000;         ///< besides, one each so many hours is kept for good
+  std::string best_directory = "best";  ///< below the keeper's directory
+};
+
+/// Names, lists and removes the checkpoints of a directory. It removes only what it (or a run before it) listed in the
+/// state file, and only after the state file no longer names it.
+class checkpoint_keeper {
+ public:
+  using options = checkpoint_keeper_options;
+
+  /// Continues from the state file of the directory when there is one; makes the directory when there is none.
+  explicit checkpoint_keeper(std::string directory, options how = {});
+
+  /// Where to write the checkpoint of a step: directory/model.ckpt-N.
+  std::string prefix(std::int64_t step) const;
+
+  /// The checkpoint at `prefix` is complete: lists it as the newest and removes what is too old. `now` in seconds since
+  /// 1970.
+  void saved(const std::string& prefix, double now);
+  void saved(const std::string& prefix);
+
+  /// Copies the checkpoint to best_directory/model.ckpt-N when `value` is higher than that of the best so far, which it
+  /// replaces; says whether it did. The value is kept inside the copy as the tensor "odt/best/<metric>", so that a
+  /// resumed run knows it.
+  bool offer_best(const std::string& prefix, const std::string& metric, double value);
+
+  /// The best value so far of that metric, if any.
+  std::optional<double> best(const std::string& metric) const;
+
+  const std::string& directory() const { return directory_; }
+  std::vector<std::string> checkpoints() const;  ///< prefixes, oldest first
+
+ private:
+  void write_state() const;
+
+  std::string directory_;
+  options options_;
+  checkpoint_state state_;
+  double started_ = 0;
+};
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/io/checkpoint_keeper.ipp>
+#endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// TensorBoard's event files: TFRecords of scalars and images under tags.
+#pragma once
+
+#include <odt/core/image.hpp>
+#include <odt/io/file.hpp>
+#include <odt/io/tfrecord.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace odt {
+
+/// Appends to directory/events.out.tfevents.<seconds>.<host>, made at the first call of any member. Not for use by
+/// two threads at once. What was not flushed is flushed by the destructor.
+class event_writer {
+ public:
+  explicit event_writer(const std::string& directory);
+  ~event_writer();
+
+  void scalar(std::string_view tag, float value, std::int64_t step);
+
+  /// A PNG summary; TensorFlow's tags of several images in a row are "tag/0", "tag/1", ...: that is the caller's.
+  void image(std::string_view tag, const odt::image& picture, std::int64_t step);
+
+  /// A text for TensorBoard's text page (Markdown).
+  void text(std::string_view tag, std::string_view markdown, std::int64_t step);
+
+  void flush();
+  const std::string& path() const { return file_.path(); }
+
+ private:
+  void write(std::string_view serialized);
+
+  append_writer file_;
+};
+
+/// One value of an event file.
+struct event {
+  enum class kind { version, scalar, picture, histogram, graph, other };
+
+  kind what = kind::other;
+  double wall_time = 0;  ///< seconds since 1970
+  std::int64_t step = 0;
+  std::string tag;
+  float value = 0;    ///< of a scalar
+  std::string bytes;  ///< a picture's file, the version's text
+  int height = 0;     ///< of a picture
+  int width = 0;
+};
+
+/// Reads event files one value after the other. A last record that is not complete (the writer still runs, or was
+/// killed) ends the file.
+class event_reader {
+ public:
+  explicit event_reader(std::string path);
+
+  bool next(event& out);
+
+  /// Whether the file ended within a record.
+  bool cut_short() const { return cut_short_; }
+
+ private:
+  std::string path_, record_;
+  record_reader records_;
+  std::vector<event> pending_;  ///< of the record read last, in reverse
+  bool cut_short_ = false;
+};
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/io/event_file.ipp>
+#endif

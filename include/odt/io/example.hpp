@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// tf.Example as the API's decoder reads and its converters write it: one image and its labelled objects.
+#pragma once
+
+#include <odt/core/batch.hpp>
+#include <odt/core/box.hpp>
+#include <odt/core/image.hpp>
+#include <odt/io/label_map.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace odt {
+
+/// One object of a record, as it is stored there.
+struct labelled_object {
+  boxf bounds{};           ///< normalized (image/object/bbox/...)
+  std::int64_t label = 0;  ///< label map id; 0 when the record does not say (class/label)
+  std::string text;        ///< class name; empty when the record does not say (class/text)
+  float weight = 1;        ///< of its losses
+  float area = 0;          ///< in square pixels; 0 when the record does not say
+  bool crowd = false;
+  bool difficult = false;
+  bool group_of = false;
+  bool truncated = false;  ///< written, never used
+  std::string view;        ///< the pose; written, never used
+
+  friend bool operator==(const labelled_object&, const labelled_object&) = default;
+};
+
+/// One image of a record.
+struct example {
+  std::string encoded;  ///< the JPEG or PNG file's bytes
+  std::string format;   ///< "jpeg" or "png"; a hint, the bytes decide
+  std::string filename;
+  std::string source_id;
+  std::string key;  ///< SHA-256 of `encoded`, in hexadecimal
+  int height = 0;   ///< in pixels; 0 when the record does not say
+  int width = 0;
+  std::vector<labelled_object> objects;
+  std::vector<std::string> problems;  ///< what did not fit together (lists of different lengths)
+
+  /// What to call it in messages: source_id, else filename, else `otherwise`.
+  std::string name(std::string_view otherwise) const;
+};
+
+/// Parses a serialized tf.Example by the API's keys. `place` starts error messages (record_file::place). Bytes that are
+/// no tf.Example, a feature of another kind, and boxes with sides missing are errors; attributes (label, weight, ...)
+/// that are too few or too many are listed in `problems` and left at their defaults.
+example parse_example(std::string_view serialized, std::string_view place);
+
+/// The tf.Example with the API's keys. Area, weight, crowd, difficult, group_of, truncated and view are written when an
+/// object has them.
+std::string serialize_example(const example& source);
+
+/// The ground truth of a record and what is wrong with it.
+struct checked_labels {
+  labels truth;                       ///< the usable objects
+  std::vector<std::string> problems;  ///< one line each, with the object and its value; empty when all is well
+};
+
+/// Ground truth for training and evaluation. Class text wins over the label (by name or display name of the map);
+/// without a map, or without text, the label counts. An object is reported and left out when its class is unknown or
+/// its box is NaN, inverted, empty or wholly outside; reported and clipped when it reaches beyond the image (by more
+/// than 1e-6). Areas that the record lacks are those of the box in an image of `size`.
+checked_labels to_labels(const example& source, const label_map& classes, size2 size);
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/io/example.ipp>
+#endif

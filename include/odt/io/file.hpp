@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Files: read whole or at places, found by globs, written so that a kill at any moment leaves what was there before.
+// Every error names the path and says why (the system's own words).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace odt {
+
+/// The whole content of a file.
+std::string read_file(const std::string& path);
+
+/// Replaces the file by this content, atomically (see atomic_writer).
+void write_file(const std::string& path, std::string_view content);
+
+/// Size in bytes of an existing regular file.
+std::uint64_t file_size(const std::string& path);
+
+bool file_exists(const std::string& path);
+bool is_directory(const std::string& path);
+
+/// Makes the directory and those above it, unless they are there.
+void make_directories(const std::string& path);
+
+/// Removes the file; it is no error when there is none.
+void remove_file(const std::string& path);
+
+/// "a", "b" -> "a/b"; an absolute b stays as it is.
+std::string join_path(std::string_view directory, std::string_view name);
+
+/// All files that the patterns (`*`, `?`, `[a-z]`; one string may hold several, separated by commas) match, sorted
+/// within a pattern and each once. A pattern that matches nothing is an error; missing members of a sharded set
+/// (`name-00003-of-00010`) are reported as a warning.
+std::vector<std::string> expand_globs(const std::vector<std::string>& patterns);
+
+/// The name of one file of a sharded set: shard_name("train.record", 3, 10) is "train.record-00003-of-00010".
+std::string shard_name(std::string_view path, int shard, int shards);
+
+/// An open file for reads at any place, from any thread.
+class input_file {
+ public:
+  explicit input_file(std::string path);
+  ~input_file();
+  input_file(input_file&& other) noexcept;
+  input_file& operator=(input_file&& other) noexcept;
+
+  /// Takes over an open descriptor; `path` is for messages.
+  input_file(int descriptor, std::string path);
+
+  /// Fills `out` from `offset`; the file ending before that is an error.
+  void read_at(std::uint64_t offset, std::span<char> out) const;
+
+  /// Reads as much as there is, at most out.size() bytes; returns how many.
+  std::size_t read_some_at(std::uint64_t offset, std::span<char> out) const;
+
+  std::uint64_t size() const;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+};
+
+/// Writes `path` under a temporary name beside it; `commit` makes it durable (fsync) and gives it its name in one
+/// step. Without commit, or when anything fails, the temporary is removed and what was at `path` stays.
+class atomic_writer {
+ public:
+  explicit atomic_writer(std::string path);
+  ~atomic_writer();
+  atomic_writer(atomic_writer&& other) noexcept;
+  atomic_writer& operator=(atomic_writer&&) = delete;
+
+  void write(std::string_view bytes);
+
+  /// Bytes written so far.
+  std::uint64_t size() const { return size_; }
+
+  /// Flushes, syncs and renames; no writes afterwards.
+  void commit();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  void flush();
+  void discard() noexcept;
+
+  std::string path_, temporary_, buffer_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+/// Appends to a file that others may read meanwhile (event files).
+class append_writer {
+ public:
+  explicit append_writer(std::string path);
+  ~append_writer();
+  append_writer(const append_writer&) = delete;
+  append_writer& operator=(const append_writer&) = delete;
+
+  void write(std::string_view bytes);
+  void flush();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_, buffer_;
+  int descriptor_ = -1;
+};
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/io/file.ipp>
+#endif
