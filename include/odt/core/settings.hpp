@@ -141,18 +141,21 @@ const settings& choose(const settings& node, const Names& available) {
 }
 
 /// Fills the options of a policy from its message: Policy options name their fields once, in
-/// `static constexpr void fields(auto& options, auto&& field)`, as field("y_scale", options.y_scale).
+/// `static constexpr void fields(auto& options, auto&& field)`, as field("y_scale", options.y_scale). A field is a
+/// number, a bool, a string, a list of them, or a type with `static from(const settings&)`.
 template <class Options>
 Options read_options(const settings& message) {
   message.read = true;
   Options options{};
   Options::fields(options, [&message](std::string_view name, auto& member) {
     using member_type = std::remove_cvref_t<decltype(member)>;
-    if constexpr (requires {
-                    typename member_type::value_type;
-                    member.clear();
-                  } &&
-                  !std::is_same_v<member_type, std::string>) {
+    if constexpr (requires { member_type::from(message); }) {
+      member = member_type::from(message.at(name));
+    } else if constexpr (requires {
+                           typename member_type::value_type;
+                           member.clear();
+                         } &&
+                         !std::is_same_v<member_type, std::string>) {
       const settings& list = message.at(name);
       member.clear();
       for (const settings& element : list.children) {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Runs the plans of one network on the CPU: forward and backward, in one arena, without allocation once a batch and
+// image size has been seen.
+#pragma once
+
+#include <odt/core/thread_pool.hpp>
+#include <odt/exec/cpu/tensor.hpp>
+#include <odt/nn/arena.hpp>
+#include <odt/nn/plan.hpp>
+#include <odt/nn/variable_layout.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+/// Memory on huge pages where the system has them; aligned to a cache line, zeroed once.
+class arena_memory {
+ public:
+  arena_memory() = default;
+  explicit arena_memory(std::size_t bytes);
+  std::byte* data() const { return memory_.get(); }
+  std::size_t size() const { return bytes_; }
+
+ private:
+  struct release {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte, release> memory_;
+  std::size_t bytes_ = 0;
+};
+
+/// Counters that make dropout a function of the step.
+struct dropout_key {
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+class runner {
+ public:
+  /// Both must outlive the runner.
+  runner(const network& net, const variable_layout& layout, thread_pool& pool);
+  ~runner();
+
+  /// Makes the plan for a batch and image size current: lowered at first sight, then found again. Invalidates what the
+  /// buffers held.
+  void prepare(int batch, size2 image, run_mode mode);
+
+  /// The current plan.
+  const plan& current() const;
+
+  float* images();           ///< [batch, height, width, 3], to be filled before forward
+  float* logits();           ///< [batch, anchors, class_slots], after forward
+  float* encodings();        ///< [batch, anchors, code_size], after forward
+  float* logits_gradient();  ///< to be filled before backward
+  float* encodings_gradient();
+
+  /// Runs the network. In train mode batch norms use the batch's statistics and move `values`' moving averages.
+  void forward(float* values, const dropout_key& key);
+
+  /// Writes the gradients of all trainable variables (parallel to `values`).
+  void backward(const float* values, float* gradients);
+
+  /// Bytes of the arena, scratch memory included, for all plans seen so far.
+  std::size_t arena_bytes() const { return memory_.size(); }
+  /// Bytes of scratch memory within the arena.
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
+
+  /// What a layer's reader sees, copied out dense: [batch, height, width, channels]. Only where the buffer still
+  /// lives: use keep_all for tests.
+  std::vector<float> output(int layer);
+
+  /// From now on no two buffers share memory, so that `output` of every layer is there after a run.
+  void keep_all(bool keep);
+
+  /// Called with (layer, operation, seconds) after every operation when set: for `odt bench --layers`.
+  std::function<void(int, operation, double)> observer;
+
+ private:
+  struct prepared;
+
+  tensor at(const tensor_place& place) const;
+  const_tensor reading_of(int layer) const;
+  void run(const plan_operation& op, float* values, float* gradients);
+  void run_forward(const plan_operation& op, float* values);
+  void run_backward(const plan_operation& op, const float* values, float* gradients);
+  void normalize(int layer, float* values);
+  void dropout(int layer, bool backward, bool accumulate);
+  std::size_t scratch_of(const plan& p) const;
+  void observe(const plan_operation& op, const std::function<void()>& work);
+
+  const network& net_;
+  const variable_layout& layout_;
+  thread_pool& pool_;
+  std::vector<std::unique_ptr<prepared>> plans_;
+  prepared* current_ = nullptr;
+  arena_memory memory_;
+  std::size_t scratch_bytes_ = 0;
+  std::vector<float> scale_, shift_, mean_, inv_std_;
+  dropout_key key_;
+  bool keep_all_ = false;
+};
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/exec/cpu/runner.ipp>
+#endif

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/random.hpp>
+#include <odt/core/target.hpp>
+#include <odt/exec/cpu/kernels.hpp>
+#include <odt/exec/cpu/runner.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+ODT_INLINE arena_memory::arena_memory(std::size_t bytes) : bytes_(bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  const std::size_t alignment = bytes >= page ? page : 64;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, std::max(rounded, alignment))));
+  if (!memory_) throw std::bad_alloc();
+#if defined(__linux__)
+  if (bytes >= page) madvise(memory_.get(), rounded, MADV_HUGEPAGE);
+#endif
+  std::memset(memory_.get(), 0, bytes);
+}
+
+ODT_INLINE void arena_memory::release::operator()(std::byte* memory) const { std::free(memory); }
+
+struct runner::prepared {
+  plan what;
+  arena_layout where;
+};
+
+ODT_INLINE runner::runner(const network& net, const variable_layout& layout, thread_pool& pool)
+    : net_(net), layout_(layout), pool_(pool) {}
+
+ODT_INLINE runner::~runner() = default;
+
+ODT_INLINE const plan& runner::current() const { return current_->what; }
+
+ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
+  const auto matches = [&](const std::unique_ptr<prepared>& p) {
+    return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
+  };
+  const auto found = std::ranges::find_if(plans_, matches);
+  if (found != plans_.end()) {
+    current_ = found->get();
+    return;
+  }
+  plans_.push_back(std::make_unique<prepared>(prepared{lower(net_, batch, image, mode), {}}));
+  current_ = plans_.back().get();
+  plan& p = current_->what;
+  if (keep_all_)
+    for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
+  current_->where = pack(p);
+
+  scratch_bytes_ = std::max(scratch_bytes_, scratch_of(p));
+  std::size_t floats = 0;
+  for (const auto& each : plans_) floats = std::max(floats, static_cast<std::size_t>(each->where.floats));
+  const std::size_t bytes = floats * sizeof(float) + scratch_bytes_;
+  if (bytes > memory_.size()) {
+    memory_ = {};
+    memory_ = arena_memory(bytes);
+  }
+  const auto affines = static_cast<std::size_t>(p.affines);
+  if (affines > scale_.size())
+    scale_.resize(affines), shift_.resize(affines), mean_.resize(affines), inv_std_.resize(affines);
+}
+
+ODT_INLINE void runner::keep_all(bool keep) {
+  keep_all_ = keep;
+  plans_.clear();
+  current_ = nullptr;
+}
+
+namespace detail {
+
+ODT_INLINE shape extents(const tensor_place& place, int batch) {
+  return {batch, place.height, place.width, place.channels};
+}
+
+/// The window of a layer over an input of the given size.
+ODT_INLINE convolution window_of(const layer& l, const tensor_place& in) {
+  return {l.kernel_height,
+          l.kernel_width,
+          l.stride,
+          l.stride,
+          l.rate,
+          place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
+          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before};
+}
+
+}  // namespace detail
+
+ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
+  std::size_t bytes = 0;
+  const auto place = [&p](int l) -> const layer_place& { return p.places[static_cast<std::size_t>(l)]; };
+  for (const plan_operation& op : p.operations) {
+    const layer& l = net_[op.layer];
+    if (l.inputs.empty()) continue;
+    const tensor_place& in = place(l.inputs[0]).value;
+    const shape x = detail::extents(in, p.batch), y = detail::extents(place(op.layer).value, p.batch);
+    if (l.kind == layer_kind::convolution)
+      bytes = std::max(bytes, conv_scratch(detail::window_of(l, in), x, y, pool_.size()));
+    if (l.kind == layer_kind::depthwise_convolution)
+      bytes = std::max(bytes, depthwise_scratch(detail::window_of(l, in), x, y, pool_.size()));
+    bytes = std::max(bytes, batch_norm_scratch(y, pool_.size()));
+  }
+  return (bytes + 63) / 64 * 64;
+}
+
+ODT_INLINE tensor runner::at(const tensor_place& place) const {
+  const std::int64_t offset = current_->where.offsets[static_cast<std::size_t>(place.buffer)] + place.offset;
+  return {reinterpret_cast<float*>(memory_.data() + scratch_bytes_) + offset,
+          current_->what.batch,
+          place.height,
+          place.width,
+          place.channels,
+          static_cast<std::ptrdiff_t>(place.pixel_stride),
+          static_cast<std::ptrdiff_t>(place.image_stride)};
+}
+
+ODT_INLINE const_tensor runner::reading_of(int layer) const {
+  const layer_place& place = current_->what.places[static_cast<std::size_t>(layer)];
+  pending transform{nullptr, nullptr, place.pending.low, place.pending.high};
+  if (place.pending.affine >= 0) {
+    transform.scale = scale_.data() + place.pending.affine;
+    transform.shift = shift_.data() + place.pending.affine;
+  }
+  return reading(at(place.value), transform);
+}
+
+ODT_INLINE float* runner::images() { return at(current_->what.places[0].value).data; }
+
+ODT_INLINE float* runner::logits() { return at({.buffer = current_->what.logits}).data; }
+ODT_INLINE float* runner::encodings() { return at({.buffer = current_->what.encodings}).data; }
+ODT_INLINE float* runner::logits_gradient() { return at({.buffer = current_->what.logits_gradient}).data; }
+ODT_INLINE float* runner::encodings_gradient() { return at({.buffer = current_->what.encodings_gradient}).data; }
+
+ODT_INLINE void runner::observe(const plan_operation& op, const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  observer(op.layer, op.kind, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}
+
+ODT_INLINE void runner::forward(float* values, const dropout_key& key) {
+  key_ = key;
+  std::ranges::fill(scale_, 1.0f);
+  std::ranges::fill(shift_, 0.0f);
+  for (const plan_operation& op : current_->what.operations) {
+    if (op.kind == operation::loss) return;
+    run(op, values, nullptr);
+  }
+}
+
+ODT_INLINE void runner::backward(const float* values, float* gradients) {
+  bool after_loss = false;
+  for (const plan_operation& op : current_->what.operations) {
+    if (after_loss) run(op, const_cast<float*>(values), gradients);
+    if (op.kind == operation::loss) after_loss = true;
+  }
+}
+
+ODT_INLINE void runner::run(const plan_operation& op, float* values, float* gradients) {
+  const auto work = [&] { gradients ? run_backward(op, values, gradients) : run_forward(op, values); };
+  observer ? observe(op, work) : work();
+}
+
+ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
+  const layer& l = net_[op.layer];
+  const layer_place& place = current_->what.places[static_cast<std::size_t>(op.layer)];
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+  if (op.kind == operation::normalize) return normalize(op.layer, values);
+  if (op.kind == operation::dropout) return dropout(op.layer, false, false);
+  const const_tensor x = reading_of(l.inputs[0]);
+  const tensor y = at(place.value);
+  const convolution window = detail::window_of(l, current_->what.places[static_cast<std::size_t>(l.inputs[0])].value);
+  const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
+  batch_statistics statistics;
+  const bool wants_statistics =
+      current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
+  if (wants_statistics) statistics = {mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine};
+  switch (op.kind) {
+    case operation::convolution:
+      return conv_forward(pool_, window, x, values + vars.weights, bias, y, wants_statistics ? &statistics : nullptr,
+                          memory_.data());
+    case operation::depthwise_convolution:
+      return depthwise_forward(pool_, window, x, values + vars.weights, bias, y,
+                               wants_statistics ? &statistics : nullptr, memory_.data());
+    case operation::max_pool:
+      return max_pool_forward(pool_, window, x, y);
+    case operation::average_pool:
+      return avg_pool_forward(pool_, window, x, y);
+    case operation::pad: {
+      for (int n = 0; n < y.batch; ++n) std::fill_n(y.pixel(n, 0, 0), y.image_stride, 0.0f);
+      tensor inside = y;
+      for (int n = 0; n < y.batch; ++n)
+        for (int row = 0; row < x.height; ++row) {
+          inside.data = y.pixel(n, row, 0);
+          inside.batch = inside.height = 1, inside.width = x.width;
+          const_tensor source = x;
+          source.data = x.pixel(n, row, 0);
+          source.batch = source.height = 1;
+          apply_pending(pool_, source, inside);
+        }
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+ODT_INLINE void runner::run_backward(const plan_operation& op, const float* values, float* gradients) {
+  const layer& l = net_[op.layer];
+  const layer_place& place = current_->what.places[static_cast<std::size_t>(op.layer)];
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+  const tensor own = at(place.gradient);
+  if (op.kind == operation::zero) {
+    for (int n = 0; n < own.batch; ++n) std::fill_n(own.pixel(n, 0, 0), own.image_stride, 0.0f);
+    return;
+  }
+  if (op.kind == operation::normalize_backward) {
+    const layer_variables_place& norm = layout_.layers[static_cast<std::size_t>(place.norm)];
+    return batch_norm_backward(
+        pool_, reading_of(op.layer), mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine, own,
+        norm.gamma >= 0 ? gradients + norm.gamma : nullptr, norm.beta >= 0 ? gradients + norm.beta : nullptr,
+        !net_[place.norm].norm.train, memory_.data());
+  }
+  if (op.kind == operation::clamp_backward) return activation_backward(pool_, reading_of(op.layer), own);
+  if (op.kind == operation::dropout_backward) return dropout(op.layer, true, op.accumulate);
+
+  const layer_place& input = current_->what.places[static_cast<std::size_t>(l.inputs[0])];
+  const convolution window = detail::window_of(l, input.value);
+  const const_tensor dy = reading(own);
+  float* bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
+  switch (op.kind) {
+    case operation::weights_backward:
+      return conv_backward_weights(pool_, window, reading_of(l.inputs[0]), dy, gradients + vars.weights, bias,
+                                   memory_.data());
+    case operation::depthwise_weights_backward:
+      return depthwise_backward_weights(pool_, window, reading_of(l.inputs[0]), dy, gradients + vars.weights, bias,
+                                        memory_.data());
+    case operation::data_backward:
+      return conv_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulate,
+                                memory_.data());
+    case operation::depthwise_data_backward:
+      return depthwise_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulate,
+                                     memory_.data());
+    case operation::max_pool_backward:
+      return max_pool_backward(pool_, window, reading_of(l.inputs[0]), dy, at(input.gradient), op.accumulate);
+    case operation::average_pool_backward:
+      return avg_pool_backward(pool_, window, dy, at(input.gradient), op.accumulate);
+    default:
+      return;
+  }
+}
+
+/// Statistics (left in mean_ and inv_std_ by the convolution) or moving averages to scale and shift.
+ODT_INLINE void runner::normalize(int number, float* values) {
+  const layer& l = net_[number];
+  const int producer = current_->what.places[static_cast<std::size_t>(number)].producer;
+  const layer_place& place = current_->what.places[static_cast<std::size_t>(producer)];
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
+  const auto first = static_cast<std::size_t>(place.pending.affine);
+  const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
+  const double count = static_cast<double>(current_->what.batch) * place.value.height * place.value.width;
+  const auto bessel = static_cast<float>(count / std::max(count - 1, 1.0));
+  float* moving_mean = values + vars.moving_mean;
+  float* moving_variance = values + vars.moving_variance;
+  for (int c = 0; c < l.channels; ++c) {
+    const std::size_t i = first + static_cast<std::size_t>(c);
+    const float mean = batch_statistics ? mean_[i] : moving_mean[c];
+    const float variance = batch_statistics ? inv_std_[i] : moving_variance[c];
+    if (batch_statistics) {
+      const float rate = 1.0f - l.norm.decay;
+      moving_mean[c] -= (moving_mean[c] - mean) * rate;
+      moving_variance[c] -= (moving_variance[c] - variance * bessel) * rate;
+    }
+    mean_[i] = mean;
+    inv_std_[i] = 1.0f / std::sqrt(variance + l.norm.epsilon);
+    const float gamma = vars.gamma >= 0 ? values[vars.gamma + c] : 1.0f;
+    const float beta = vars.beta >= 0 ? values[vars.beta + c] : 0.0f;
+    scale_[i] = gamma * inv_std_[i];
+    shift_[i] = beta - mean * scale_[i];
+  }
+}
+
+/// Keeps an element with the layer's probability and scales it by the inverse; the choice is a function of seed,
+/// step, layer and element. Identity where the plan does not train.
+ODT_INLINE void runner::dropout(int number, bool backward, bool accumulate) {
+  const layer& l = net_[number];
+  const layer_place& place = current_->what.places[static_cast<std::size_t>(number)];
+  const layer_place& input = current_->what.places[static_cast<std::size_t>(l.inputs[0])];
+  const tensor out = backward ? at(input.gradient) : at(place.value);
+  if (!backward) apply_pending(pool_, reading_of(l.inputs[0]), out);
+  if (current_->what.mode != run_mode::train) return;
+  const tensor dy = backward ? at(place.gradient) : out;
+  const float inverse = 1.0f / l.keep_probability;
+  const auto threshold = static_cast<double>(l.keep_probability) * 0x1p32;
+  pool_.run(out.batch * out.height, [&](int chunk, int) {
+    random_stream stream(key_.seed, key_.step * 4096 + static_cast<std::uint64_t>(number),
+                         0x80000000u + static_cast<std::uint32_t>(chunk));
+    const int n = chunk / out.height, y = chunk % out.height;
+    for (int x = 0; x < out.width; ++x) {
+      float* to = out.pixel(n, y, x);
+      const float* from = dy.pixel(n, y, x);
+      for (int c = 0; c < out.channels; ++c) {
+        const float value = static_cast<double>(stream.bits()) < threshold ? from[c] * inverse : 0.0f;
+        to[c] = accumulate ? to[c] + value : value;
+      }
+    }
+  });
+}
+
+ODT_INLINE std::vector<float> runner::output(int number) {
+  const const_tensor x = reading_of(number);
+  std::vector<float> values(static_cast<std::size_t>(x.extents().elements()));
+  apply_pending(pool_, x, dense(values.data(), x.extents()));
+  return values;
+}
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu

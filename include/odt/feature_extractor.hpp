@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Contract: a feature extractor describes the layers from the preprocessed image to the feature maps that boxes are
+// predicted from, and how pixels are preprocessed. It holds no weights, runs nothing, and does not predict boxes.
+#pragma once
+
+#include <odt/core/static_vector.hpp>
+#include <odt/nn/network.hpp>
+
+#include <array>
+#include <concepts>
+#include <string_view>
+
+namespace odt {
+
+/// Numbers of the layers that hold the feature maps, finest first.
+using feature_maps = static_vector<int, 8>;
+
+/// Required of T: `name` (its feature_extractor.type in pipeline.config), `options` with `fields`, `variable_scope`
+/// (the name that classification checkpoints give its variables' scope), `pixel_scale` and `pixel_shift` (an RGB value
+/// of 0..255 enters the network as value * scale + shift), and `build`, which adds layers behind `input` and returns
+/// the feature maps.
+template <class T>
+concept feature_extractor = requires(const typename T::options& options, network& net, int input) {
+  { T::name } -> std::convertible_to<std::string_view>;
+  { T::variable_scope } -> std::convertible_to<std::string_view>;
+  { T::pixel_scale } -> std::convertible_to<std::array<float, 3>>;
+  { T::pixel_shift } -> std::convertible_to<std::array<float, 3>>;
+  { T::build(options, net, input) } -> std::same_as<feature_maps>;
+};
+
+/// The options that every SSD feature extractor reads from `feature_extractor`.
+struct ssd_extractor_options {
+  float depth_multiplier = 1;
+  int min_depth = 16;
+  int pad_to_multiple = 1;
+  bool use_explicit_padding = false;
+  bool use_depthwise = false;
+  bool override_base_feature_extractor_hyperparams = true;
+  int num_layers = 6;
+  hyperparams conv_hyperparams;
+
+  static constexpr void fields(auto& o, auto&& field) {
+    field("depth_multiplier", o.depth_multiplier);
+    field("min_depth", o.min_depth);
+    field("pad_to_multiple", o.pad_to_multiple);
+    field("use_explicit_padding", o.use_explicit_padding);
+    field("use_depthwise", o.use_depthwise);
+    field("override_base_feature_extractor_hyperparams", o.override_base_feature_extractor_hyperparams);
+    field("num_layers", o.num_layers);
+    field("conv_hyperparams", o.conv_hyperparams);
+  }
+};
+
+}  // namespace odt

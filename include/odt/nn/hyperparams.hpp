@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// What a group of convolutions shares: pipeline.config's `hyperparams` message.
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/settings.hpp>
+#include <odt/nn/initializer.hpp>
+#include <odt/nn/regularizer.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace odt {
+
+/// Batch normalization as TensorFlow computes it; defaults are the schema's.
+struct batch_norm_options {
+  float decay = 0.999f;
+  bool center = true;  ///< has beta
+  bool scale = false;  ///< has gamma
+  float epsilon = 0.001f;
+  bool train = true;  ///< batch statistics while training; false: the moving averages, which then stay
+
+  static constexpr void fields(auto& o, auto&& field) {
+    field("decay", o.decay);
+    field("center", o.center);
+    field("scale", o.scale);
+    field("epsilon", o.epsilon);
+    field("train", o.train);
+  }
+};
+
+enum class activation : std::uint8_t { none, relu, relu_6 };
+
+/// Largest value an activation lets through; the lowest is 0 but for `none`.
+constexpr float upper_bound(activation a) {
+  return a == activation::relu_6 ? 6.0f : std::numeric_limits<float>::infinity();
+}
+constexpr float lower_bound(activation a) {
+  return a == activation::none ? -std::numeric_limits<float>::infinity() : 0.0f;
+}
+
+/// Initializer, regularizer, activation and normalization of a group of convolutions. A convolution has biases only
+/// where it has no batch norm. Defaults are the sample configs'.
+struct hyperparams {
+  initializer weights = initializer::truncated_normal(0.03f);
+  regularizer penalty = regularizer::l2(4e-5f);
+  activation act = activation::relu_6;
+  bool has_batch_norm = true;
+  batch_norm_options norm{.decay = 0.9997f, .scale = true};
+
+  /// Reads a `hyperparams` message; group norm and activations other than NONE, RELU and RELU_6 are refused.
+  static hyperparams from(const settings& message) {
+    hyperparams h;
+    message.read = true;
+    h.weights = initializer_from(message.at("initializer"));
+    h.penalty = regularizer_from(message.at("regularizer"));
+    const auto name = message.get<std::string>("activation");
+    if (name == "NONE")
+      h.act = activation::none;
+    else if (name == "RELU")
+      h.act = activation::relu;
+    else if (name == "RELU_6")
+      h.act = activation::relu_6;
+    else
+      fail(message.at("activation").where(), name, " is not available; there are NONE, RELU, RELU_6");
+    if (const auto op = message.get<std::string>("op"); op != "CONV")
+      fail(message.at("op").where(), op, " does not fit here; convolutions need CONV");
+    h.has_batch_norm = message.has("batch_norm");
+    if (h.has_batch_norm) h.norm = read_options<batch_norm_options>(message.at("batch_norm"));
+    if (const settings* depthwise = message.find("regularize_depthwise")) depthwise->accept();
+    return h;
+  }
+};
+
+}  // namespace odt

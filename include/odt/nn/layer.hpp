@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// One layer of a network, as TensorFlow runs it: unfused, with the name of its operation and of its variables.
+#pragma once
+
+#include <odt/core/image.hpp>
+#include <odt/core/static_vector.hpp>
+#include <odt/nn/hyperparams.hpp>
+#include <odt/nn/initializer.hpp>
+#include <odt/nn/regularizer.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace odt {
+
+enum class layer_kind : std::uint8_t {
+  input,                  ///< the preprocessed images
+  pad,                    ///< zeros at the bottom and right, up to a multiple
+  convolution,            ///< dense, weights [kh, kw, in, out]
+  depthwise_convolution,  ///< weights [kh, kw, in, multiplier]
+  batch_norm,
+  clamp,  ///< ReLU and ReLU6: min(max(x, low), high)
+  max_pool,
+  average_pool,
+  concat,  ///< along the channels
+  dropout
+};
+
+/// How a window meets the border: TensorFlow's SAME (the odd pixel at the bottom and right), VALID, or the extractors'
+/// explicit padding ((k-1)/2 zeros before, the rest after, then VALID).
+enum class padding : std::uint8_t { same, valid, fixed };
+
+/// A layer; `inputs` are numbers of earlier layers. Fields that a kind has no use for stay at their defaults.
+struct layer {
+  layer_kind kind = layer_kind::input;
+  std::string name{};   ///< TensorFlow's operation, e.g. "FeatureExtractor/MobilenetV1/MobilenetV1/Conv2d_0/Conv2D"
+  std::string scope{};  ///< of its variables, e.g. "FeatureExtractor/MobilenetV1/Conv2d_0"
+  static_vector<int, 8> inputs{};
+  int channels = 0;  ///< of the output
+  int kernel_height = 1;
+  int kernel_width = 1;
+  int stride = 1;
+  int rate = 1;
+  int multiplier = 1;  ///< pad: of the size; depthwise: outputs an input channel
+  padding border = padding::same;
+  std::string_view weights_name = "weights";
+  initializer weights_init{};
+  regularizer weights_regularizer{};
+  bool has_bias = false;
+  float bias_init = 0;
+  batch_norm_options norm{};  ///< batch_norm
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+  float keep_probability = 1;  ///< dropout
+};
+
+/// Where windows lie along one axis: padding before the first input, and number of outputs.
+struct window {
+  int before = 0;
+  int out = 0;
+};
+
+/// Output size and leading padding along one axis.
+constexpr window place_window(int in, int kernel, int stride, int rate, padding border) {
+  const int reach = (kernel - 1) * rate + 1;
+  if (border == padding::valid) return {0, in < reach ? 0 : (in - reach) / stride + 1};
+  if (border == padding::fixed) return {(reach - 1) / 2, (in - 1) / stride + 1};
+  const int out = (in + stride - 1) / stride;
+  const int total = (out - 1) * stride + reach - in;
+  return {total > 0 ? total / 2 : 0, out};
+}
+
+}  // namespace odt

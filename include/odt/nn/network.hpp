@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+// A network as a value: a list of layers in the order in which TensorFlow runs them. From it come, at compile time or
+// at run time, the shapes, the variables, the multiply-adds and (nn/plan.hpp) the memory of a train step.
+#pragma once
+
+#include <odt/nn/layer.hpp>
+#include <odt/nn/variables.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace odt {
+
+/// Height, width and channels of a layer's output for one image.
+struct shape3 {
+  int height = 0;
+  int width = 0;
+  int channels = 0;
+
+  constexpr std::int64_t size() const { return std::int64_t{height} * width * channels; }
+  friend constexpr bool operator==(const shape3&, const shape3&) = default;
+};
+
+/// The predictions made from one feature map: numbers of the layers, and how many boxes a cell has.
+struct prediction_head {
+  int encodings = 0;
+  int logits = 0;
+  int boxes_per_cell = 0;
+};
+
+/// Layers, with layer 0 the input. Builders add to it and return the new layer's number.
+struct network {
+  std::vector<layer> layers;
+  static_vector<prediction_head, 16> heads;
+
+  constexpr network() { layers.push_back({.name = "input", .channels = 3}); }
+
+  constexpr int add(layer&& l) {
+    layers.push_back(std::move(l));
+    return size() - 1;
+  }
+
+  constexpr int size() const { return static_cast<int>(layers.size()); }
+  constexpr const layer& operator[](int number) const { return layers[static_cast<std::size_t>(number)]; }
+  constexpr int channels(int number) const { return (*this)[number].channels; }
+
+  /// Concatenates feature maps of equal size along the channels.
+  constexpr int concat(std::string name, std::initializer_list<int> branches) {
+    layer l{.kind = layer_kind::concat, .name = std::move(name)};
+    for (const int branch : branches) {
+      l.inputs.push_back(branch);
+      l.channels += channels(branch);
+    }
+    return add(std::move(l));
+  }
+
+  constexpr int pool(layer_kind kind, int input, std::string name, int kernel, int stride, padding border) {
+    return add({.kind = kind,
+                .name = std::move(name),
+                .inputs = {input},
+                .channels = channels(input),
+                .kernel_height = kernel,
+                .kernel_width = kernel,
+                .stride = stride,
+                .border = border});
+  }
+
+  /// Zeros at the bottom and right until both sides are multiples.
+  constexpr int pad_to_multiple(int input, int multiple) {
+    if (multiple == 1) return input;
+    return add({.kind = layer_kind::pad,
+                .name = "pad_to_multiple",
+                .inputs = {input},
+                .channels = channels(input),
+                .multiplier = multiple});
+  }
+};
+
+/// The geometry of one convolution and what it is called.
+struct convolution_spec {
+  std::string scope{};      ///< of the variables
+  std::string operation{};  ///< scope of the operations; empty: the same
+  int channels = 0;
+  int kernel = 1;
+  int stride = 1;
+  padding border = padding::same;
+
+  constexpr const std::string& op() const { return operation.empty() ? scope : operation; }
+};
+
+/// Adds batch norm and activation of a convolution, as its hyperparams say.
+constexpr int normalize_and_activate(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
+  if (h.has_batch_norm)
+    x = net.add({.kind = layer_kind::batch_norm,
+                 .name = spec.op() + "/BatchNorm/FusedBatchNormV3",
+                 .scope = spec.scope + "/BatchNorm",
+                 .inputs = {x},
+                 .channels = net.channels(x),
+                 .norm = h.norm});
+  if (h.act == activation::none) return x;
+  return net.add({.kind = layer_kind::clamp,
+                  .name = spec.op() + (h.act == activation::relu ? "/Relu" : "/Relu6"),
+                  .inputs = {x},
+                  .channels = net.channels(x),
+                  .low = lower_bound(h.act),
+                  .high = upper_bound(h.act)});
+}
+
+/// Adds a dense convolution with its normalization and activation.
+constexpr int convolve(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
+  x = net.add({.kind = layer_kind::convolution,
+               .name = spec.op() + "/Conv2D",
+               .scope = spec.scope,
+               .inputs = {x},
+               .channels = spec.channels,
+               .kernel_height = spec.kernel,
+               .kernel_width = spec.kernel,
+               .stride = spec.stride,
+               .border = spec.border,
+               .weights_init = h.weights,
+               .weights_regularizer = h.penalty,
+               .has_bias = !h.has_batch_norm});
+  return normalize_and_activate(net, x, spec, h);
+}
+
+/// Adds a depthwise convolution with its normalization and activation.
+constexpr int convolve_depthwise(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
+  x = net.add({.kind = layer_kind::depthwise_convolution,
+               .name = spec.op() + "/depthwise",
+               .scope = spec.scope,
+               .inputs = {x},
+               .channels = net.channels(x),
+               .kernel_height = spec.kernel,
+               .kernel_width = spec.kernel,
+               .stride = spec.stride,
+               .border = spec.border,
+               .weights_name = "depthwise_weights",
+               .weights_init = h.weights,
+               .weights_regularizer = h.penalty,
+               .has_bias = !h.has_batch_norm});
+  return normalize_and_activate(net, x, spec, h);
+}
+
+/// The output shape of every layer for images of `size`.
+constexpr std::vector<shape3> shapes(const network& net, size2 size) {
+  std::vector<shape3> result;
+  for (const layer& l : net.layers) {
+    if (l.kind == layer_kind::input) {
+      result.push_back({size.height, size.width, l.channels});
+      continue;
+    }
+    const shape3 in = result[static_cast<std::size_t>(l.inputs[0])];
+    if (l.kind == layer_kind::pad)
+      result.push_back({(in.height + l.multiplier - 1) / l.multiplier * l.multiplier,
+                        (in.width + l.multiplier - 1) / l.multiplier * l.multiplier, l.channels});
+    else
+      result.push_back({place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out,
+                        place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out, l.channels});
+  }
+  return result;
+}
+
+/// Multiply-adds of the forward pass of one image (convolutions only, as is usual).
+constexpr std::int64_t multiply_adds(const network& net, size2 size) {
+  const auto all = shapes(net, size);
+  std::int64_t sum = 0;
+  for (int i = 0; i < net.size(); ++i) {
+    const layer& l = net[i];
+    const std::int64_t taps = std::int64_t{l.kernel_height} * l.kernel_width;
+    const shape3& out = all[static_cast<std::size_t>(i)];
+    if (l.kind == layer_kind::convolution) sum += out.size() * taps * net.channels(l.inputs[0]);
+    if (l.kind == layer_kind::depthwise_convolution) sum += out.size() * taps;
+  }
+  return sum;
+}
+
+/// Boxes predicted for an image of `size`.
+constexpr int anchor_count(const network& net, size2 size) {
+  const auto all = shapes(net, size);
+  int count = 0;
+  for (const prediction_head& head : net.heads) {
+    const shape3& map = all[static_cast<std::size_t>(head.encodings)];
+    count += map.height * map.width * head.boxes_per_cell;
+  }
+  return count;
+}
+
+/// Sizes of the maps that boxes are predicted from.
+constexpr std::vector<size2> feature_map_sizes(const network& net, size2 size) {
+  const auto all = shapes(net, size);
+  std::vector<size2> result;
+  for (const prediction_head& head : net.heads) {
+    const shape3& map = all[static_cast<std::size_t>(head.encodings)];
+    result.push_back({map.height, map.width});
+  }
+  return result;
+}
+
+/// The variables of a layer, in TensorFlow's order of creation (names without ":0").
+constexpr std::vector<variable> layer_variables(const network& net, const layer& l) {
+  std::vector<variable> result;
+  const auto add = [&](std::string_view name, std::vector<int> shape, initializer init, regularizer penalty,
+                       bool trainable) {
+    std::int64_t size = 1;
+    for (const int extent : shape) size *= extent;
+    variable v;
+    v.name = l.scope + "/" + std::string(name);
+    v.shape = std::move(shape);
+    v.size = size;
+    v.init = init;
+    v.penalty = penalty;
+    v.trainable = trainable;
+    result.push_back(std::move(v));
+  };
+  const regularizer free{};
+  switch (l.kind) {
+    case layer_kind::convolution:
+    case layer_kind::depthwise_convolution:
+      add(l.weights_name,
+          {l.kernel_height, l.kernel_width, net.channels(l.inputs[0]),
+           l.kind == layer_kind::convolution ? l.channels : l.multiplier},
+          l.weights_init, l.weights_regularizer, true);
+      if (l.has_bias) add("biases", {l.channels}, initializer::constant(l.bias_init), free, true);
+      break;
+    case layer_kind::batch_norm:
+      if (l.norm.scale) add("gamma", {l.channels}, initializer::constant(1), free, true);
+      if (l.norm.center) add("beta", {l.channels}, initializer::constant(0), free, true);
+      add("moving_mean", {l.channels}, initializer::constant(0), free, false);
+      add("moving_variance", {l.channels}, initializer::constant(1), free, false);
+      break;
+    default:
+      break;
+  }
+  return result;
+}
+
+/// Trainable numbers.
+constexpr std::int64_t parameter_count(const network& net) {
+  std::int64_t count = 0;
+  for (const layer& l : net.layers)
+    for (const variable& v : layer_variables(net, l))
+      if (v.trainable) count += v.size;
+  return count;
+}
+
+}  // namespace odt

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+// Lowers a network, for a fixed batch and image size, to a flat list of fused operations over buffers with known
+// lifetimes.
+//
+// Every convolution writes its raw output. What follows it in the network (batch norm, activation) is not an operation
+// over memory: it is a pending scale, shift and clamp, applied by whoever reads the buffer. Branches of a concat write
+// their slices of its buffer, and heads their slices of the anchors' tensors. Backward mirrors forward: a buffer's
+// gradient is the sum of what its readers send, becomes the gradient of the raw output in place, and is then used by
+// the producer.
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/nn/network.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace odt {
+
+/// Where a tensor lies: NHWC with strides, counted in floats.
+struct tensor_place {
+  int buffer = -1;
+  std::int64_t offset = 0;
+  int height = 0;
+  int width = 0;
+  int channels = 0;
+  std::int64_t pixel_stride = 0;
+  std::int64_t image_stride = 0;
+};
+
+/// What a reader of a layer's output applies: y = min(max(x * scale[c] + shift[c], low), high), with scale and shift
+/// from the plan's tables at `affine`, or none when negative.
+struct pending_place {
+  int affine = -1;
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+
+/// A layer's output, its gradient, and the layers that finish it.
+struct layer_place {
+  tensor_place value;
+  tensor_place gradient;
+  pending_place pending;
+  int producer = -1;  ///< the layer whose operation writes `value`
+  int norm = -1;      ///< producers: the batch norm behind it
+  int clamp = -1;     ///< producers: the activation behind it
+  bool differentiable = false;
+};
+
+struct plan_buffer {
+  std::int64_t floats = 0;
+  int first = -1;  ///< the operation that writes it first
+  int last = -1;   ///< the last one that uses it
+};
+
+enum class operation : std::uint8_t {
+  pad,
+  convolution,
+  depthwise_convolution,
+  normalize,  ///< statistics or moving averages to scale and shift
+  max_pool,
+  average_pool,
+  dropout,
+  loss,  ///< reads logits and encodings, writes their gradients
+  zero,  ///< clears a gradient that is written in parts
+  normalize_backward,
+  clamp_backward,
+  weights_backward,
+  data_backward,
+  depthwise_weights_backward,
+  depthwise_data_backward,
+  max_pool_backward,
+  average_pool_backward,
+  dropout_backward
+};
+
+struct plan_operation {
+  operation kind = operation::convolution;
+  int layer = 0;            ///< the layer it belongs to
+  bool accumulate = false;  ///< adds to the gradient of the layer's input
+};
+
+enum class run_mode : std::uint8_t { train, infer };
+
+/// A network lowered for one batch and image size.
+struct plan {
+  int batch = 0;
+  size2 image;
+  run_mode mode = run_mode::train;
+  int anchors = 0;
+  int code_size = 4;
+  int class_slots = 0;
+  int affines = 0;                  ///< length of the tables of scales and shifts
+  std::vector<layer_place> places;  ///< by layer
+  std::vector<plan_buffer> buffers;
+  std::vector<plan_operation> operations;
+  int logits = -1, encodings = -1;                    ///< buffers [batch, anchors, class_slots or code_size]
+  int logits_gradient = -1, encodings_gradient = -1;  ///< train only
+};
+
+namespace detail {
+
+/// The lowering of one network; see the head of this file.
+class lowering {
+ public:
+  constexpr lowering(const network& net, int batch, size2 size, run_mode mode) : net_(net), all_(shapes(net, size)) {
+    plan_.batch = batch, plan_.image = size, plan_.mode = mode;
+    plan_.places.resize(static_cast<std::size_t>(net.size()));
+    parent_.assign(static_cast<std::size_t>(net.size()), -1);
+    slice_.assign(static_cast<std::size_t>(net.size()), 0);
+  }
+
+  constexpr plan run() {
+    find_producers();
+    place_branches();
+    place_heads();
+    place_others();
+    place_readers();
+    forward();
+    if (plan_.mode == run_mode::train) backward();
+    find_lifetimes();
+    return std::move(plan_);
+  }
+
+ private:
+  constexpr layer_place& at(int l) { return plan_.places[static_cast<std::size_t>(l)]; }
+  constexpr const shape3& shape(int l) const { return all_[static_cast<std::size_t>(l)]; }
+  constexpr bool train() const { return plan_.mode == run_mode::train; }
+
+  constexpr int add_buffer(std::int64_t floats) {
+    plan_.buffers.push_back({.floats = floats});
+    return static_cast<int>(plan_.buffers.size()) - 1;
+  }
+
+  constexpr void find_producers() {
+    for (int i = 0; i < net_.size(); ++i) {
+      const layer& l = net_[i];
+      layer_place& place = at(i);
+      for (const int input : l.inputs) place.differentiable = place.differentiable || at(input).differentiable;
+      place.producer = i;
+      if (l.kind == layer_kind::convolution || l.kind == layer_kind::depthwise_convolution) place.differentiable = true;
+      if (l.kind != layer_kind::batch_norm && l.kind != layer_kind::clamp) continue;
+      place.producer = at(l.inputs[0]).producer;
+      layer_place& producer = at(place.producer);
+      int& slot = l.kind == layer_kind::batch_norm ? producer.norm : producer.clamp;
+      if (slot >= 0 || (l.kind == layer_kind::batch_norm && producer.clamp >= 0) ||
+          net_[place.producer].kind == layer_kind::concat)
+        fail("layer ", l.name, ": only convolution, batch norm, activation in this order are supported");
+      slot = i;
+    }
+  }
+
+  /// Branches of a concat become slices of it; their pendings join.
+  constexpr void place_branches() {
+    for (int i = 0; i < net_.size(); ++i) {
+      if (net_[i].kind != layer_kind::concat) continue;
+      int channel = 0;
+      for (const int input : net_[i].inputs) {
+        const int p = at(input).producer;
+        if (parent_[static_cast<std::size_t>(p)] >= 0)
+          fail("layer ", net_[i].name, ": a branch lies in two concats, which is not supported");
+        parent_[static_cast<std::size_t>(p)] = i;
+        slice_[static_cast<std::size_t>(p)] = channel;
+        channel += net_.channels(input);
+        const int clamp = at(p).clamp;
+        layer_place& joint = at(i);
+        if (clamp >= 0) joint.pending.low = net_[clamp].low, joint.pending.high = net_[clamp].high;
+        if (at(p).norm >= 0) joint.pending.affine = 0;
+      }
+      check_clamps(i);
+    }
+  }
+
+  /// A branch without an activation of its own must already lie within the others' (a pool of activated values does).
+  constexpr void check_clamps(int concat) {
+    for (const int input : net_[concat].inputs) {
+      const layer_place& p = at(at(input).producer);
+      const bool same =
+          p.clamp >= 0 && net_[p.clamp].low == at(concat).pending.low && net_[p.clamp].high == at(concat).pending.high;
+      const bool pool = net_[at(input).producer].kind == layer_kind::max_pool;
+      const bool none = at(concat).pending.low == -std::numeric_limits<float>::infinity() && p.clamp < 0;
+      if (!same && !pool && !none)
+        fail("layer ", net_[concat].name, ": its branches have different activations, which is not supported");
+    }
+  }
+
+  /// Heads write their rows of the anchors' tensors.
+  constexpr void place_heads() {
+    if (net_.heads.empty()) return;
+    for (const prediction_head& head : net_.heads) {
+      plan_.anchors += shape(head.encodings).height * shape(head.encodings).width * head.boxes_per_cell;
+      plan_.code_size = net_.channels(head.encodings) / head.boxes_per_cell;
+      plan_.class_slots = net_.channels(head.logits) / head.boxes_per_cell;
+    }
+    const std::int64_t rows = std::int64_t{plan_.batch} * plan_.anchors;
+    plan_.encodings = add_buffer(rows * plan_.code_size);
+    plan_.logits = add_buffer(rows * plan_.class_slots);
+    if (train()) {
+      plan_.encodings_gradient = add_buffer(rows * plan_.code_size);
+      plan_.logits_gradient = add_buffer(rows * plan_.class_slots);
+    }
+    std::int64_t row = 0;
+    for (const prediction_head& head : net_.heads) {
+      place_head(head.encodings, plan_.encodings, plan_.encodings_gradient, row, plan_.code_size);
+      place_head(head.logits, plan_.logits, plan_.logits_gradient, row, plan_.class_slots);
+      row += shape(head.encodings).height * shape(head.encodings).width * head.boxes_per_cell;
+    }
+  }
+
+  constexpr void place_head(int l, int buffer, int gradient, std::int64_t row, int columns) {
+    const shape3& s = shape(l);
+    at(l).value = {
+        buffer, row * columns, s.height, s.width, s.channels, s.channels, std::int64_t{plan_.anchors} * columns};
+    at(l).gradient = at(l).value;
+    at(l).gradient.buffer = gradient;
+  }
+
+  /// All other producers have buffers of their own or slices of their concat's.
+  constexpr void place_others() {
+    for (int i = net_.size() - 1; i >= 0; --i) {
+      layer_place& place = at(i);
+      if (place.producer != i || place.value.buffer >= 0) continue;
+      const shape3& s = shape(i);
+      const int parent = parent_[static_cast<std::size_t>(i)];
+      if (parent >= 0) {
+        const int channel = slice_[static_cast<std::size_t>(i)];
+        place.value = at(parent).value, place.gradient = at(parent).gradient;
+        place.value.channels = place.gradient.channels = s.channels;
+        place.value.offset += channel, place.gradient.offset += channel;
+        if (at(parent).pending.affine >= 0) place.pending.affine = at(parent).pending.affine + channel;
+      } else {
+        place.value = {add_buffer(plan_.batch * s.size()), 0, s.height, s.width, s.channels, s.channels, s.size()};
+        place.gradient = place.value;
+        place.gradient.buffer = train() && place.differentiable ? add_buffer(plan_.batch * s.size()) : -1;
+        if (place.norm >= 0 || place.pending.affine >= 0) {
+          place.pending.affine = plan_.affines;
+          plan_.affines += s.channels;
+        }
+      }
+      if (place.clamp >= 0) place.pending.low = net_[place.clamp].low, place.pending.high = net_[place.clamp].high;
+    }
+  }
+
+  /// Batch norm and activation layers are views of their producer's buffer; only the last of a chain may be read.
+  constexpr void place_readers() {
+    for (int i = 0; i < net_.size(); ++i) {
+      const layer& l = net_[i];
+      for (const int input : l.inputs) {
+        if (l.kind == layer_kind::batch_norm || l.kind == layer_kind::clamp) continue;
+        const layer_place& producer = at(at(input).producer);
+        const int end = producer.clamp >= 0 ? producer.clamp : producer.norm >= 0 ? producer.norm : at(input).producer;
+        if (input != end) fail("layer ", l.name, ": reads ", net_[input].name, " before its activation; not supported");
+      }
+      if (at(i).producer == i) continue;
+      const layer_place& producer = at(at(i).producer);
+      at(i).value = producer.value, at(i).gradient = producer.gradient, at(i).pending = producer.pending;
+    }
+  }
+
+  constexpr void emit(operation kind, int l, bool accumulate = false) {
+    plan_.operations.push_back({kind, l, accumulate});
+  }
+
+  constexpr void forward() {
+    for (int i = 0; i < net_.size(); ++i) switch (net_[i].kind) {
+        case layer_kind::pad:
+          emit(operation::pad, i);
+          break;
+        case layer_kind::convolution:
+          emit(operation::convolution, i);
+          break;
+        case layer_kind::depthwise_convolution:
+          emit(operation::depthwise_convolution, i);
+          break;
+        case layer_kind::batch_norm:
+          emit(operation::normalize, i);
+          break;
+        case layer_kind::max_pool:
+          emit(operation::max_pool, i);
+          break;
+        case layer_kind::average_pool:
+          emit(operation::average_pool, i);
+          break;
+        case layer_kind::dropout:
+          emit(operation::dropout, i);
+          break;
+        case layer_kind::input:
+        case layer_kind::clamp:
+        case layer_kind::concat:
+          break;
+      }
+    if (train()) emit(operation::loss, 0);
+  }
+
+  constexpr void backward() {
+    std::vector<char> written(plan_.buffers.size(), 0);
+    for (const prediction_head& head : net_.heads) {
+      written[static_cast<std::size_t>(at(head.encodings).gradient.buffer)] = 1;
+      written[static_cast<std::size_t>(at(head.logits).gradient.buffer)] = 1;
+    }
+    for (int i = net_.size() - 1; i > 0; --i) {
+      const layer_place& place = at(i);
+      if (place.producer != i || !place.differentiable || net_[i].kind == layer_kind::concat) continue;
+      if (!written[static_cast<std::size_t>(place.gradient.buffer)]) continue;
+      if (place.norm >= 0)
+        emit(operation::normalize_backward, i);
+      else if (place.clamp >= 0)
+        emit(operation::clamp_backward, i);
+      const bool depthwise = net_[i].kind == layer_kind::depthwise_convolution;
+      switch (net_[i].kind) {
+        case layer_kind::convolution:
+        case layer_kind::depthwise_convolution:
+          emit(depthwise ? operation::depthwise_weights_backward : operation::weights_backward, i);
+          send(depthwise ? operation::depthwise_data_backward : operation::data_backward, i, written);
+          break;
+        case layer_kind::max_pool:
+          send(operation::max_pool_backward, i, written);
+          break;
+        case layer_kind::average_pool:
+          send(operation::average_pool_backward, i, written);
+          break;
+        case layer_kind::dropout:
+          send(operation::dropout_backward, i, written);
+          break;
+        default:
+          fail("layer ", net_[i].name, ": has no gradient");
+      }
+    }
+  }
+
+  /// Emits an operation that writes, or adds to, the gradient of the layer's input.
+  constexpr void send(operation kind, int l, std::vector<char>& written) {
+    const int input = net_[l].inputs[0];
+    const layer_place& source = at(input);
+    if (!source.differentiable) return;
+    const tensor_place& g = source.gradient;
+    char& done = written[static_cast<std::size_t>(g.buffer)];
+    const bool whole = g.pixel_stride == g.channels;
+    if (!done && !whole) emit(operation::zero, input);
+    emit(kind, l, done || !whole);
+    done = 1;
+  }
+
+  constexpr void find_lifetimes() {
+    for (int i = 0; i < static_cast<int>(plan_.operations.size()); ++i) touch_all(i);
+    const int end = static_cast<int>(plan_.operations.size());
+    for (plan_buffer& b : plan_.buffers)
+      if (b.first < 0) b.first = 0, b.last = 0;
+    // The host fills the images before the first operation, and reads the predictions after the last.
+    plan_.buffers[static_cast<std::size_t>(at(0).value.buffer)].first = 0;
+    if (!net_.heads.empty() && !train())
+      for (const int b : {plan_.logits, plan_.encodings}) plan_.buffers[static_cast<std::size_t>(b)].last = end;
+    if (net_.heads.empty()) plan_.buffers[static_cast<std::size_t>(at(net_.size() - 1).value.buffer)].last = end;
+  }
+
+  constexpr void touch(int op, const tensor_place& place) {
+    if (place.buffer < 0) return;
+    plan_buffer& b = plan_.buffers[static_cast<std::size_t>(place.buffer)];
+    if (b.first < 0) b.first = op;
+    b.last = op;
+  }
+
+  constexpr void touch_all(int index) {
+    const plan_operation& op = plan_.operations[static_cast<std::size_t>(index)];
+    const layer_place& own = at(op.layer);
+    switch (op.kind) {
+      case operation::loss:
+        for (const prediction_head& head : net_.heads)
+          for (const int l : {head.encodings, head.logits}) touch(index, at(l).value), touch(index, at(l).gradient);
+        return;
+      case operation::zero:
+        return touch(index, own.gradient);
+      case operation::normalize:
+        return;
+      case operation::normalize_backward:
+      case operation::clamp_backward:
+        return touch(index, own.value), touch(index, own.gradient);
+      default:
+        break;
+    }
+    const layer_place& input = at(net_[op.layer].inputs[0]);
+    switch (op.kind) {
+      case operation::weights_backward:
+      case operation::depthwise_weights_backward:
+        return touch(index, input.value), touch(index, own.gradient);
+      case operation::data_backward:
+      case operation::depthwise_data_backward:
+      case operation::average_pool_backward:
+      case operation::dropout_backward:
+        return touch(index, own.gradient), touch(index, input.gradient);
+      case operation::max_pool_backward:
+        return touch(index, input.value), touch(index, own.gradient), touch(index, input.gradient);
+      default:
+        return touch(index, input.value), touch(index, own.value);
+    }
+  }
+
+  const network& net_;
+  std::vector<shape3> all_;
+  plan plan_;
+  std::vector<int> parent_;  ///< by producer: the concat that it is a slice of
+  std::vector<int> slice_;   ///< by producer: its first channel there
+};
+
+}  // namespace detail
+
+/// Lowers a network. Combinations that the operations do not cover are errors that name the layer.
+constexpr plan lower(const network& net, int batch, size2 size, run_mode mode) {
+  return detail::lowering(net, batch, size, mode).run();
+}
+
+/// Bytes of the buffers that live at once, at most: what the arena of the plan needs if packed perfectly.
+constexpr std::int64_t peak_bytes(const plan& p) {
+  std::vector<std::int64_t> change(p.operations.size() + 2, 0);
+  for (const plan_buffer& b : p.buffers) {
+    change[static_cast<std::size_t>(b.first)] += b.floats;
+    change[static_cast<std::size_t>(b.last) + 1] -= b.floats;
+  }
+  std::int64_t live = 0, peak = 0;
+  for (const std::int64_t c : change) {
+    live += c;
+    if (live > peak) peak = live;
+  }
+  return peak * std::int64_t{sizeof(float)};
+}
+
+}  // namespace odt
