@@ -2,7 +2,7 @@
 // A box and the few functions of it that every room needs.
 #pragma once
 
-#include <odt/core/target.hpp>
+#include <odt/core/scalar.hpp>
 
 namespace odt {
 
@@ -30,6 +30,36 @@ ODT_HD constexpr T width(const box<T>& b) {
 template <class T>
 ODT_HD constexpr T area(const box<T>& b) {
   return height(b) * width(b);
+}
+
+/// The area that both boxes cover; 0 for boxes that only touch.
+template <class T>
+ODT_HD constexpr T intersection(const box<T>& a, const box<T>& b) {
+  const T h = min(a.ymax, b.ymax) - max(a.ymin, b.ymin);
+  const T w = min(a.xmax, b.xmax) - max(a.xmin, b.xmin);
+  return max(h, T(0)) * max(w, T(0));
+}
+
+/// Intersection over union; 0 where nothing is shared, also for boxes without area.
+template <class T>
+ODT_HD constexpr T iou(const box<T>& a, const box<T>& b) {
+  const T shared = intersection(a, b);
+  return select(shared == T(0), T(0), shared / (area(a) + area(b) - shared));
+}
+
+/// The part of the box inside the window; a box outside becomes a line or point on the window's edge.
+template <class T>
+ODT_HD constexpr box<T> clip(const box<T>& b, const box<T>& window) {
+  return {max(min(b.ymin, window.ymax), window.ymin), max(min(b.xmin, window.xmax), window.xmin),
+          max(min(b.ymax, window.ymax), window.ymin), max(min(b.xmax, window.xmax), window.xmin)};
+}
+
+/// The box in the coordinates of the window: its corner becomes (0, 0), its far corner (1, 1).
+template <class T>
+ODT_HD constexpr box<T> change_coordinate_frame(const box<T>& b, const box<T>& window) {
+  const T y = T(1) / height(window), x = T(1) / width(window);
+  return {(b.ymin - window.ymin) * y, (b.xmin - window.xmin) * x, (b.ymax - window.ymin) * y,
+          (b.xmax - window.xmin) * x};
 }
 
 }  // namespace odt

@@ -10,7 +10,16 @@
 #include <cstdint>
 #include <new>
 #include <vector>
+
+#if defined(__GNUC__) && !defined(__clang__)  // gcc 12 warns of its own AVX-512 headers
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <xsimd/xsimd.hpp>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 namespace odt::cpu {
 inline namespace ODT_ISA {

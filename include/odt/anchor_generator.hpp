@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// An anchor generator tiles boxes over the cells of feature maps, the same number over every cell of one map. It knows
+// sizes only: neither pixels nor ground truth, and it does not clip.
+//
+// Required of an anchor generator G:
+//   constexpr int num_layers() const;                       how many feature maps it wants
+//   constexpr int boxes_per_cell(int layer) const;          known before any size: the box predictor's width
+//   std::vector<boxf> generate(std::span<const size2> feature_maps, size2 image_size) const;
+//     the anchors, normalized to the image, ordered by layer, then row, column, and box of the cell
+// Law: generate gives as many anchors as anchor_count says, in that order; the same input gives the same anchors.
+// Generators: anchor_generators/ssd.hpp.
+#pragma once
+
+#include <odt/core/box.hpp>
+#include <odt/core/image.hpp>
+#include <odt/core/policy.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+namespace odt {
+
+template <class G>
+concept anchor_generator = policy<G> && requires(const G& generator, std::span<const size2> maps, size2 image_size) {
+  { generator.num_layers() } -> std::same_as<int>;
+  { generator.boxes_per_cell(0) } -> std::same_as<int>;
+  { generator.generate(maps, image_size) } -> std::same_as<std::vector<boxf>>;
+};
+
+/// How many anchors the generator makes for these feature maps.
+template <anchor_generator G>
+constexpr int anchor_count(const G& generator, std::span<const size2> feature_maps) {
+  int count = 0;
+  for (std::size_t layer = 0; layer < feature_maps.size(); ++layer)
+    count += feature_maps[layer].height * feature_maps[layer].width * generator.boxes_per_cell(static_cast<int>(layer));
+  return count;
+}
+
+template <anchor_generator G>
+constexpr int anchor_count(const G& generator, std::initializer_list<size2> feature_maps) {
+  return anchor_count(generator, std::span<const size2>(feature_maps.begin(), feature_maps.size()));
+}
+
+}  // namespace odt
