@@ -3,6 +3,7 @@
 // knows neither anchors nor losses: it is told how many boxes a cell has and how many classes there are.
 #pragma once
 
+#include <odt/core/policy.hpp>
 #include <odt/feature_extractor.hpp>
 #include <odt/nn/network.hpp>
 
@@ -12,14 +13,13 @@
 
 namespace odt {
 
-/// Required of T: `name` (the field of the oneof box_predictor), `options` with `fields`, and `build`, which adds to
+/// Required of T: a policy (named as the field of the oneof box_predictor) with `build`, which adds to
 /// the network one prediction_head a feature map; `boxes_per_cell` has one element a map, `class_slots` counts the
 /// background.
 template <class T>
-concept box_predictor = requires(const typename T::options& options, network& net, const feature_maps& maps,
-                                 std::span<const int> boxes_per_cell, int class_slots) {
-  { T::name } -> std::convertible_to<std::string_view>;
-  { T::build(options, net, maps, boxes_per_cell, class_slots) } -> std::same_as<void>;
+concept box_predictor = policy<T> && requires(const T& predictor, network& net, const feature_maps& maps,
+                                              std::span<const int> boxes_per_cell, int class_slots) {
+  { predictor.build(net, maps, boxes_per_cell, class_slots) } -> std::same_as<void>;
 };
 
 }  // namespace odt

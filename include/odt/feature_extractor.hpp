@@ -3,6 +3,7 @@
 // predicted from, and how pixels are preprocessed. It holds no weights, runs nothing, and does not predict boxes.
 #pragma once
 
+#include <odt/core/policy.hpp>
 #include <odt/core/static_vector.hpp>
 #include <odt/nn/network.hpp>
 
@@ -15,17 +16,16 @@ namespace odt {
 /// Numbers of the layers that hold the feature maps, finest first.
 using feature_maps = static_vector<int, 8>;
 
-/// Required of T: `name` (its feature_extractor.type in pipeline.config), `options` with `fields`, `variable_scope`
+/// Required of T: a policy whose name is its feature_extractor.type in pipeline.config, `variable_scope`
 /// (the name that classification checkpoints give its variables' scope), `pixel_scale` and `pixel_shift` (an RGB value
 /// of 0..255 enters the network as value * scale + shift), and `build`, which adds layers behind `input` and returns
 /// the feature maps.
 template <class T>
-concept feature_extractor = requires(const typename T::options& options, network& net, int input) {
-  { T::name } -> std::convertible_to<std::string_view>;
+concept feature_extractor = policy<T> && requires(const T& extractor, network& net, int input) {
   { T::variable_scope } -> std::convertible_to<std::string_view>;
   { T::pixel_scale } -> std::convertible_to<std::array<float, 3>>;
   { T::pixel_shift } -> std::convertible_to<std::array<float, 3>>;
-  { T::build(options, net, input) } -> std::same_as<feature_maps>;
+  { extractor.build(net, input) } -> std::same_as<feature_maps>;
 };
 
 /// The options that every SSD feature extractor reads from `feature_extractor`.

@@ -16,8 +16,8 @@ constexpr std::array<int, 6> sample_boxes{3, 6, 6, 6, 6, 6};
 template <class Extractor>
 constexpr odt::network sample(const typename Extractor::options& options = {}) {
   odt::network net;
-  const auto maps = Extractor::build(options, net, 0);
-  odt::convolutional_box_predictor::build({}, net, maps, sample_boxes, 91);
+  const auto maps = Extractor{options}.build(net, 0);
+  odt::convolutional_box_predictor{}.build(net, maps, sample_boxes, 91);
   return net;
 }
 

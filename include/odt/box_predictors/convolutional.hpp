@@ -45,8 +45,11 @@ struct convolutional_box_predictor {
     }
   };
 
-  static constexpr void build(const options& o, network& net, const feature_maps& maps,
-                              std::span<const int> boxes_per_cell, int class_slots) {
+  options opts{};
+
+  constexpr void build(network& net, const feature_maps& maps, std::span<const int> boxes_per_cell,
+                       int class_slots) const {
+    const options& o = opts;
     if (o.apply_sigmoid_to_scores)
       fail(
           "convolutional_box_predictor.apply_sigmoid_to_scores: true is not available; leave it out and set "

@@ -22,7 +22,10 @@ struct inception_v2 {
 
   using options = ssd_extractor_options;
 
-  static constexpr feature_maps build(const options& o, network& net, int input) {
+  options opts{};
+
+  constexpr feature_maps build(network& net, int input) const {
+    const options& o = opts;
     if (!o.override_base_feature_extractor_hyperparams)
       fail(
           "feature_extractor.override_base_feature_extractor_hyperparams is false, but ssd_inception_v2 has no "

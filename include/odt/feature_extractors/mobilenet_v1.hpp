@@ -20,10 +20,12 @@ struct mobilenet_v1 {
 
   using options = ssd_extractor_options;
 
+  options opts{};
+
   /// Without override_base_feature_extractor_hyperparams the base keeps the original's: initial deviation 0.09, decay
   /// 0.9997.
-  static constexpr hyperparams base_hyperparams(const options& o) {
-    if (o.override_base_feature_extractor_hyperparams) return o.conv_hyperparams;
+  constexpr hyperparams base_hyperparams() const {
+    if (opts.override_base_feature_extractor_hyperparams) return opts.conv_hyperparams;
     return {.weights = initializer::truncated_normal(0.09f),
             .penalty = regularizer::l2(0.00004f),
             .act = activation::relu_6,
@@ -31,8 +33,9 @@ struct mobilenet_v1 {
             .norm = {.decay = 0.9997f, .center = true, .scale = true, .epsilon = 0.001f}};
   }
 
-  static constexpr feature_maps build(const options& o, network& net, int input) {
-    const hyperparams base = base_hyperparams(o);
+  constexpr feature_maps build(network& net, int input) const {
+    const options& o = opts;
+    const hyperparams base = base_hyperparams();
     const padding border = o.use_explicit_padding ? padding::fixed : padding::same;
     const auto depth = [&o](int d) { return scaled_depth(d, o.depth_multiplier, o.min_depth); };
     const auto spec = [](const std::string& conv, int channels, int kernel, int stride, padding b) {

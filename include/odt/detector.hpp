@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// A detector without its type: what the trainer, the command line and a server drive. odt::ssd<...> is one.
+#pragma once
+
+#include <odt/core/batch.hpp>
+#include <odt/core/settings.hpp>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace odt {
+
+/// What a train or evaluation step has to say. Losses are as the API reports them: weighted and normalized.
+struct step_report {
+  std::vector<std::pair<std::string, float>> losses;  ///< by tag, e.g. {"Loss/localization_loss", 0.5}, without the sum
+  float total_loss = 0;
+  float learning_rate = 0;
+  float gradient_norm = 0;                             ///< before clipping
+  std::vector<std::pair<std::string, float>> details;  ///< further summaries by tag, e.g. TargetAssignment/...
+  bool finite = true;                                  ///< false: the update was skipped
+};
+
+/// One named tensor of a detector's state: a model variable, an optimizer slot, or a moving average.
+struct state_tensor {
+  std::string name;  ///< as in checkpoints, e.g. ".../weights/Momentum"
+  std::vector<int> shape;
+  std::span<float> values;
+  bool model_variable = true;  ///< false: a slot or an average
+  bool trainable = true;
+};
+
+/// A line of `odt inspect`'s table of a detector's parts.
+struct part_description {
+  std::string what;    ///< "feature extractor"
+  std::string name;    ///< "ssd_mobilenet_v1"
+  std::string detail;  ///< "depth_multiplier 1, min_depth 16, ..."
+};
+
+/// What `odt inspect` and the trainer's start tell of a detector.
+struct detector_description {
+  std::vector<part_description> parts;
+  std::int64_t parameters = 0;
+  std::int64_t multiply_adds = 0;  ///< forward, one image
+  int anchors = 0;
+  std::int64_t step_bytes = 0;      ///< of activations and gradients of a train step (the arena)
+  std::int64_t variable_bytes = 0;  ///< of variables, gradients, slots and averages
+};
+
+/// How pixels become the network's input: value * scale + shift per channel of an RGB picture of 0..255.
+struct pixel_transform {
+  std::array<float, 3> scale{1, 1, 1};
+  std::array<float, 3> shift{0, 0, 0};
+};
+
+/// Run-time choices that no pipeline.config makes.
+struct run_options {
+  std::uint64_t seed = 0;
+  int threads = 0;             ///< of the train step; 0: all of the machine's
+  std::string device = "cpu";  ///< "cpu"
+};
+
+class detector {
+ public:
+  virtual ~detector() = default;
+
+  virtual int num_classes() const = 0;
+  virtual pixel_transform pixels() const = 0;
+  /// Sizes, parameters and memory for a batch of that many images of that size (the network's input).
+  virtual detector_description describe(int batch, size2 image) const = 0;
+
+  /// One step: forward, targets, loss, backward, update. The learning rate follows from global_step, which grows by
+  /// one.
+  virtual step_report train_step(const batch& b) = 0;
+  /// The losses in evaluation mode; changes nothing.
+  virtual step_report evaluate(const batch& b) = 0;
+  /// Detections of every image of the batch, boxes normalized to the original images.
+  virtual std::vector<detections> detect(const batch& b) = 0;
+  /// Detections of one picture: resized and preprocessed as the config says.
+  virtual detections detect(const image& picture) = 0;
+
+  /// Everything that a checkpoint holds but the global step. Spans stay valid for the detector's life.
+  virtual std::vector<state_tensor> state() = 0;
+  virtual std::int64_t global_step() const = 0;
+  virtual void set_global_step(std::int64_t step) = 0;
+
+  /// Whether the config keeps moving averages of the trainable variables.
+  virtual bool has_averages() const = 0;
+  /// Exchanges the trainable variables with their moving averages (evaluation with averages; call again to go back).
+  virtual void swap_averages() = 0;
+  /// Makes the averages equal to the variables, as at the start of a run (after a restore that had none).
+  virtual void reset_averages() = 0;
+
+  /// After a step that was not finite: the first layer of a forward run over the batch whose output is not, or empty.
+  virtual std::string first_non_finite_layer(const batch& b) = 0;
+};
+
+/// A detector type that a program was compiled with: how to tell whether a config asks for it, and to make one.
+struct detector_type {
+  std::string name;                                           ///< "ssd<ssd_mobilenet_v1 | ssd_inception_v2, ...>"
+  std::function<std::string(const settings& root)> mismatch;  ///< empty: the config fits; else what does not
+  std::function<std::unique_ptr<detector>(const settings& root, const run_options&)> make;
+};
+
+}  // namespace odt
