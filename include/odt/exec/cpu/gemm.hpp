@@ -20,8 +20,8 @@ inline constexpr int tile_rows = 6;
 inline constexpr int tile_vectors = 2;
 inline constexpr int tile_columns = tile_vectors * lanes;
 
-/// A packed block of A has rows of this many floats, at most `block_width` of them in use. The odd number of cache lines
-/// keeps rows apart in the L1 cache.
+/// A packed block of A has rows of this many floats, at most `block_width` of them in use. The odd number of cache
+/// lines keeps rows apart in the L1 cache.
 inline constexpr int block_width = 256;
 inline constexpr int block_stride = block_width + 16;
 
@@ -31,8 +31,8 @@ enum class tile_start { overwrite, add };
 /// Which way a packed block of A lies: rows of A along its rows, or along its columns (A transposed).
 enum class tile_order { rows, columns };
 
-/// C[i][0..columns) (+)= sum over k < depth of A[i][k] * B[k][0..columns) + bias. B is a panel of `tile_columns` floats a row, C is given
-/// by pointers to its rows; bias may be null.
+/// C[i][0..columns) (+)= sum over k < depth of A[i][k] * B[k][0..columns) + bias. B is a panel of `tile_columns` floats
+/// a row, C is given by pointers to its rows; bias may be null.
 using tile_function = void (*)(std::ptrdiff_t depth, const float* a, const float* b, float* const* c,
                                std::ptrdiff_t column, int columns, tile_start start, const float* bias);
 

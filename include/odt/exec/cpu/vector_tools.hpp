@@ -6,6 +6,7 @@
 #include <odt/exec/cpu/tensor.hpp>
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -22,7 +23,9 @@ template <int N, class F>
 }
 
 constexpr std::ptrdiff_t ceil_div(std::ptrdiff_t a, std::ptrdiff_t b) { return (a + b - 1) / b; }
-constexpr std::ptrdiff_t round_up(std::ptrdiff_t a, std::ptrdiff_t multiple) { return ceil_div(a, multiple) * multiple; }
+constexpr std::ptrdiff_t round_up(std::ptrdiff_t a, std::ptrdiff_t multiple) {
+  return ceil_div(a, multiple) * multiple;
+}
 
 #if !defined(__AVX512F__) && defined(__AVX2__)
 namespace detail {
@@ -58,7 +61,7 @@ alignas(64) inline constexpr std::int32_t lane_masks[16] = {-1, -1, -1, -1, -1, 
 
 /// A pending transform for one vector of channels. A NaN stays one.
 struct vector_transform {
-  vec scale{1.0f}, shift{0.0f}, low, high;
+  vec scale = vec(1.0f), shift = vec(0.0f), low, high;
 
   /// For `count` channels from `channel` on.
   vector_transform(const pending& p, std::ptrdiff_t channel, std::ptrdiff_t count) : low(p.low), high(p.high) {
@@ -68,13 +71,11 @@ struct vector_transform {
   }
 
   [[gnu::always_inline]] vec affine(const vec& x) const { return multiply_add(x, scale, shift); }
-  [[gnu::always_inline]] vec operator()(const vec& x) const {
-    return xsimd::min(high, xsimd::max(low, affine(x)));
-  }
+  [[gnu::always_inline]] vec operator()(const vec& x) const { return xsimd::min(high, xsimd::max(low, affine(x))); }
 };
 
-/// to[0..count) = transform(from[0..count)) for consecutive channels from `channel` on. May write (not read) up to lanes-1
-/// further elements.
+/// to[0..count) = transform(from[0..count)) for consecutive channels from `channel` on. May write (not read) up to
+/// lanes-1 further elements.
 inline void copy_channels(float* to, const float* from, std::ptrdiff_t count, const pending& p,
                           std::ptrdiff_t channel) {
   if (p.none()) {

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/target.hpp>
+#include <odt/exec/cpu/depthwise.hpp>
+#include <odt/exec/cpu/sums.hpp>
+
+#include <cstring>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+namespace detail::depthwise {
+
+inline constexpr int block_channels = 64;  ///< channels that are worked on together, about
+inline constexpr int group_pixels = 4;     ///< output pixels that are in registers together
+
+/// A depthwise correlation. Its input is the source with `up - 1` zeros between its pixels and, when `multiplier` > 1,
+/// with every channel repeated: then all three directions are sweeps of the same kind.
+struct sweep {
+  const_tensor source;
+  int multiplier = 1;
+  int up_height = 1, up_width = 1;
+  convolution window;
+  int out_height = 0, out_width = 0, channels = 0;
+};
+
+/// How a sweep is cut into jobs; follows from the shape alone.
+struct sweep_plan {
+  int block, blocks, bands, band_rows, padded_block, columns, ring;
+
+  sweep_plan(const convolution& w, int multiplier, const shape& out) {
+    block = std::max(1, block_channels / multiplier) * multiplier;
+    blocks = static_cast<int>(ceil_div(out.channels, block));
+    const int wanted = static_cast<int>(ceil_div(16, std::max(1, out.batch * blocks)));
+    band_rows = static_cast<int>(ceil_div(out.height, std::clamp(wanted, 1, out.height)));
+    bands = static_cast<int>(ceil_div(out.height, band_rows));
+    padded_block = static_cast<int>(round_up(std::min(block, out.channels), lanes));
+    columns = (out.width - 1) * w.stride_width + (w.kernel_width - 1) * w.rate + 1;
+    ring = (w.kernel_height - 1) * w.rate + 1;
+  }
+  int chunks(int batch) const { return batch * bands; }
+  int first_row(int band) const { return band * band_rows; }
+  int rows(int band, int height) const { return std::min(band_rows, height - band * band_rows); }
+};
+
+/// Memory of a thread: staged lines of the input (transformed, padded, channels contiguous), the weights of a block, a
+/// line of output or the block's gradient of the weights.
+struct sweep_memory {
+  float *lines, *zeros, *weights, *result;
+  int* staged;
+
+  sweep_memory(scratch_space& space, const sweep_plan& plan, const convolution& w, int out_width) {
+    const std::ptrdiff_t line = std::ptrdiff_t{plan.columns} * plan.padded_block;
+    const std::ptrdiff_t taps = std::ptrdiff_t{w.kernel_height} * w.kernel_width * plan.padded_block;
+    lines = space.take(line * plan.ring);
+    zeros = space.take(line);
+    weights = space.take(taps);
+    result = space.take(std::max<std::ptrdiff_t>(taps, std::ptrdiff_t{out_width} * plan.padded_block));
+    staged = reinterpret_cast<int*>(space.take(plan.ring));
+  }
+};
+
+/// Vector `at` (first element counted in repeated channels) of a pixel, each channel repeated `multiplier` times.
+[[gnu::always_inline]] inline vec load_repeated(const float* channels, int first, int count, int multiplier) {
+  if (multiplier == 1) return load_first(channels + first, count);
+  alignas(64) float part[lanes] = {};
+  for (int i = 0; i < std::min(count, lanes); ++i) part[i] = channels[(first + i) / multiplier];
+  return load(part);
+}
+
+/// The lines of the input that a block of channels of an image needs, staged when they are first asked for.
+class staged_lines {
+ public:
+  staged_lines(const sweep& s, const sweep_plan& plan, const sweep_memory& memory, int image, int channel)
+      : s_(s), plan_(plan), memory_(memory), image_(image), channel_(channel) {
+    const std::ptrdiff_t line = std::ptrdiff_t{plan.columns} * plan.padded_block;
+    zero_channels(memory.lines, line * plan.ring);
+    zero_channels(memory.zeros, line);
+    std::fill_n(memory.staged, plan.ring, -1);
+  }
+
+  /// The line at position y of the (stretched) input: zeros outside and between source lines.
+  const float* line(int y) {
+    if (y < 0 || y % s_.up_height != 0 || y / s_.up_height >= s_.source.height) return memory_.zeros;
+    const int slot = y % plan_.ring;
+    float* to = memory_.lines + std::ptrdiff_t{slot} * plan_.columns * plan_.padded_block;
+    if (memory_.staged[slot] != y) stage(y / s_.up_height, to);
+    memory_.staged[slot] = y;
+    return to;
+  }
+
+ private:
+  void stage(int row, float* to) const {
+    const const_tensor& source = s_.source;
+    const int up = s_.up_width, pad = s_.window.pad_left;
+    const int first = pad >= 0 ? 0 : static_cast<int>(ceil_div(-pad, up));
+    const int last = std::min(source.width, static_cast<int>(ceil_div(plan_.columns - pad, up)));
+    const int count = std::min(plan_.block, s_.channels - channel_);
+    for (int c = 0; c < count; c += lanes) {
+      const int rest = count - c, channel = channel_ + c;
+      vector_transform transform(pending{nullptr, nullptr, source.transform.low, source.transform.high}, 0, 0);
+      if (source.transform.scale) {
+        transform.scale = load_repeated(source.transform.scale, channel, rest, s_.multiplier);
+        transform.shift = load_repeated(source.transform.shift, channel, rest, s_.multiplier);
+      }
+      for (int x = first; x < last; ++x)
+        store(to + std::ptrdiff_t{x * up + pad} * plan_.padded_block + c,
+              transform(load_repeated(source.pixel(image_, row, x), channel, rest, s_.multiplier)));
+    }
+  }
+
+  const sweep& s_;
+  const sweep_plan& plan_;
+  const sweep_memory& memory_;
+  int image_, channel_;
+};
+
+/// What a vector of channels needs along a line: where the staged lines begin, and the steps between taps and pixels.
+struct line_walk {
+  const float* const* lines;
+  std::ptrdiff_t tap, pixel;  ///< floats between horizontal taps, and between output pixels
+};
+
+/// to[p] = start + the correlation at `Pixels` output pixels from `at` on; K x K taps, or any number when K is 0.
+template <int K, int Stride, int Pixels>
+[[gnu::always_inline]] inline void correlate(const line_walk& walk, const convolution& w, const float* weights,
+                                             std::ptrdiff_t step, std::ptrdiff_t at, vec (&sums)[Pixels]) {
+  if constexpr (K > 0) {
+    unroll<K>([&](auto ky) {
+      const float* line = walk.lines[ky] + at;
+      unroll<(Pixels - 1) * Stride + K>([&](auto x) {
+        const vec value = load(line + x * walk.tap);
+        unroll<Pixels>([&](auto p) {
+          constexpr int kx = x - p * Stride;
+          if constexpr (kx >= 0 && kx < K) sums[p] = multiply_add(value, load(weights + (ky * K + kx) * step), sums[p]);
+        });
+      });
+    });
+  } else {
+    for (int ky = 0; ky < w.kernel_height; ++ky)
+      for (int kx = 0; kx < w.kernel_width; ++kx) {
+        const vec weight = load(weights + (ky * w.kernel_width + kx) * step);
+        const float* line = walk.lines[ky] + at + kx * walk.tap;
+        unroll<Pixels>([&](auto p) { sums[p] = multiply_add(load(line + p * walk.pixel), weight, sums[p]); });
+      }
+  }
+}
+
+/// A line of output for one vector of channels.
+template <int K, int Stride>
+void correlate_line(const line_walk& walk, const convolution& w, const float* weights, std::ptrdiff_t step, int pixels,
+                    float* to, std::ptrdiff_t to_step, int count, const vec& bias, bool accumulate) {
+  const auto group = [&]<int Pixels>(std::integral_constant<int, Pixels>, int x) __attribute__((always_inline)) {
+    vec sums[Pixels];
+    float* out = to + x * to_step;
+    unroll<Pixels>([&](auto p) { sums[p] = accumulate ? load_first(out + p * to_step, count) + bias : bias; });
+    correlate<K, Stride, Pixels>(walk, w, weights, step, x * walk.pixel, sums);
+    unroll<Pixels>([&](auto p) { store_first(out + p * to_step, sums[p], count); });
+  };
+  int x = 0;
+  for (; x + group_pixels <= pixels; x += group_pixels) group(std::integral_constant<int, group_pixels>{}, x);
+  for (; x < pixels; ++x) group(std::integral_constant<int, 1>{}, x);
+}
+
+/// weights += the products of a line of dy with the staged lines, for one vector of channels.
+template <int K, int Stride>
+void correlate_weights(const line_walk& walk, const convolution& w, float* weights, std::ptrdiff_t step, int pixels,
+                       const float* dy, std::ptrdiff_t dy_step, int count) {
+  if constexpr (K > 0) {
+    vec sums[K * K];
+    unroll<K * K>([&](auto t) { sums[t] = vec(0.0f); });
+    for (int x = 0; x < pixels; ++x) {
+      const vec gradient = load_first(dy + x * dy_step, count);
+      unroll<K>([&](auto ky) {
+        unroll<K>([&](auto kx) {
+          const vec value = load(walk.lines[ky] + x * walk.pixel + kx * walk.tap);
+          sums[ky * K + kx] = multiply_add(value, gradient, sums[ky * K + kx]);
+        });
+      });
+    }
+    unroll<K * K>([&](auto t) { store(weights + t * step, load(weights + t * step) + sums[t]); });
+  } else {
+    for (int ky = 0; ky < w.kernel_height; ++ky)
+      for (int kx = 0; kx < w.kernel_width; ++kx) {
+        float* to = weights + (ky * w.kernel_width + kx) * step;
+        const float* line = walk.lines[ky] + kx * walk.tap;
+        vec sums[group_pixels];
+        unroll<group_pixels>([&](auto p) { sums[p] = vec(0.0f); });
+        int x = 0;
+        for (; x + group_pixels <= pixels; x += group_pixels)
+          unroll<group_pixels>([&](auto p) {
+            sums[p] =
+                multiply_add(load(line + (x + p) * walk.pixel), load_first(dy + (x + p) * dy_step, count), sums[p]);
+          });
+        for (; x < pixels; ++x)
+          sums[0] = multiply_add(load(line + x * walk.pixel), load_first(dy + x * dy_step, count), sums[0]);
+        store(to, load(to) + ((sums[0] + sums[1]) + (sums[2] + sums[3])));
+      }
+  }
+}
+
+/// Calls body(K, Stride) with the integral constants of the specialized kernels, or 0 and 0.
+template <class Body>
+void with_kernel(const convolution& w, const Body& body) {
+  const bool square = w.kernel_height == 3 && w.kernel_width == 3 && w.rate == 1;
+  using std::integral_constant;
+  if (square && w.stride_width == 1)
+    body(integral_constant<int, 3>{}, integral_constant<int, 1>{});
+  else if (square && w.stride_width == 2)
+    body(integral_constant<int, 3>{}, integral_constant<int, 2>{});
+  else
+    body(integral_constant<int, 0>{}, integral_constant<int, 0>{});
+}
+
+inline constexpr int most_lines = 64;  ///< tallest kernel
+
+/// Calls body(chunk, image, band, first channel, channels, memory) for all jobs of a sweep.
+template <class Body>
+void each_job(thread_pool& pool, const sweep& s, const sweep_plan& plan, std::byte* scratch, std::size_t per_thread,
+              const Body& body) {
+  pool.run(plan.chunks(s.source.batch) * plan.blocks, [&](int job, int thread) {
+    scratch_space space(scratch + static_cast<std::size_t>(thread) * per_thread);
+    const sweep_memory memory(space, plan, s.window, s.out_width);
+    const int chunk = job / plan.blocks, channel = job % plan.blocks * plan.block;
+    body(chunk, chunk / plan.bands, chunk % plan.bands, channel, std::min(plan.block, s.channels - channel), memory);
+  });
+}
+
+ODT_INLINE std::size_t thread_bytes(const sweep_plan& plan, const convolution& w, int out_width) {
+  scratch_space space(nullptr);
+  const sweep_memory memory(space, plan, w, out_width);
+  return space.used();
+}
+
+/// body(output row, its lines) for the rows of a band.
+template <class Body>
+void each_line(const sweep& s, const sweep_plan& plan, staged_lines& staged, int band, const Body& body) {
+  const float* lines[most_lines];
+  const int first = plan.first_row(band);
+  for (int y = first; y < first + plan.rows(band, s.out_height); ++y) {
+    for (int ky = 0; ky < s.window.kernel_height; ++ky)
+      lines[ky] = staged.line(y * s.window.stride_height - s.window.pad_top + ky * s.window.rate);
+    body(y, static_cast<const float* const*>(lines));
+  }
+}
+
+/// A block's weights, taps one after another, in whole vectors; flipped for the data's gradient.
+ODT_INLINE void pack_weights(const sweep& s, const sweep_plan& plan, const float* weights, bool flipped, int channel,
+                             int count, float* to) {
+  const int taps = s.window.kernel_height * s.window.kernel_width;
+  for (int t = 0; t < taps; ++t) {
+    const float* from = weights + std::ptrdiff_t{flipped ? taps - 1 - t : t} * s.channels + channel;
+    for (int c = 0; c < count; c += lanes)
+      store(to + std::ptrdiff_t{t} * plan.padded_block + c, load_first(from + c, count - c));
+  }
+}
+
+/// The correlation of a band, block by block. `write(y, line, step)` says where line y goes; `done(chunk, y, ...)`
+/// follows.
+struct sweep_output {
+  tensor to;
+  const float* bias = nullptr;
+  bool accumulate = false;
+  float* moments = nullptr;
+};
+
+ODT_INLINE void add_repeated(const float* line, std::ptrdiff_t step, const sweep& s, int channel, int count, float* to,
+                             std::ptrdiff_t to_step, bool accumulate) {
+  for (int x = 0; x < s.out_width; ++x)
+    for (int c = 0; c < count / s.multiplier; ++c) {
+      float sum = accumulate ? to[x * to_step + channel / s.multiplier + c] : 0.0f;
+      for (int q = 0; q < s.multiplier; ++q) sum += line[x * step + c * s.multiplier + q];
+      to[x * to_step + channel / s.multiplier + c] = sum;
+    }
+}
+
+/// Forward, and the data's gradient (`summed`: the repeated channels are added up again).
+ODT_INLINE void correlate_all(thread_pool& pool, const sweep& s, const float* weights, bool flipped, bool summed,
+                              const sweep_output& out, std::byte* scratch) {
+  const shape extents{s.source.batch, s.out_height, s.out_width, s.channels};
+  const sweep_plan plan(s.window, s.multiplier, extents);
+  sweep source = s;
+  if (summed) source.multiplier = 1;
+  const std::ptrdiff_t stride = sums_stride(s.channels);
+  const auto job = [&](int chunk, int image, int band, int channel, int count, const sweep_memory& memory) {
+    pack_weights(s, plan, weights, flipped, channel, count, memory.weights);
+    staged_lines staged(source, plan, memory, image, channel);
+    each_line(s, plan, staged, band, [&](int y, const float* const* lines) {
+      float* const to = summed ? memory.result : out.to.pixel(image, y, 0) + channel;
+      const std::ptrdiff_t step = summed ? plan.padded_block : out.to.pixel_stride;
+      for (int c = 0; c < count; c += lanes) {
+        const float* from[most_lines];
+        for (int ky = 0; ky < s.window.kernel_height; ++ky) from[ky] = lines[ky] + c;
+        const line_walk walk{from, std::ptrdiff_t{s.window.rate} * plan.padded_block,
+                             std::ptrdiff_t{s.window.stride_width} * plan.padded_block};
+        const vec bias = out.bias ? load_first(out.bias + channel + c, count - c) : vec(0.0f);
+        with_kernel(s.window, [&](auto k, auto kernel_stride) {
+          correlate_line<k, kernel_stride>(walk, s.window, memory.weights + c, plan.padded_block, s.out_width, to + c,
+                                           step, count - c, bias, out.accumulate && !summed);
+        });
+      }
+      if (summed)
+        add_repeated(to, step, s, channel, count, out.to.pixel(image, y, 0), out.to.pixel_stride, out.accumulate);
+      if (out.moments)
+        add_moments([&](int x) { return to - channel + x * step; }, s.out_width, channel, count,
+                    {out.moments + 3 * stride * chunk, stride}, y == plan.first_row(band));
+    });
+  };
+  each_job(pool, s, plan, scratch, thread_bytes(plan, s.window, s.out_width), job);
+}
+
+ODT_INLINE sweep forward_sweep(const convolution& c, const const_tensor& x, const shape& out) {
+  return {x, out.channels / x.channels, 1, 1, c, out.height, out.width, out.channels};
+}
+
+/// The data's gradient is the correlation of the stretched dy with the flipped kernel.
+ODT_INLINE sweep backward_sweep(const convolution& c, const const_tensor& dy, const shape& in) {
+  convolution flipped{c.kernel_height, c.kernel_width, 1, 1, c.rate};
+  flipped.pad_top = (c.kernel_height - 1) * c.rate - c.pad_top;
+  flipped.pad_left = (c.kernel_width - 1) * c.rate - c.pad_left;
+  return {dy, dy.channels / in.channels, c.stride_height, c.stride_width, flipped, in.height, in.width, dy.channels};
+}
+
+/// Memory that the threads share, before their own.
+ODT_INLINE std::ptrdiff_t shared_floats(const convolution& c, const shape& out, const sweep_plan& plan) {
+  const std::ptrdiff_t chunks = plan.chunks(out.batch);
+  const std::ptrdiff_t sums = std::ptrdiff_t{c.kernel_height} * c.kernel_width * out.channels * chunks;
+  const std::ptrdiff_t bias = sums_stride(out.channels) * pixel_pieces(out).count;
+  return round_up(std::max(3 * sums_stride(out.channels) * chunks, sums + bias), 16);
+}
+
+}  // namespace detail::depthwise
+
+ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, const shape& out, int threads) {
+  using namespace detail::depthwise;
+  const int multiplier = out.channels / in.channels;
+  const sweep_plan forward(c, multiplier, out);
+  const sweep back = backward_sweep(c, {{nullptr, out.batch, out.height, out.width, out.channels, 0, 0}, {}}, in);
+  const sweep_plan backward(back.window, multiplier, {in.batch, in.height, in.width, out.channels});
+  const std::size_t own = std::max(thread_bytes(forward, c, out.width), thread_bytes(backward, back.window, in.width));
+  return static_cast<std::size_t>(shared_floats(c, out, forward)) * sizeof(float) +
+         static_cast<std::size_t>(threads) * own;
+}
+
+ODT_INLINE void depthwise_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
+                                  const float* bias, const tensor& y, const batch_statistics* statistics,
+                                  std::byte* scratch) {
+  using namespace detail::depthwise;
+  const sweep s = forward_sweep(c, x, y.extents());
+  const sweep_plan plan(c, s.multiplier, y.extents());
+  scratch_space space(scratch);
+  float* const moments = space.take(shared_floats(c, y.extents(), plan));
+  correlate_all(pool, s, weights, false, false, {y, bias, false, statistics ? moments : nullptr},
+                scratch + space.used());
+  if (!statistics) return;
+  const auto size_of = [&](int chunk) {
+    return static_cast<double>(plan.rows(chunk % plan.bands, y.height)) * y.width;
+  };
+  join_moments(pool, moments, plan.chunks(y.batch), size_of, y.channels, *statistics);
+}
+
+ODT_INLINE void depthwise_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy,
+                                        const float* weights, const tensor& dx, bool accumulate, std::byte* scratch) {
+  using namespace detail::depthwise;
+  const sweep s = backward_sweep(c, dy, dx.extents());
+  correlate_all(pool, s, weights, true, s.multiplier > 1, {dx, nullptr, accumulate, nullptr}, scratch);
+}
+
+ODT_INLINE void depthwise_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x,
+                                           const const_tensor& dy, float* dw, float* dbias, std::byte* scratch,
+                                           bool accumulate) {
+  using namespace detail::depthwise;
+  const sweep s = forward_sweep(c, x, dy.extents());
+  const sweep_plan plan(c, s.multiplier, dy.extents());
+  const int taps = c.kernel_height * c.kernel_width;
+  const std::ptrdiff_t size = std::ptrdiff_t{taps} * dy.channels, chunks = plan.chunks(dy.batch);
+  scratch_space space(scratch);
+  float* const partial = space.take(shared_floats(c, dy.extents(), plan));
+  const auto job = [&](int chunk, int image, int band, int channel, int count, const sweep_memory& memory) {
+    zero_channels(memory.result, std::ptrdiff_t{taps} * plan.padded_block);
+    staged_lines staged(s, plan, memory, image, channel);
+    each_line(s, plan, staged, band, [&](int y, const float* const* lines) {
+      for (int v = 0; v < count; v += lanes) {
+        const float* from[most_lines];
+        for (int ky = 0; ky < c.kernel_height; ++ky) from[ky] = lines[ky] + v;
+        const line_walk walk{from, std::ptrdiff_t{c.rate} * plan.padded_block,
+                             std::ptrdiff_t{c.stride_width} * plan.padded_block};
+        with_kernel(c, [&](auto k, auto kernel_stride) {
+          correlate_weights<k, kernel_stride>(walk, c, memory.result + v, plan.padded_block, s.out_width,
+                                              dy.pixel(image, y, 0) + channel + v, dy.pixel_stride, count - v);
+        });
+      }
+    });
+    for (int t = 0; t < taps; ++t)
+      for (int v = 0; v < count; v += lanes)
+        store_first(partial + size * chunk + std::ptrdiff_t{t} * dy.channels + channel + v,
+                    load(memory.result + std::ptrdiff_t{t} * plan.padded_block + v), count - v);
+  };
+  each_job(pool, s, plan, scratch + space.used(), thread_bytes(plan, c, s.out_width), job);
+  join_sums(pool, partial, size, static_cast<int>(chunks), size, dw, accumulate);
+  if (dbias) sum_pixels(pool, dy, dbias, accumulate, partial + size * chunks);
+}
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu
