@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <odt/core/text.hpp>
 #include <odt/exec/cpu/convolution.hpp>
 
 #include "exec/cpu/kernels.hpp"
@@ -14,17 +15,17 @@ struct layer {
 };
 
 const layer layers[] = {
-    {2, 5, 7, 3, 4, 1, 1, 1, "SAME"},    {1, 1, 1, 1, 1, 1, 1, 1, "SAME"},     {1, 9, 8, 37, 33, 1, 1, 1, "SAME"},
-    {2, 6, 8, 5, 17, 1, 2, 1, "SAME"},   {2, 11, 10, 3, 32, 3, 2, 1, "SAME"},  {1, 7, 5, 16, 16, 3, 1, 1, "SAME"},
-    {2, 8, 9, 20, 35, 3, 1, 1, "VALID"}, {1, 9, 11, 7, 12, 3, 1, 2, "SAME"},   {1, 13, 12, 3, 64, 7, 2, 1, "SAME"},
-    {1, 5, 5, 300, 40, 1, 1, 1, "SAME"}, {1, 6, 6, 40, 300, 1, 1, 1, "SAME"},  {2, 19, 19, 64, 64, 1, 1, 1, "SAME"},
+    {2, 5, 7, 3, 4, 1, 1, 1, "SAME"},    {1, 1, 1, 1, 1, 1, 1, 1, "SAME"},      {1, 9, 8, 37, 33, 1, 1, 1, "SAME"},
+    {2, 6, 8, 5, 17, 1, 2, 1, "SAME"},   {2, 11, 10, 3, 32, 3, 2, 1, "SAME"},   {1, 7, 5, 16, 16, 3, 1, 1, "SAME"},
+    {2, 8, 9, 20, 35, 3, 1, 1, "VALID"}, {1, 9, 11, 7, 12, 3, 1, 2, "SAME"},    {1, 13, 12, 3, 64, 7, 2, 1, "SAME"},
+    {1, 5, 5, 300, 40, 1, 1, 1, "SAME"}, {1, 6, 6, 40, 300, 1, 1, 1, "SAME"},   {2, 19, 19, 64, 64, 1, 1, 1, "SAME"},
     {2, 2, 1, 3, 4, 3, 2, 1, "SAME"},    {1, 10, 10, 130, 66, 3, 2, 1, "SAME"}, {1, 8, 8, 9, 9, 3, 2, 2, "SAME"},
-    {1, 9, 9, 6, 50, 2, 3, 1, "VALID"},  {3, 40, 40, 8, 24, 3, 1, 1, "SAME"},  {1, 12, 12, 6, 6, 3, 3, 2, "VALID"},
+    {1, 9, 9, 6, 50, 2, 3, 1, "VALID"},  {3, 40, 40, 8, 24, 3, 1, 1, "SAME"},   {1, 12, 12, 6, 6, 3, 3, 2, "VALID"},
 };
 
 std::string name(const layer& l) {
-  return str(l.batch, "x", l.height, "x", l.width, "x", l.in, " -> ", l.out, ", kernel ", l.kernel, ", stride ", l.stride,
-             ", rate ", l.rate, ", ", l.padding);
+  return str(l.batch, "x", l.height, "x", l.width, "x", l.in, " -> ", l.out, ", kernel ", l.kernel, ", stride ",
+             l.stride, ", rate ", l.rate, ", ", l.padding);
 }
 
 std::vector<float> normals(std::size_t count, random_stream& random) {
@@ -70,15 +71,16 @@ struct problem {
     r.dw.assign(weights.size(), 0.25f);
     if (accumulate) dx.each([&](int n, int row, int column, int c) { dx.at(n, row, column, c) = 1.0f; });
     const cpu::batch_statistics statistics{r.mean.data(), r.variance.data()};
-    cpu::conv_forward(pool, window, x.read(p), weights.data(), with_bias ? bias.data() : nullptr, y.write(), &statistics,
-                      scratch.data);
+    cpu::conv_forward(pool, window, x.read(p), weights.data(), with_bias ? bias.data() : nullptr, y.write(),
+                      &statistics, scratch.data);
     cpu::conv_backward_data(pool, window, dy.read(), weights.data(), dx.write(), accumulate, scratch.data);
-    cpu::conv_backward_weights(pool, window, x.read(p), dy.read(), r.dw.data(), r.dbias.data(), scratch.data, accumulate);
+    cpu::conv_backward_weights(pool, window, x.read(p), dy.read(), r.dw.data(), r.dbias.data(), scratch.data,
+                               accumulate);
     BOOST_TEST(y.margins_untouched());
     BOOST_TEST(dx.margins_untouched());
     const auto [mean, variance] = moments_of(y);
     check_near(r.mean, mean, 2e-6, "mean");
-    check_near(r.variance, variance, 2e-6, "variance");
+    check_near(r.variance, variance, 1e-5, "variance");
     r.y = y.dense();
     r.dx = dx.dense();
     return r;
@@ -95,7 +97,7 @@ void check(const layer& l, int margin, bool affine, bool clamp, bool with_bias) 
   check_near(r.y, expected.y, 1e-5, name(l) + ", y");
   check_near(r.dx, expected.dx, 1e-5, name(l) + ", dx");
   check_near(r.dw, expected.dw, 3e-5, name(l) + ", dw");
-  check_near(r.dbias, expected.dbias, 1e-5, name(l) + ", dbias");
+  check_near(r.dbias, expected.dbias, 3e-5, name(l) + ", dbias");
 }
 
 }  // namespace
@@ -158,8 +160,8 @@ BOOST_AUTO_TEST_CASE(conv2d_is_tensorflows, *needs(golden() / "units/nn/conv2d")
       const scratch_memory scratch(cpu::conv_scratch(window.window, in, out, pool.size()));
       cpu::conv_forward(pool, window.window, cpu::dense(xs.data(), in), ws.data(), nullptr, cpu::dense(y.data(), out),
                         nullptr, scratch.data);
-      cpu::conv_backward_data(pool, window.window, cpu::dense(dys.data(), out), ws.data(), cpu::dense(dx.data(), in), false,
-                              scratch.data);
+      cpu::conv_backward_data(pool, window.window, cpu::dense(dys.data(), out), ws.data(), cpu::dense(dx.data(), in),
+                              false, scratch.data);
       cpu::conv_backward_weights(pool, window.window, cpu::dense(xs.data(), in), cpu::dense(dys.data(), out), dw.data(),
                                  nullptr, scratch.data);
       check_close(y, c.out("y"), c, "y");

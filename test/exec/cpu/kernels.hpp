@@ -22,7 +22,8 @@ struct activation {
 
   activation() = default;
   explicit activation(const shape& s, int around = 0)
-      : extents(s), margin(around),
+      : extents(s),
+        margin(around),
         values(static_cast<std::size_t>(s.pixels() * (s.channels + 2 * around) + 3 * around * s.batch), -77.0f) {}
 
   std::ptrdiff_t pixel_stride() const { return extents.channels + 2 * margin; }
@@ -33,8 +34,8 @@ struct activation {
   float at(int n, int y, int x, int c) const { return const_cast<activation*>(this)->at(n, y, x, c); }
 
   cpu::tensor write() {
-    return {values.data() + margin, extents.batch, extents.height, extents.width, extents.channels, pixel_stride(),
-            image_stride()};
+    return {values.data() + margin, extents.batch,  extents.height, extents.width,
+            extents.channels,       pixel_stride(), image_stride()};
   }
   cpu::const_tensor read(const pending& transform = {}) const {
     return {{values.data() + margin, extents.batch, extents.height, extents.width, extents.channels, pixel_stride(),
@@ -134,7 +135,8 @@ inline void check_near(const std::vector<float>& actual, const std::vector<doubl
     const double error = std::abs(actual[i] - expected[i]) / (1 + std::abs(expected[i]));
     if (!(error <= worst)) worst = error, at = i;
   }
-  BOOST_CHECK_MESSAGE(worst <= tolerance, what << ": [" << at << "] is " << actual[at] << ", expected " << expected[at]);
+  BOOST_CHECK_MESSAGE(worst <= tolerance,
+                      what << ": [" << at << "] is " << actual[at] << ", expected " << expected[at]);
 }
 
 /// Scratch memory that is exactly as large as asked for, so that the sanitizer sees what goes beyond.
@@ -142,12 +144,12 @@ struct scratch_memory {
   std::size_t bytes;
   std::byte* data;
   explicit scratch_memory(std::size_t size)
-      : bytes(size), data(static_cast<std::byte*>(::operator new(size, std::align_val_t{64}))) {
+      : bytes(size), data(static_cast<std::byte*>(::operator new (size, std::align_val_t{64}))) {
     std::memset(data, 0xff, size);  // NaNs: what is read must have been written
   }
   scratch_memory(const scratch_memory&) = delete;
   scratch_memory& operator=(const scratch_memory&) = delete;
-  ~scratch_memory() { ::operator delete(data, std::align_val_t{64}); }
+  ~scratch_memory() { ::operator delete (data, std::align_val_t{64}); }
 };
 
 /// Mean and biased variance a channel.
