@@ -15,10 +15,10 @@ namespace odt {
 
 /// The ground truth of one image. All vectors have one element a box.
 struct labels {
-  std::vector<boxf> boxes;      ///< normalized
-  std::vector<int> classes;     ///< 0-based (label map id - 1)
-  std::vector<float> weights;   ///< 1 unless the record says otherwise
-  std::vector<float> areas;     ///< square pixels of the original image
+  std::vector<boxf> boxes;     ///< normalized
+  std::vector<int> classes;    ///< 0-based (label map id - 1)
+  std::vector<float> weights;  ///< 1 unless the record says otherwise
+  std::vector<float> areas;    ///< square pixels of the original image
   std::vector<std::uint8_t> crowd, difficult, group_of;
 
   std::size_t size() const { return boxes.size(); }
@@ -27,15 +27,15 @@ struct labels {
 /// Images as the network eats them (augmented, preprocessed, resized, padded) with their ground truth, padded to
 /// `max_boxes` an image.
 struct batch {
-  int size = 0;              ///< images
-  int height = 0;            ///< of the network's input
+  int size = 0;    ///< images
+  int height = 0;  ///< of the network's input
   int width = 0;
-  int max_boxes = 0;         ///< capacity of the ground truth of an image
-  std::vector<float> images;     ///< size x height x width x 3
-  std::vector<int> counts;       ///< boxes of each image, at most max_boxes
-  std::vector<boxf> boxes;       ///< size x max_boxes, normalized to the network's input
-  std::vector<int> classes;      ///< size x max_boxes, 0-based
-  std::vector<float> weights;    ///< size x max_boxes
+  int max_boxes = 0;                  ///< capacity of the ground truth of an image
+  std::vector<float> images;          ///< size x height x width x 3
+  std::vector<int> counts;            ///< boxes of each image, at most max_boxes
+  std::vector<boxf> boxes;            ///< size x max_boxes, normalized to the network's input
+  std::vector<int> classes;           ///< size x max_boxes, 0-based
+  std::vector<float> weights;         ///< size x max_boxes
   std::vector<size2> true_sizes;      ///< of each image after resizing, before padding
   std::vector<size2> original_sizes;  ///< of each image in its record
   std::vector<std::string> ids;       ///< for messages: source_id or filename, else record and number
@@ -62,9 +62,10 @@ struct batch {
 
 /// One found object.
 struct detection {
-  boxf bounds;      ///< normalized to the original image
-  int label = 0;    ///< class, 0-based
+  boxf bounds;    ///< normalized to the original image
+  int label = 0;  ///< class, 0-based
   float score = 0;
+  int anchor = -1;  ///< the prediction that it comes from
 };
 
 using detections = std::vector<detection>;
