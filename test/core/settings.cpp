@@ -60,6 +60,16 @@ BOOST_AUTO_TEST_CASE(a_set_field_that_nobody_read_is_refused_by_its_path) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_field_set_to_its_default_may_stay_unread) {
+  odt::settings root;
+  root.children = {scalar("on", "true"), scalar("off", "false")};
+  root.children[1].fallback = "false";
+  std::vector<const odt::settings*> unread;
+  odt::collect_unread(root, unread);
+  BOOST_REQUIRE(unread.size() == 1);
+  BOOST_TEST(unread[0]->name == "on");
+}
+
 BOOST_AUTO_TEST_CASE(an_unreadable_number_names_its_place) {
   auto root = sample();
   root.children[0].text = "two";

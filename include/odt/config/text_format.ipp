@@ -337,6 +337,11 @@ ODT_INLINE std::string scalar_text(const pb::Message& message, const pb::FieldDe
   }
 }
 
+ODT_INLINE std::string default_text(const pb::Message& message, const pb::FieldDescriptor& field) {
+  const pb::Message& empty = *pb::MessageFactory::generated_factory()->GetPrototype(message.GetDescriptor());
+  return scalar_text(empty, field, -1);
+}
+
 /// Turns a message into settings, field by field.
 class tree_builder {
  public:
@@ -361,7 +366,9 @@ class tree_builder {
     node.place = node.set ? place_of(field.is_repeated() ? node.path + "[0]" : node.path, parent) : parent.place;
     const bool is_message = field.cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE;
     if (!field.is_repeated()) {
-      is_message ? fill(node, access.GetMessage(message, &field)) : void(node.text = scalar_text(message, field, -1));
+      if (is_message) return fill(node, access.GetMessage(message, &field));
+      node.text = scalar_text(message, field, -1);
+      node.fallback = node.set ? default_text(message, field) : node.text;
       return;
     }
     node.children.reserve(static_cast<std::size_t>(count));

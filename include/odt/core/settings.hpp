@@ -28,6 +28,7 @@ class settings {
   std::string path;                ///< from the root, e.g. "model.ssd.num_classes" or "schedule[2].step"
   std::string place;               ///< "file:line:column" where known, else the file
   std::string text;                ///< a scalar's value: numbers, "true"/"false", an enum's name, a string as it is
+  std::string fallback;            ///< the schema's default of a scalar
   bool set = false;                ///< the file (or an override) gives it
   bool message = false;            ///< it has fields rather than a value
   bool alternative = false;        ///< it is one of a oneof
@@ -102,10 +103,11 @@ class settings {
   std::string where() const { return str(place, place.empty() ? "" : ": ", path, path.empty() ? "" : ": "); }
 };
 
-/// The paths of all fields that are set but that nobody read.
+/// All fields that are set but that nobody read. A number, bool, enum or string that the file sets to its default says
+/// nothing, and is left out.
 inline void collect_unread(const settings& node, std::vector<const settings*>& out) {
   for (const settings& child : node.children) {
-    if (!child.set) continue;
+    if (!child.set || (child.children.empty() && !child.message && child.text == child.fallback)) continue;
     if (!child.read)
       out.push_back(&child);
     else
