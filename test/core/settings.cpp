@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <optional>
+
 namespace {
 
 odt::settings scalar(std::string name, std::string text, bool set = true) {
@@ -37,6 +39,14 @@ struct options {
   }
 };
 
+struct optional_options {
+  std::optional<float> scale, quiet;
+  static constexpr void fields(auto& o, auto&& field) {
+    field("scale", o.scale);
+    field("quiet", o.quiet);
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(settings_tests)
@@ -48,6 +58,12 @@ BOOST_AUTO_TEST_CASE(options_are_read_field_by_field) {
   BOOST_TEST(read.on);
   BOOST_TEST((read.ratios == odt::static_vector<float, 4>{1, 0.5f}));
   BOOST_CHECK_NO_THROW(odt::refuse_unread(root));
+}
+
+BOOST_AUTO_TEST_CASE(an_optional_field_is_empty_unless_the_file_gives_it) {
+  const auto read = odt::read_options<optional_options>(sample());
+  BOOST_TEST(read.scale.value() == 2.5f);
+  BOOST_TEST(!read.quiet.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_set_field_that_nobody_read_is_refused_by_its_path) {

@@ -144,7 +144,8 @@ const settings& choose(const settings& node, const Names& available) {
 
 /// Fills the options of a policy from its message: Policy options name their fields once, in
 /// `static constexpr void fields(auto& options, auto&& field)`, as field("y_scale", options.y_scale). A field is a
-/// number, a bool, a string, a list of them, or a type with `static from(const settings&)`.
+/// number, a bool, a string, a list of them, an optional of them (empty unless the file gives it), or a type with
+/// `static from(const settings&)`.
 template <class Options>
 Options read_options(const settings& message) {
   message.read = true;
@@ -153,6 +154,8 @@ Options read_options(const settings& message) {
     using member_type = std::remove_cvref_t<decltype(member)>;
     if constexpr (requires { member_type::from(message); }) {
       member = member_type::from(message.at(name));
+    } else if constexpr (requires { member.has_value(); }) {
+      if (message.has(name)) member = message.template get<typename member_type::value_type>(name);
     } else if constexpr (requires {
                            typename member_type::value_type;
                            member.clear();
