@@ -28,17 +28,17 @@ void add_moments(const Row& row, int rows, std::ptrdiff_t channel, std::ptrdiff_
   for (std::ptrdiff_t c = channel; c < channel + count; c += lanes) {
     const std::ptrdiff_t rest = channel + count - c;
     float* const moments = chunk.at + c;
-    const vec shift = first ? load_first(row(0) + c, rest) : load(moments);
-    vec sum = first ? vec(0.0f) : load(moments + chunk.stride);
-    vec square = first ? vec(0.0f) : load(moments + 2 * chunk.stride);
+    const vec shift = first ? load_first(row(0) + c, rest) : load_first(moments, rest);
+    vec sum = first ? vec(0.0f) : load_first(moments + chunk.stride, rest);
+    vec square = first ? vec(0.0f) : load_first(moments + 2 * chunk.stride, rest);
     for (int r = 0; r < rows; ++r) {
       const vec value = load_first(row(r) + c, rest) - shift;
       sum += value;
       square = multiply_add(value, value, square);
     }
-    store(moments, shift);
-    store(moments + chunk.stride, sum);
-    store(moments + 2 * chunk.stride, square);
+    store_first(moments, shift, rest);
+    store_first(moments + chunk.stride, sum, rest);
+    store_first(moments + 2 * chunk.stride, square, rest);
   }
 }
 
