@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace odt {
@@ -105,7 +106,7 @@ class checkpoint_reader {
 
   std::string prefix_;
   std::vector<tensor_info> tensors_;
-  std::vector<input_file> shards_;
+  int shards_ = 0;
 };
 
 /// Writes a checkpoint in one shard, byte for byte as TensorFlow's BundleWriter does. Values go to the file in the
@@ -116,8 +117,11 @@ class checkpoint_writer {
 
   template <checkpoint_element T>
   void add(std::string name, std::span<const std::int64_t> shape, std::span<const T> values) {
-    add_bytes({.name = std::move(name), .type = detail::element_type_of<T>(), .shape = {shape.begin(), shape.end()}},
-              std::as_bytes(values));
+    tensor_info tensor;
+    tensor.name = std::move(name);
+    tensor.type = detail::element_type_of<T>();
+    tensor.shape.assign(shape.begin(), shape.end());
+    add_bytes(std::move(tensor), std::as_bytes(values));
   }
 
   /// A scalar, e.g. global_step.

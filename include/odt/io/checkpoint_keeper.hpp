@@ -65,12 +65,9 @@ class checkpoint_keeper {
   std::vector<std::string> checkpoints() const;  ///< prefixes, oldest first
 
  private:
-  void write_state() const;
-
   std::string directory_;
   options options_;
   checkpoint_state state_;
-  double started_ = 0;
 };
 
 }  // namespace odt

@@ -12,8 +12,8 @@
 
 namespace odt {
 
-/// Appends to directory/events.out.tfevents.<seconds>.<host>, made at the first call of any member. Not for use by
-/// two threads at once. What was not flushed is flushed by the destructor.
+/// Appends to directory/events.out.tfevents.<seconds>.<host>. Not for use by two threads at once. Nothing is sure to
+/// be in the file before `flush`; the destructor flushes too, but cannot report a full disk.
 class event_writer {
  public:
   explicit event_writer(const std::string& directory);
@@ -38,7 +38,7 @@ class event_writer {
 
 /// One value of an event file.
 struct event {
-  enum class kind { version, scalar, picture, histogram, graph, other };
+  enum class kind { version, scalar, picture, text, histogram, graph, other };
 
   kind what = kind::other;
   double wall_time = 0;  ///< seconds since 1970

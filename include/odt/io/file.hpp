@@ -33,8 +33,11 @@ void remove_file(const std::string& path);
 /// "a", "b" -> "a/b"; an absolute b stays as it is.
 std::string join_path(std::string_view directory, std::string_view name);
 
-/// All files that the patterns (`*`, `?`, `[a-z]`; one string may hold several, separated by commas) match, sorted
-/// within a pattern and each once. A pattern that matches nothing is an error; missing members of a sharded set
+/// The files that one glob (`*`, `?`, `[a-z]`; none of them matches "/") matches, sorted; perhaps none.
+std::vector<std::string> matching_files(const std::string& pattern);
+
+/// All files that the patterns (`*`, `?`, `[a-z]`; one string may hold several, separated by commas) match, each once.
+/// A pattern that matches nothing is an error; missing members of a sharded set
 /// (`name-00003-of-00010`) are reported as a warning.
 std::vector<std::string> expand_globs(const std::vector<std::string>& patterns);
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace odt {
@@ -62,6 +63,7 @@ class label_map {
 
  private:
   std::vector<label_map_item> items_;
+  std::unordered_map<std::string, int> ids_;  // by name, and by display name where no name is the same
 };
 
 }  // namespace odt

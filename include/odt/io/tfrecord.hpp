@@ -37,8 +37,9 @@ class record_reader {
   record_reader(record_reader&&) noexcept;
   record_reader& operator=(record_reader&&) noexcept;
 
-  /// The next record; false at the end of the file. A damaged or cut record is an error.
-  bool next(std::string& record);
+  /// The next record; false at the end of the file. A damaged or cut record is an error; where `cut_short` is given
+  /// (for files that are still being written), a last record that is cut ends the file and sets it instead.
+  bool next(std::string& record, bool* cut_short = nullptr);
 
   std::uint64_t count() const;       ///< records read so far
   record_position position() const;  ///< of the record read last
@@ -71,6 +72,9 @@ class record_file {
 /// The positions of all records of a plain or compressed file.
 std::vector<record_position> index_records(const std::string& path,
                                            record_compression compression = record_compression::detect);
+
+/// The bytes of one record in a plain file: header, data, checksum.
+std::string frame_record(std::string_view data);
 
 /// Writes a record file; it gets its name when `commit` is called, else nothing is left.
 class record_writer {

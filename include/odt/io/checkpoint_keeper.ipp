@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/target.hpp>
+#include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
+
+#include <odt/checkpoint_state.pb.h>
+
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+namespace odt {
+
+namespace detail::keeper {
+
+ODT_INLINE std::string state_path(const std::string& directory) { return join_path(directory, "checkpoint"); }
+
+ODT_INLINE double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// A path below the directory becomes relative to it, so that the directory can be moved.
+ODT_INLINE std::string relative(const std::string& directory, const std::string& prefix) {
+  const std::string below = join_path(directory, "");
+  return prefix.starts_with(below) ? prefix.substr(below.size()) : prefix;
+}
+
+ODT_INLINE bool complete(const std::string& prefix) { return file_exists(prefix + ".index"); }
+
+/// Copies a checkpoint, sharded or not, with one value more.
+ODT_INLINE void copy_checkpoint(const std::string& from, const std::string& to, const std::string& name, double value) {
+  const checkpoint_reader source(from);
+  checkpoint_writer copy(to);
+  for (const tensor_info& tensor : source.tensors())
+    if (!tensor.name.starts_with("odt/best/")) copy.add_raw(tensor, source.read_raw(tensor));
+  copy.add(name, value);
+  copy.commit();
+}
+
+}  // namespace detail::keeper
+
+ODT_INLINE std::optional<checkpoint_state> read_checkpoint_state(const std::string& directory) {
+  const std::string path = detail::keeper::state_path(directory);
+  if (!file_exists(path)) return std::nullopt;
+  proto::CheckpointState message;
+  if (!google::protobuf::TextFormat::ParseFromString(read_file(path), &message))
+    fail(path, ": is not a checkpoint state; lines like model_checkpoint_path: \"model.ckpt-60\" are expected");
+  checkpoint_state state;
+  state.newest = message.model_checkpoint_path();
+  state.all.assign(message.all_model_checkpoint_paths().begin(), message.all_model_checkpoint_paths().end());
+  state.timestamps.assign(message.all_model_checkpoint_timestamps().begin(),
+                          message.all_model_checkpoint_timestamps().end());
+  state.last_preserved = message.last_preserved_timestamp();
+  return state;
+}
+
+ODT_INLINE void write_checkpoint_state(const std::string& directory, const checkpoint_state& state) {
+  proto::CheckpointState message;
+  message.set_model_checkpoint_path(state.newest);
+  for (const std::string& path : state.all) message.add_all_model_checkpoint_paths(path);
+  for (const double time : state.timestamps) message.add_all_model_checkpoint_timestamps(time);
+  if (state.last_preserved != 0) message.set_last_preserved_timestamp(state.last_preserved);
+  google::protobuf::TextFormat::Printer printer;
+  printer.SetUseUtf8StringEscaping(true);
+  printer.SetUseShortRepeatedPrimitives(false);
+  std::string text;
+  printer.PrintToString(message, &text);
+  write_file(detail::keeper::state_path(directory), text);
+}
+
+ODT_INLINE std::optional<std::string> latest_checkpoint(const std::string& directory) {
+  const auto state = read_checkpoint_state(directory);
+  if (!state || state->newest.empty()) return std::nullopt;
+  std::string prefix = join_path(directory, state->newest);
+  if (detail::keeper::complete(prefix)) return prefix;
+  return std::nullopt;
+}
+
+ODT_INLINE std::optional<std::int64_t> checkpoint_step(std::string_view prefix) {
+  const auto dash = prefix.rfind('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  std::int64_t step = 0;
+  const char* const end = prefix.data() + prefix.size();
+  const auto [stop, status] = std::from_chars(prefix.data() + dash + 1, end, step);
+  if (status != std::errc{} || stop != end || step < 0) return std::nullopt;
+  return step;
+}
+
+ODT_INLINE checkpoint_keeper::checkpoint_keeper(std::string directory, options how)
+    : directory_(std::move(directory)), options_(std::move(how)) {
+  make_directories(directory_);
+  if (auto state = read_checkpoint_state(directory_)) state_ = std::move(*state);
+  state_.timestamps.resize(state_.all.size());
+}
+
+ODT_INLINE std::string checkpoint_keeper::prefix(std::int64_t step) const {
+  return join_path(directory_, str("model.ckpt-", step));
+}
+
+ODT_INLINE void checkpoint_keeper::saved(const std::string& prefix) {
+  saved(prefix, detail::keeper::seconds_since_1970());
+}
+
+ODT_INLINE void checkpoint_keeper::saved(const std::string& prefix, double now) {
+  const std::string name = detail::keeper::relative(directory_, prefix);
+  if (const auto at = std::ranges::find(state_.all, name); at != state_.all.end()) {
+    state_.timestamps.erase(state_.timestamps.begin() + (at - state_.all.begin()));
+    state_.all.erase(at);
+  }
+  if (state_.last_preserved == 0) state_.last_preserved = now;
+  state_.newest = name;
+  state_.all.push_back(name);
+  state_.timestamps.push_back(now);
+  std::vector<std::string> old;
+  while (options_.keep > 0 && state_.all.size() > static_cast<std::size_t>(options_.keep)) {
+    if (state_.timestamps.front() > state_.last_preserved + options_.every_n_hours * 3600)
+      state_.last_preserved = state_.timestamps.front();
+    else
+      old.push_back(join_path(directory_, state_.all.front()));
+    state_.all.erase(state_.all.begin());
+    state_.timestamps.erase(state_.timestamps.begin());
+  }
+  write_checkpoint_state(directory_, state_);
+  for (const std::string& path : old) remove_checkpoint(path);
+}
+
+ODT_INLINE bool checkpoint_keeper::offer_best(const std::string& prefix, const std::string& metric, double value) {
+  if (const auto known = best(metric); known && !(value > *known)) return false;
+  const std::string directory = join_path(directory_, options_.best_directory);
+  make_directories(directory);
+  const auto before = read_checkpoint_state(directory);
+  const std::string name = prefix.substr(prefix.rfind('/') + 1);
+  detail::keeper::copy_checkpoint(prefix, join_path(directory, name), str("odt/best/", metric), value);
+  checkpoint_state now;
+  now.newest = name;
+  now.all = {name};
+  write_checkpoint_state(directory, now);
+  if (before)
+    for (const std::string& path : before->all)
+      if (path != name) remove_checkpoint(join_path(directory, path));
+  return true;
+}
+
+ODT_INLINE std::optional<double> checkpoint_keeper::best(const std::string& metric) const {
+  const auto prefix = latest_checkpoint(join_path(directory_, options_.best_directory));
+  if (!prefix) return std::nullopt;
+  const checkpoint_reader reader(*prefix);
+  const std::string name = str("odt/best/", metric);
+  if (!reader.find(name)) return std::nullopt;
+  return reader.read<double>(name).at(0);
+}
+
+ODT_INLINE std::vector<std::string> checkpoint_keeper::checkpoints() const {
+  std::vector<std::string> prefixes;
+  for (const std::string& name : state_.all) prefixes.push_back(join_path(directory_, name));
+  return prefixes;
+}
+
+}  // namespace odt

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/log.hpp>
+#include <odt/core/target.hpp>
+#include <odt/io/file.hpp>
+
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace odt {
+
+namespace detail::file {
+
+inline constexpr std::size_t buffer_bytes = 1 << 18;
+
+[[noreturn]] ODT_INLINE void fail_system(const std::string& path, std::string_view doing) {
+  const int code = errno;
+  fail(path, ": cannot ", doing, ": ", std::strerror(code));
+}
+
+/// write(2) until all is written. Returns false with errno set when that fails.
+ODT_INLINE bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+ODT_INLINE std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Makes a rename durable. Filesystems that cannot sync directories are left alone.
+ODT_INLINE void sync_directory(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+ODT_INLINE std::vector<std::string> split_patterns(const std::string& text) {
+  if (file_exists(text)) return {text};
+  std::vector<std::string> patterns;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', start), text.size());
+    std::string pattern = text.substr(start, comma - start);
+    while (!pattern.empty() && std::isspace(static_cast<unsigned char>(pattern.front()))) pattern.erase(0, 1);
+    while (!pattern.empty() && std::isspace(static_cast<unsigned char>(pattern.back()))) pattern.pop_back();
+    if (!pattern.empty()) patterns.push_back(std::move(pattern));
+    start = comma + 1;
+  }
+  return patterns;
+}
+
+/// Splits "name-00003-of-00010" into ("name-?-of-00010", 3, 10); 0 shards when the name is not of that form.
+struct shard_parts {
+  std::string set;
+  int shard = 0, shards = 0;
+};
+
+ODT_INLINE shard_parts parse_shard(const std::string& path) {
+  const auto of = path.rfind("-of-");
+  if (of == std::string::npos) return {};
+  const auto dash = of == 0 ? std::string::npos : path.rfind('-', of - 1);
+  if (dash == std::string::npos) return {};
+  shard_parts parts;
+  const char* const begin = path.data();
+  const auto shard = std::from_chars(begin + dash + 1, begin + of, parts.shard);
+  const auto shards = std::from_chars(begin + of + 4, begin + path.size(), parts.shards);
+  if (shard.ec != std::errc{} || shard.ptr != begin + of || shards.ec != std::errc{} ||
+      shards.ptr != begin + path.size())
+    return {};
+  parts.set = str(path.substr(0, dash), "-*", path.substr(of));
+  return parts;
+}
+
+ODT_INLINE void warn_of_missing_shards(const std::vector<std::string>& paths) {
+  std::map<std::string, std::pair<int, std::set<int>>> sets;
+  for (const std::string& path : paths)
+    if (const shard_parts parts = parse_shard(path); parts.shards > 0) {
+      sets[parts.set].first = parts.shards;
+      sets[parts.set].second.insert(parts.shard);
+    }
+  for (const auto& [set, members] : sets)
+    if (static_cast<int>(members.second.size()) < members.first)
+      warn(set, ": only ", members.second.size(), " of ", members.first, " shards are there");
+}
+
+}  // namespace detail::file
+
+ODT_INLINE std::string read_file(const std::string& path) {
+  const input_file file(path);
+  std::string content(file.size(), '\0');
+  content.resize(file.read_some_at(0, content));
+  return content;
+}
+
+ODT_INLINE void write_file(const std::string& path, std::string_view content) {
+  atomic_writer file(path);
+  file.write(content);
+  file.commit();
+}
+
+ODT_INLINE std::uint64_t file_size(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) detail::file::fail_system(path, "open");
+  if (!S_ISREG(status.st_mode)) fail(path, ": is not a regular file");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+ODT_INLINE bool file_exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+ODT_INLINE bool is_directory(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+ODT_INLINE void make_directories(const std::string& path) {
+  std::error_code code;
+  std::filesystem::create_directories(path, code);
+  if (code || !is_directory(path))
+    fail(path, ": cannot make the directory: ", code ? code.message() : std::string("a file is there"));
+}
+
+ODT_INLINE void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) detail::file::fail_system(path, "remove the file");
+}
+
+ODT_INLINE std::string join_path(std::string_view directory, std::string_view name) {
+  if (directory.empty() || name.starts_with('/')) return std::string(name);
+  return str(directory, directory.ends_with('/') ? "" : "/", name);
+}
+
+ODT_INLINE std::vector<std::string> matching_files(const std::string& pattern) {
+  if (file_exists(pattern)) return {pattern};
+  glob_t found{};
+  const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
+  std::vector<std::string> paths;
+  if (status == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  if (status != 0 && status != GLOB_NOMATCH) fail(pattern, ": cannot search for files");
+  std::erase_if(paths, is_directory);
+  std::ranges::sort(paths);
+  return paths;
+}
+
+ODT_INLINE std::vector<std::string> expand_globs(const std::vector<std::string>& patterns) {
+  std::vector<std::string> paths;
+  std::set<std::string> seen;
+  for (const std::string& text : patterns)
+    for (const std::string& pattern : detail::file::split_patterns(text)) {
+      const auto found = matching_files(pattern);
+      if (found.empty()) fail(pattern, ": no such file; the path or glob must match at least one file");
+      for (const std::string& path : found)
+        if (seen.insert(path).second) paths.push_back(path);
+    }
+  detail::file::warn_of_missing_shards(paths);
+  return paths;
+}
+
+ODT_INLINE std::string shard_name(std::string_view path, int shard, int shards) {
+  const auto padded = [](int number) {
+    const std::string digits = std::to_string(number);
+    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
+  };
+  return str(path, "-", padded(shard), "-of-", padded(shards));
+}
+
+// input_file
+
+ODT_INLINE input_file::input_file(std::string path)
+    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) detail::file::fail_system(path_, "open");
+  if (is_directory(path_)) {
+    ::close(descriptor_);
+    fail(path_, ": is a directory, not a file");
+  }
+}
+
+ODT_INLINE input_file::input_file(int descriptor, std::string path) : path_(std::move(path)), descriptor_(descriptor) {}
+
+ODT_INLINE input_file::~input_file() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+ODT_INLINE input_file::input_file(input_file&& other) noexcept
+    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+ODT_INLINE input_file& input_file::operator=(input_file&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+ODT_INLINE void input_file::read_at(std::uint64_t offset, std::span<char> out) const {
+  const std::size_t got = read_some_at(offset, out);
+  if (got < out.size())
+    fail(path_, ": cut short: ", out.size(), " bytes expected at byte ", offset, ", the file ends after ", got);
+}
+
+ODT_INLINE std::size_t input_file::read_some_at(std::uint64_t offset, std::span<char> out) const {
+  std::size_t got = 0;
+  while (got < out.size()) {
+    const ssize_t count = ::pread(descriptor_, out.data() + got, out.size() - got, static_cast<off_t>(offset + got));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) detail::file::fail_system(path_, "read");
+    if (count == 0) break;
+    got += static_cast<std::size_t>(count);
+  }
+  return got;
+}
+
+ODT_INLINE std::uint64_t input_file::size() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) detail::file::fail_system(path_, "read");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+// atomic_writer
+
+ODT_INLINE atomic_writer::atomic_writer(std::string path) : path_(std::move(path)) {
+  static std::atomic<unsigned> serial{0};
+  if (is_directory(path_)) fail(path_, ": cannot write: a directory is there");
+  temporary_ = str(path_, ".tmp-", static_cast<int>(::getpid()), "-", serial.fetch_add(1));
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) detail::file::fail_system(path_, "write");
+  buffer_.reserve(detail::file::buffer_bytes);
+}
+
+ODT_INLINE atomic_writer::~atomic_writer() { discard(); }
+
+ODT_INLINE atomic_writer::atomic_writer(atomic_writer&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      buffer_(std::move(other.buffer_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_) {}
+
+ODT_INLINE void atomic_writer::discard() noexcept {
+  if (descriptor_ < 0) return;
+  ::close(std::exchange(descriptor_, -1));
+  ::unlink(temporary_.c_str());
+}
+
+ODT_INLINE void atomic_writer::flush() {
+  if (descriptor_ < 0) fail(path_, ": cannot write: the file is finished, or an earlier write failed");
+  if (!detail::file::write_all(descriptor_, buffer_)) {
+    const int code = errno;
+    discard();
+    errno = code;
+    detail::file::fail_system(path_, "write");
+  }
+  buffer_.clear();
+}
+
+ODT_INLINE void atomic_writer::write(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > detail::file::buffer_bytes) flush();
+  if (bytes.size() >= detail::file::buffer_bytes) {
+    buffer_.assign(bytes);
+    flush();
+  } else {
+    buffer_ += bytes;
+  }
+  size_ += bytes.size();
+}
+
+ODT_INLINE void atomic_writer::commit() {
+  flush();
+  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int code = errno;
+    discard();
+    errno = code;
+    detail::file::fail_system(path_, "write");
+  }
+  ::close(std::exchange(descriptor_, -1));
+  detail::file::sync_directory(detail::file::directory_of(path_));
+}
+
+// append_writer
+
+ODT_INLINE append_writer::append_writer(std::string path)
+    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+  if (descriptor_ < 0) detail::file::fail_system(path_, "write");
+}
+
+ODT_INLINE append_writer::~append_writer() {
+  detail::file::write_all(descriptor_, buffer_);
+  ::close(descriptor_);
+}
+
+ODT_INLINE void append_writer::write(std::string_view bytes) {
+  buffer_ += bytes;
+  if (buffer_.size() >= detail::file::buffer_bytes) flush();
+}
+
+ODT_INLINE void append_writer::flush() {
+  const std::string bytes = std::exchange(buffer_, {});
+  if (!detail::file::write_all(descriptor_, bytes)) detail::file::fail_system(path_, "write");
+}
+
+}  // namespace odt

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/log.hpp>
+#include <odt/core/target.hpp>
+#include <odt/io/file.hpp>
+#include <odt/io/label_map.hpp>
+
+#include <odt/label_map.pb.h>
+
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+namespace odt {
+
+namespace detail::labels_text {
+
+/// Keeps the first syntax error with its place.
+class first_error : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (text.empty()) text = str(line + 1, ":", column + 1, ": ", message);
+  }
+  void AddWarning(int, int, const std::string&) override {}
+
+  std::string text;
+};
+
+/// Where item `index` stands: "file:line: ".
+using item_place = std::function<std::string(std::size_t index)>;
+
+ODT_INLINE void check_item(const label_map_item& item, const std::string& place) {
+  if (item.name.empty() && item.display_name.empty()) fail(place, "an item without name; give each class a name");
+  const std::string& shown = item.name.empty() ? item.display_name : item.name;
+  if (item.id < 0) fail(place, "\"", shown, "\" has id ", item.id, "; ids start at 1");
+  if (item.id == 0 && item.name != "background" && item.display_name != "background")
+    fail(place, "\"", shown, "\" has id 0 (or none), which only \"background\" may have; ids of classes start at 1");
+}
+
+ODT_INLINE void check_all(const std::vector<label_map_item>& items, const item_place& place) {
+  if (items.empty()) fail(place(0), "a label map without items; write item { id: 1 name: 'cat' } for each class");
+  std::unordered_map<int, std::size_t> by_id;
+  std::unordered_map<std::string, std::size_t> by_name;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    check_item(items[i], place(i));
+    if (const auto [first, fresh] = by_id.emplace(items[i].id, i); !fresh)
+      fail(place(i), "id ", items[i].id, " is given to \"", items[i].name, "\" and to \"", items[first->second].name,
+           "\"; each class needs its own");
+    if (items[i].name.empty()) continue;
+    if (const auto [first, fresh] = by_name.emplace(items[i].name, i); !fresh)
+      fail(place(i), "the name \"", items[i].name, "\" stands for ids ", items[first->second].id, " and ", items[i].id,
+           "; each class needs its own");
+  }
+}
+
+ODT_INLINE void warn_of_oddities(const label_map& map, std::string_view place) {
+  if (const auto gaps = map.gaps(); !gaps.empty())
+    warn(place, ": no class has id ", join(gaps, ", "), " (the largest id is ", map.max_id(),
+         "); num_classes must be at least ", map.max_id());
+  std::set<std::string_view> seen;
+  for (const label_map_item& item : map.items())
+    if (!item.display_name.empty() && !seen.insert(item.display_name).second)
+      warn(place, ": the display name \"", item.display_name, "\" occurs more than once; as a class text it means id ",
+           *map.id(item.display_name));
+}
+
+}  // namespace detail::labels_text
+
+ODT_INLINE label_map::label_map(std::vector<label_map_item> items, std::string_view place) : items_(std::move(items)) {
+  detail::labels_text::check_all(items_, [place](std::size_t) { return str(place, ": "); });
+  std::erase_if(items_, [](const label_map_item& item) { return item.id == 0; });
+  std::ranges::sort(items_, {}, &label_map_item::id);
+  for (const label_map_item& item : items_)
+    if (!item.name.empty()) ids_.try_emplace(item.name, item.id);
+  for (const label_map_item& item : items_)
+    if (!item.display_name.empty()) ids_.try_emplace(item.display_name, item.id);
+}
+
+ODT_INLINE label_map label_map::from_names(const std::vector<std::string>& names) {
+  std::vector<label_map_item> items;
+  for (const std::string& name : names) items.push_back({static_cast<int>(items.size()) + 1, name, ""});
+  return label_map(std::move(items));
+}
+
+ODT_INLINE label_map label_map::read(const std::string& path) { return parse(read_file(path), path); }
+
+ODT_INLINE label_map label_map::parse(std::string_view text, std::string_view place) {
+  namespace pb = google::protobuf;
+  if (text.starts_with("\xef\xbb\xbf")) fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
+  proto::StringIntLabelMap message;
+  pb::TextFormat::Parser parser;
+  pb::TextFormat::ParseInfoTree locations;
+  detail::labels_text::first_error error;
+  parser.RecordErrorsTo(&error);
+  parser.WriteLocationsTo(&locations);
+  if (!parser.ParseFromString(std::string(text), &message)) fail(place, ":", error.text);
+
+  const auto* const field = message.GetDescriptor()->FindFieldByName("item");
+  std::vector<label_map_item> items;
+  for (const auto& item : message.item()) items.push_back({item.id(), item.name(), item.display_name()});
+  detail::labels_text::check_all(items, [&](std::size_t index) {
+    const int line = items.empty() ? 0 : locations.GetLocation(field, static_cast<int>(index)).line;
+    return str(place, ":", line + 1, ": ");
+  });
+  label_map map(std::move(items), place);
+  detail::labels_text::warn_of_oddities(map, place);
+  return map;
+}
+
+ODT_INLINE std::string label_map::text() const {
+  proto::StringIntLabelMap message;
+  for (const label_map_item& item : items_) {
+    auto& added = *message.add_item();
+    added.set_id(item.id);
+    if (!item.name.empty()) added.set_name(item.name);
+    if (!item.display_name.empty()) added.set_display_name(item.display_name);
+  }
+  google::protobuf::TextFormat::Printer printer;
+  printer.SetUseUtf8StringEscaping(true);
+  std::string out;
+  printer.PrintToString(message, &out);
+  return out;
+}
+
+ODT_INLINE void label_map::write(const std::string& path) const { write_file(path, text()); }
+
+ODT_INLINE const label_map_item* label_map::find(int id) const {
+  const auto at = std::ranges::lower_bound(items_, id, {}, &label_map_item::id);
+  return at != items_.end() && at->id == id ? &*at : nullptr;
+}
+
+ODT_INLINE std::optional<int> label_map::id(std::string_view name) const {
+  const auto at = ids_.find(std::string(name));
+  if (at == ids_.end()) return std::nullopt;
+  return at->second;
+}
+
+ODT_INLINE std::string label_map::display_name(int id) const {
+  const label_map_item* const item = find(id);
+  if (!item) return str("class ", id);
+  return item->display_name.empty() ? item->name : item->display_name;
+}
+
+ODT_INLINE std::vector<std::string> label_map::class_names() const {
+  std::vector<std::string> names;
+  for (int id = 1; id <= max_id(); ++id) names.push_back(display_name(id));
+  return names;
+}
+
+ODT_INLINE std::vector<int> label_map::gaps() const {
+  std::vector<int> missing;
+  int expected = 1;
+  for (const label_map_item& item : items_) {
+    for (; expected < item.id && missing.size() < 1000; ++expected) missing.push_back(expected);
+    expected = item.id + 1;
+  }
+  return missing;
+}
+
+}  // namespace odt

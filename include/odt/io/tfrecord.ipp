@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/target.hpp>
+#include <odt/io/crc32c.hpp>
+#include <odt/io/tfrecord.hpp>
+
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace odt {
+
+namespace detail::record {
+
+inline constexpr std::size_t header_bytes = 12, footer_bytes = 4;
+inline constexpr std::size_t chunk_bytes = 1 << 18;
+
+template <class Word>
+Word load(const char* from) {
+  Word value = 0;
+  for (std::size_t i = sizeof(Word); i-- > 0;) value = (value << 8) | static_cast<unsigned char>(from[i]);
+  return value;
+}
+
+template <class Word>
+void store(Word value, char* to) {
+  for (std::size_t i = 0; i < sizeof(Word); ++i) to[i] = static_cast<char>(value >> (8 * i));
+}
+
+ODT_INLINE bool valid_header(const char* header) {
+  return masked_crc32c({header, 8}) == load<std::uint32_t>(header + 8);
+}
+
+/// Inflates GZIP (also several members in a row) or ZLIB.
+class inflater {
+ public:
+  inflater(const input_file& file, record_compression compression) : file_(file), input_(chunk_bytes, '\0') {
+    if (::inflateInit2(&stream_, compression == record_compression::gzip ? 15 + 16 : 15) != Z_OK)
+      fail(file.path(), ": cannot start zlib");
+  }
+  ~inflater() { ::inflateEnd(&stream_); }
+  inflater(const inflater&) = delete;
+  inflater& operator=(const inflater&) = delete;
+
+  /// As many bytes as there are, at most out.size().
+  std::size_t read(std::span<char> out) {
+    std::size_t got = 0;
+    while (got < out.size() && !finished_) {
+      if (stream_.avail_in == 0 && !refill()) break;
+      const auto room = static_cast<uInt>(std::min<std::size_t>(out.size() - got, 1u << 30));
+      stream_.next_out = reinterpret_cast<Bytef*>(out.data() + got);
+      stream_.avail_out = room;
+      const int status = ::inflate(&stream_, Z_NO_FLUSH);
+      got += room - stream_.avail_out;
+      if (status == Z_STREAM_END) {
+        begun_ = false;
+        finished_ = stream_.avail_in == 0 && !refill();
+        begun_ = !finished_;
+        if (begun_) ::inflateReset(&stream_);
+      } else if (status != Z_OK && status != Z_BUF_ERROR) {
+        fail(file_.path(), ": damaged compressed data near byte ", offset_ - stream_.avail_in, ": ",
+             stream_.msg ? stream_.msg : "unknown zlib error");
+      }
+    }
+    return got;
+  }
+
+ private:
+  bool refill() {
+    const std::size_t count = file_.read_some_at(offset_, input_);
+    if (count == 0) {
+      if (begun_) fail(file_.path(), ": cut short: the compressed data ends within a stream, at byte ", offset_);
+      return false;
+    }
+    begun_ = true;
+    offset_ += count;
+    stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
+    stream_.avail_in = static_cast<uInt>(count);
+    return true;
+  }
+
+  const input_file& file_;
+  std::string input_;
+  z_stream stream_{};
+  std::uint64_t offset_ = 0;
+  bool begun_ = false, finished_ = false;
+};
+
+/// The uncompressed bytes of a record file, in order.
+class source {
+ public:
+  source(const input_file& file, record_compression compression) : file_(file) {
+    if (compression != record_compression::none)
+      inflater_ = std::make_unique<inflater>(file, compression);
+    else
+      buffer_.resize(chunk_bytes);
+  }
+
+  std::size_t read(std::span<char> out) {
+    const std::size_t got = inflater_ ? inflater_->read(out) : read_plain(out);
+    offset_ += got;
+    return got;
+  }
+
+  std::uint64_t offset() const { return offset_; }
+
+  /// Bytes that can still come; unknown (the largest number) for compressed files.
+  std::uint64_t left() const { return inflater_ ? ~std::uint64_t{0} : file_.size() - offset_; }
+
+ private:
+  std::size_t read_plain(std::span<char> out) {
+    std::size_t got = 0;
+    while (got < out.size()) {
+      if (begin_ == end_) {
+        if (out.size() - got >= buffer_.size()) return got + file_.read_some_at(offset_ + got, out.subspan(got));
+        begin_ = 0;
+        end_ = file_.read_some_at(offset_ + got, buffer_);
+        if (end_ == 0) break;
+      }
+      const std::size_t count = std::min(out.size() - got, end_ - begin_);
+      std::memcpy(out.data() + got, buffer_.data() + begin_, count);
+      begin_ += count;
+      got += count;
+    }
+    return got;
+  }
+
+  const input_file& file_;
+  std::unique_ptr<inflater> inflater_;
+  std::string buffer_;
+  std::size_t begin_ = 0, end_ = 0;
+  std::uint64_t offset_ = 0;
+};
+
+ODT_INLINE std::string describe_place(const std::string& path, std::uint64_t record, std::uint64_t byte) {
+  return str(path, ", record ", record, " (byte ", byte, ")");
+}
+
+ODT_INLINE std::uint64_t length_of(const char* header, const std::string& place) {
+  if (!valid_header(header))
+    fail(place, ": wrong checksum of the length: the file is damaged here, or is no (plain) TFRecord file");
+  return load<std::uint64_t>(header);
+}
+
+ODT_INLINE void check_data(std::string_view data, const char* footer, const std::string& place) {
+  if (masked_crc32c(data) != load<std::uint32_t>(footer))
+    fail(place, ": wrong checksum of the data (", data.size(), " bytes): the file is damaged here; write it anew");
+}
+
+[[noreturn]] ODT_INLINE void fail_cut(const std::string& place, std::uint64_t expected, std::uint64_t got) {
+  fail(place, ": cut short: ", expected, " bytes expected, the file ends after ", got, "; write it anew");
+}
+
+/// Reads `wanted` bytes, or fewer where the file ends; grows in steps, as the length of what is compressed is not
+/// known.
+ODT_INLINE void read_data(source& from, std::uint64_t wanted, std::string& record) {
+  record.clear();
+  if (wanted > from.left()) wanted = from.left();
+  while (record.size() < wanted) {
+    const std::size_t had = record.size();
+    const std::size_t step = std::min<std::uint64_t>(wanted - had, std::max<std::size_t>(std::size_t{1} << 24, had));
+    record.resize(had + step);
+    const std::size_t got = from.read({record.data() + had, step});
+    record.resize(had + got);
+    if (got < step) return;
+  }
+}
+
+/// An unnamed file in $TMPDIR or /tmp that holds the uncompressed records.
+ODT_INLINE input_file inflate_to_temporary(const input_file& file, record_compression compression) {
+  const char* const chosen = std::getenv("TMPDIR");
+  std::string name = join_path(chosen && *chosen ? chosen : "/tmp", "odt-records-XXXXXX");
+  const int descriptor = ::mkstemp(name.data());
+  if (descriptor < 0) fail(name, ": cannot make a temporary file to inflate ", file.path(), ": ", std::strerror(errno));
+  ::unlink(name.c_str());
+  input_file result(descriptor, file.path());
+  inflater from(file, compression);
+  std::string chunk(chunk_bytes, '\0');
+  while (const std::size_t count = from.read(chunk)) {
+    std::string_view rest(chunk.data(), count);
+    while (!rest.empty()) {
+      const ssize_t written = ::write(descriptor, rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(name, ": cannot inflate ", file.path(), " here: ", std::strerror(errno), "; set TMPDIR");
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  return result;
+}
+
+ODT_INLINE input_file open_uncompressed(const std::string& path, record_compression compression) {
+  input_file file(path);
+  if (compression == record_compression::detect) compression = detect_compression(path);
+  if (compression == record_compression::none) return file;
+  return inflate_to_temporary(file, compression);
+}
+
+ODT_INLINE std::vector<record_position> index(const input_file& file) {
+  std::vector<record_position> positions;
+  const std::uint64_t size = file.size();
+  std::array<char, header_bytes> header;
+  for (std::uint64_t at = 0; at < size;) {
+    const std::string place = describe_place(file.path(), positions.size(), at);
+    if (size - at < header_bytes) fail_cut(place, header_bytes, size - at);
+    file.read_at(at, header);
+    const std::uint64_t length = length_of(header.data(), place), left = size - at - header_bytes;
+    if (left < footer_bytes || length > left - footer_bytes) fail_cut(place, length + footer_bytes, left);
+    positions.push_back({at + header_bytes, length});
+    at += header_bytes + length + footer_bytes;
+  }
+  return positions;
+}
+
+}  // namespace detail::record
+
+ODT_INLINE record_compression detect_compression(const std::string& path) {
+  const input_file file(path);
+  std::array<char, detail::record::header_bytes> head{};
+  const std::size_t got = file.read_some_at(0, head);
+  if (got == head.size() && detail::record::valid_header(head.data())) return record_compression::none;
+  const auto byte = [&head](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(head[i])); };
+  if (byte(0) == 0x1f && byte(1) == 0x8b) return record_compression::gzip;
+  if ((byte(0) & 0x0f) == 8 && byte(0) >> 4 <= 7 && (byte(0) * 256 + byte(1)) % 31 == 0)
+    return record_compression::zlib;
+  return record_compression::none;
+}
+
+// record_reader
+
+struct record_reader::state {
+  state(std::string path, record_compression compression)
+      : file(std::move(path)),
+        from(file, compression == record_compression::detect ? detect_compression(file.path()) : compression) {}
+
+  input_file file;
+  detail::record::source from;
+  record_position last;
+  std::uint64_t count = 0;
+};
+
+ODT_INLINE record_reader::record_reader(std::string path, record_compression compression)
+    : state_(std::make_unique<state>(std::move(path), compression)) {}
+ODT_INLINE record_reader::~record_reader() = default;
+ODT_INLINE record_reader::record_reader(record_reader&&) noexcept = default;
+ODT_INLINE record_reader& record_reader::operator=(record_reader&&) noexcept = default;
+
+ODT_INLINE bool record_reader::next(std::string& record, bool* cut_short) {
+  namespace d = detail::record;
+  const auto ends_early = [cut_short](const std::string& place, std::uint64_t expected, std::uint64_t got) {
+    if (!cut_short) d::fail_cut(place, expected, got);
+    *cut_short = true;
+    return false;
+  };
+  const std::uint64_t start = state_->from.offset();
+  std::array<char, d::header_bytes> header;
+  const std::size_t got = state_->from.read(header);
+  if (got == 0) return false;
+  const std::string place = d::describe_place(state_->file.path(), state_->count, start);
+  if (got < header.size()) return ends_early(place, header.size(), got);
+  const std::uint64_t length = d::length_of(header.data(), place);
+  d::read_data(state_->from, length + d::footer_bytes, record);
+  if (record.size() < length + d::footer_bytes) return ends_early(place, length + d::footer_bytes, record.size());
+  d::check_data({record.data(), length}, record.data() + length, place);
+  record.resize(length);
+  state_->last = {start + d::header_bytes, length};
+  ++state_->count;
+  return true;
+}
+
+ODT_INLINE std::uint64_t record_reader::count() const { return state_->count; }
+ODT_INLINE record_position record_reader::position() const { return state_->last; }
+
+ODT_INLINE std::string record_reader::place() const {
+  if (state_->count == 0) return state_->file.path();
+  return detail::record::describe_place(state_->file.path(), state_->count - 1,
+                                        state_->last.offset - detail::record::header_bytes);
+}
+
+// record_file
+
+ODT_INLINE record_file::record_file(std::string path, record_compression compression)
+    : path_(std::move(path)),
+      file_(detail::record::open_uncompressed(path_, compression)),
+      positions_(detail::record::index(file_)) {}
+
+ODT_INLINE std::string record_file::read(std::size_t index) const {
+  const record_position& position = positions_.at(index);
+  std::string record(position.length + detail::record::footer_bytes, '\0');
+  file_.read_at(position.offset, record);
+  const char* const footer = record.data() + position.length;
+  detail::record::check_data({record.data(), position.length}, footer, place(index));
+  record.resize(position.length);
+  return record;
+}
+
+ODT_INLINE std::string record_file::place(std::size_t index) const {
+  return detail::record::describe_place(path_, index, positions_.at(index).offset - detail::record::header_bytes);
+}
+
+ODT_INLINE std::vector<record_position> index_records(const std::string& path, record_compression compression) {
+  return detail::record::index(detail::record::open_uncompressed(path, compression));
+}
+
+// record_writer
+
+ODT_INLINE std::string frame_record(std::string_view data) {
+  namespace d = detail::record;
+  std::string framed(d::header_bytes, '\0');
+  framed.reserve(d::header_bytes + data.size() + d::footer_bytes);
+  d::store<std::uint64_t>(data.size(), framed.data());
+  d::store<std::uint32_t>(masked_crc32c({framed.data(), 8}), framed.data() + 8);
+  framed += data;
+  framed.resize(framed.size() + d::footer_bytes);
+  d::store<std::uint32_t>(masked_crc32c(data), framed.data() + framed.size() - d::footer_bytes);
+  return framed;
+}
+
+struct record_writer::state {
+  state(std::string path, record_compression how) : file(std::move(path)), compression(how) {
+    if (how == record_compression::detect) fail(file.path(), ": say how to compress; `detect` is for reading");
+    if (how == record_compression::none) return;
+    const int window = how == record_compression::gzip ? 15 + 16 : 15;
+    if (::deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+      fail(file.path(), ": cannot start zlib");
+    output.resize(detail::record::chunk_bytes);
+  }
+  ~state() {
+    if (compression != record_compression::none) ::deflateEnd(&stream);
+  }
+
+  void put(std::string_view bytes, int flush = Z_NO_FLUSH) {
+    if (compression == record_compression::none) return file.write(bytes);
+    do {
+      const std::string_view piece = bytes.substr(0, std::size_t{1} << 30);
+      bytes.remove_prefix(piece.size());
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(piece.data()));
+      stream.avail_in = static_cast<uInt>(piece.size());
+      do {
+        stream.next_out = reinterpret_cast<Bytef*>(output.data());
+        stream.avail_out = static_cast<uInt>(output.size());
+        ::deflate(&stream, bytes.empty() ? flush : Z_NO_FLUSH);
+        file.write({output.data(), output.size() - stream.avail_out});
+      } while (stream.avail_out == 0);
+    } while (!bytes.empty());
+  }
+
+  atomic_writer file;
+  record_compression compression;
+  z_stream stream{};
+  std::string output;
+  std::uint64_t count = 0;
+};
+
+ODT_INLINE record_writer::record_writer(std::string path, record_compression compression)
+    : state_(std::make_unique<state>(std::move(path), compression)) {}
+ODT_INLINE record_writer::~record_writer() = default;
+ODT_INLINE record_writer::record_writer(record_writer&&) noexcept = default;
+
+ODT_INLINE void record_writer::write(std::string_view record) {
+  state_->put(frame_record(record));
+  ++state_->count;
+}
+
+ODT_INLINE std::uint64_t record_writer::count() const { return state_->count; }
+
+ODT_INLINE void record_writer::commit() {
+  if (state_->compression != record_compression::none) state_->put({}, Z_FINISH);
+  state_->file.commit();
+}
+
+// sharded_record_writer
+
+ODT_INLINE sharded_record_writer::sharded_record_writer(std::string_view path, int shards,
+                                                        record_compression compression) {
+  if (shards < 1) fail(path, ": ", shards, " shards; at least 1 is needed");
+  for (int shard = 0; shard < shards; ++shard) {
+    paths_.push_back(shard_name(path, shard, shards));
+    shards_.emplace_back(paths_.back(), compression);
+  }
+}
+
+ODT_INLINE void sharded_record_writer::write(int shard, std::string_view record) {
+  shards_.at(static_cast<std::size_t>(shard)).write(record);
+  ++count_;
+}
+
+ODT_INLINE void sharded_record_writer::commit() {
+  for (record_writer& shard : shards_) shard.commit();
+}
+
+}  // namespace odt
