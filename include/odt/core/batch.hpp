@@ -24,6 +24,16 @@ struct labels {
   std::size_t size() const { return boxes.size(); }
 };
 
+/// The ground truth of a batch where it lies: that of image i begins at i * max_boxes and has counts[i] boxes.
+struct ground_truth {
+  int size = 0;       ///< images
+  int max_boxes = 0;  ///< capacity of an image
+  const int* counts = nullptr;
+  const boxf* boxes = nullptr;
+  const int* classes = nullptr;    ///< 0-based
+  const float* weights = nullptr;  ///< a box of weight 0 takes no part in the loss
+};
+
 /// Images as the network eats them (augmented, preprocessed, resized, padded) with their ground truth, padded to
 /// `max_boxes` an image.
 struct batch {
@@ -42,6 +52,9 @@ struct batch {
   std::vector<labels> groundtruth;    ///< evaluation only: all boxes of the record, as they are there
   std::vector<image> originals;       ///< evaluation only: the picture as decoded, for summaries
   std::uint64_t first_sample = 0;     ///< number in the run of the first image
+
+  /// A view of the boxes.
+  ground_truth truth() const { return {size, max_boxes, counts.data(), boxes.data(), classes.data(), weights.data()}; }
 
   /// A batch of zeros of the given shape.
   static batch zeros(int size, int height, int width, int max_boxes) {
