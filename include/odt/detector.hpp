@@ -3,9 +3,9 @@
 #pragma once
 
 #include <odt/core/batch.hpp>
+#include <odt/core/pixel_transform.hpp>
 #include <odt/core/settings.hpp>
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,12 +51,6 @@ struct detector_description {
   int anchors = 0;
   std::int64_t step_bytes = 0;      ///< of activations and gradients of a train step (the arena)
   std::int64_t variable_bytes = 0;  ///< of variables, gradients, slots and averages
-};
-
-/// How pixels become the network's input: value * scale + shift per channel of an RGB picture of 0..255.
-struct pixel_transform {
-  std::array<float, 3> scale{1, 1, 1};
-  std::array<float, 3> shift{0, 0, 0};
 };
 
 /// Run-time choices that no pipeline.config makes.

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/target.hpp>
+#include <odt/image_resizer.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace odt {
+
+namespace detail::resizing {
+
+ODT_INLINE resize_method method_from(const settings& message) {
+  const auto name = message.get<std::string>("resize_method");
+  if (name == "BILINEAR") return resize_method::bilinear;
+  if (name == "NEAREST_NEIGHBOR") return resize_method::nearest_neighbor;
+  if (name == "BICUBIC") return resize_method::bicubic;
+  if (name == "AREA") return resize_method::area;
+  fail(message.at("resize_method").where(), "\"", name, "\" is not BILINEAR, NEAREST_NEIGHBOR, BICUBIC or AREA");
+}
+
+ODT_INLINE void refuse_gray(const settings& message) {
+  if (message.get<bool>("convert_to_grayscale"))
+    fail(message.at("convert_to_grayscale").where(),
+         "networks of one input channel are not supported; remove it (random_rgb_to_gray makes gray images)");
+}
+
+ODT_INLINE int positive(const settings& message, std::string_view name) {
+  const int value = message.get<int>(name);
+  if (value < 1) fail(message.at(name).where(), value, " pixels; it has to be at least 1");
+  return value;
+}
+
+ODT_INLINE void nearest_taps(float scale, int in, int out, resize_taps& taps) {
+  taps.count = 1;
+  for (int i = 0; i < out; ++i) {
+    taps.index.push_back(std::min(static_cast<int>(std::floor(static_cast<float>(i) * scale)), in - 1));
+    taps.weight.push_back(1);
+  }
+}
+
+ODT_INLINE void bilinear_taps(float scale, int in, int out, resize_taps& taps) {
+  taps.count = 2;
+  for (int i = 0; i < out; ++i) {
+    const float at = static_cast<float>(i) * scale, below = std::floor(at);
+    const int low = std::min(static_cast<int>(below), in - 1);
+    taps.index.push_back(low);
+    taps.index.push_back(std::min(low + 1, in - 1));
+    taps.weight.push_back(0);
+    taps.weight.push_back(at - below);
+  }
+}
+
+/// Keys' kernel with a = -0.75, its fraction rounded to 1/1024 as in TensorFlow's table.
+ODT_INLINE void bicubic_taps(float scale, int in, int out, resize_taps& taps) {
+  constexpr float a = -0.75f;
+  const auto near = [](float x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
+  const auto far = [](float x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
+  taps.count = 4;
+  for (int i = 0; i < out; ++i) {
+    const float at = static_cast<float>(i) * scale;
+    const int base = static_cast<int>(at);
+    const float f = static_cast<float>(std::lrintf((at - static_cast<float>(base)) * 1024)) / 1024;
+    for (int k = -1; k <= 2; ++k) taps.index.push_back(std::clamp(base + k, 0, in - 1));
+    taps.weight.insert(taps.weight.end(), {far(1 + f), near(f), near(1 - f), far(2 - f)});
+  }
+}
+
+/// Every source element counts with its overlap with the interval that the result covers.
+ODT_INLINE void area_taps(float scale, int in, int out, resize_taps& taps) {
+  taps.count = static_cast<int>(std::ceil(scale)) + 2;
+  for (int i = 0; i < out; ++i) {
+    const float begin = static_cast<float>(i) * scale, end = static_cast<float>(i + 1) * scale;
+    const int first = static_cast<int>(std::floor(begin));
+    for (int k = 0; k < taps.count; ++k) {
+      const auto low = static_cast<float>(first + k);
+      taps.index.push_back(std::min(first + k, in - 1));
+      taps.weight.push_back(std::max(0.0f, std::min(end, low + 1) - std::max(begin, low)) / scale);
+    }
+  }
+}
+
+ODT_INLINE void make_taps(resize_method method, int in, int out, resize_taps& taps) {
+  taps.index.clear();
+  taps.weight.clear();
+  const float scale = static_cast<float>(in) / static_cast<float>(out);
+  switch (method) {
+    case resize_method::bilinear:
+      return bilinear_taps(scale, in, out, taps);
+    case resize_method::nearest_neighbor:
+      return nearest_taps(scale, in, out, taps);
+    case resize_method::bicubic:
+      return bicubic_taps(scale, in, out, taps);
+    case resize_method::area:
+      return area_taps(scale, in, out, taps);
+  }
+}
+
+/// One source row, `width` result pixels. Bilinear in TensorFlow's form: a + (b - a) * share.
+ODT_INLINE void resize_row(const resize_taps& taps, bool bilinear, int width, const float* source, float* out) {
+  const int* index = taps.index.data();
+  const float* weight = taps.weight.data();
+  if (bilinear) {
+    for (int x = 0; x < width; ++x, out += 3) {
+      const float *a = source + 3 * index[2 * x], *b = source + 3 * index[2 * x + 1];
+      const float share = weight[2 * x + 1];
+      for (int c = 0; c < 3; ++c) out[c] = a[c] + (b[c] - a[c]) * share;
+    }
+    return;
+  }
+  for (int x = 0; x < width; ++x, out += 3) {
+    float sum[3] = {0, 0, 0};
+    for (int k = 0; k < taps.count; ++k, ++index, ++weight)
+      for (int c = 0; c < 3; ++c) sum[c] += source[3 * *index + c] * *weight;
+    for (int c = 0; c < 3; ++c) out[c] = sum[c];
+  }
+}
+
+ODT_INLINE void change_row(const pixel_transform& change, float* row, int width) {
+  if (change == pixel_transform{}) return;
+  const auto [sr, sg, sb] = change.scale;
+  const auto [tr, tg, tb] = change.shift;
+  for (int x = 0; x < width; ++x, row += 3) {
+    row[0] = row[0] * sr + tr;
+    row[1] = row[1] * sg + tg;
+    row[2] = row[2] * sb + tb;
+  }
+}
+
+/// The source row `number` at the width of the result, from its slot or made anew.
+ODT_INLINE const float* resized_row(int number, bool bilinear, const pixel_transform& change, const picture& source,
+                                    int width, resize_scratch& s) {
+  const auto slot = static_cast<std::size_t>(number % s.y.count);
+  float* row = s.rows.data() + slot * static_cast<std::size_t>(width) * 3;
+  if (s.row_numbers[slot] == number) return row;
+  s.row_numbers[slot] = number;
+  source.read_row(number, s.source_row.data());
+  change_row(change, s.source_row.data(), source.size().width);
+  resize_row(s.x, bilinear, width, s.source_row.data(), row);
+  return row;
+}
+
+ODT_INLINE void fill(float* from, float* to, const std::array<float, 3>& color) {
+  for (; from != to; from += 3) from[0] = color[0], from[1] = color[1], from[2] = color[2];
+}
+
+}  // namespace detail::resizing
+
+ODT_INLINE image_resizer image_resizer::fixed_shape(size2 shape, resize_method method) {
+  image_resizer r;
+  r.shape = shape;
+  r.method = method;
+  return r;
+}
+
+ODT_INLINE image_resizer image_resizer::keep_aspect_ratio(int min_dimension, int max_dimension,
+                                                          bool pad_to_max_dimension, resize_method method) {
+  if (min_dimension < 1 || min_dimension > max_dimension)
+    fail("keep_aspect_ratio_resizer: min_dimension ", min_dimension, " has to be at least 1 and at most max_dimension ",
+         max_dimension);
+  image_resizer r;
+  r.what = kind::keep_aspect_ratio;
+  r.min_dimension = min_dimension;
+  r.max_dimension = max_dimension;
+  r.pad_to_max_dimension = pad_to_max_dimension;
+  r.method = method;
+  return r;
+}
+
+ODT_INLINE size2 image_resizer::inner_size(size2 extent) const {
+  if (what == kind::identity) return extent;
+  if (what == kind::fixed_shape) return shape;
+  const auto h = static_cast<float>(extent.height), w = static_cast<float>(extent.width);
+  const auto low = static_cast<float>(min_dimension), high = static_cast<float>(max_dimension);
+  const float scale = h < w ? std::min(low / h, high / w) : std::min(high / h, low / w);
+  const auto side = [scale](float length) { return std::max(1, static_cast<int>(std::nearbyint(scale * length))); };
+  return {side(h), side(w)};
+}
+
+ODT_INLINE size2 image_resizer::outer_size(size2 extent) const {
+  if (what == kind::keep_aspect_ratio && pad_to_max_dimension) return {max_dimension, max_dimension};
+  return inner_size(extent);
+}
+
+ODT_INLINE std::optional<size2> image_resizer::constant_size() const {
+  if (what == kind::fixed_shape) return shape;
+  if (what == kind::keep_aspect_ratio && pad_to_max_dimension) return size2{max_dimension, max_dimension};
+  return std::nullopt;
+}
+
+ODT_INLINE image_resizer image_resizer_from(const settings& message) {
+  using namespace detail::resizing;
+  const settings& chosen = choose(message, {"fixed_shape_resizer", "keep_aspect_ratio_resizer", "identity_resizer"});
+  image_resizer r;
+  if (chosen.name == "identity_resizer") {
+    r.what = image_resizer::kind::identity;
+    return r;
+  }
+  refuse_gray(chosen);
+  const resize_method method = method_from(chosen);
+  if (chosen.name == "fixed_shape_resizer")
+    return image_resizer::fixed_shape({positive(chosen, "height"), positive(chosen, "width")}, method);
+  const int low = positive(chosen, "min_dimension"), high = positive(chosen, "max_dimension");
+  if (low > high)
+    fail(chosen.where(), "min_dimension ", low, " is above max_dimension ", high, "; it has to be at most that");
+  r = image_resizer::keep_aspect_ratio(low, high, chosen.get<bool>("pad_to_max_dimension"), method);
+  const settings& colors = chosen.at("per_channel_pad_value");
+  if (!colors.children.empty() && colors.children.size() != 3)
+    fail(colors.where(), "has ", colors.children.size(), " values; it has to have 3 (red, green, blue)");
+  for (std::size_t c = 0; c < colors.children.size(); ++c) r.pad_value[c] = colors.children[c].as<float>();
+  return r;
+}
+
+ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& change, const picture& source, float* out,
+                        resize_scratch& s) {
+  using namespace detail::resizing;
+  const size2 in = source.size(), inner = resizer.inner_size(in), outer = resizer.outer_size(in);
+  const bool bilinear = resizer.method == resize_method::bilinear;
+  make_taps(resizer.method, in.width, inner.width, s.x);
+  make_taps(resizer.method, in.height, inner.height, s.y);
+  const auto values = static_cast<std::size_t>(inner.width) * 3, stride = static_cast<std::size_t>(outer.width) * 3;
+  s.source_row.resize(static_cast<std::size_t>(in.width) * 3);
+  s.rows.resize(values * static_cast<std::size_t>(s.y.count));
+  s.row_numbers.assign(static_cast<std::size_t>(s.y.count), -1);
+  for (int y = 0; y < inner.height; ++y, out += stride) {
+    const int* index = s.y.index.data() + y * s.y.count;
+    const float* weight = s.y.weight.data() + y * s.y.count;
+    const auto row = [&](int k) { return resized_row(index[k], bilinear, change, source, inner.width, s); };
+    if (bilinear) {
+      const float *a = row(0), *b = row(1), share = weight[1];
+      for (std::size_t i = 0; i < values; ++i) out[i] = a[i] + (b[i] - a[i]) * share;
+    } else {
+      std::fill(out, out + values, 0.0f);
+      for (int k = 0; k < s.y.count; ++k) {
+        if (weight[k] == 0) continue;
+        const float *a = row(k), share = weight[k];
+        for (std::size_t i = 0; i < values; ++i) out[i] += a[i] * share;
+      }
+    }
+    fill(out + values, out + stride, resizer.pad_value);
+  }
+  fill(out, out + stride * static_cast<std::size_t>(outer.height - inner.height), resizer.pad_value);
+  return inner;
+}
+
+ODT_INLINE network_input prepare(const image& source, const image_resizer& resizer, const pixel_transform& change) {
+  const size2 outer = resizer.outer_size(source.size());
+  network_input result;
+  result.pixels = float_image(outer.height, outer.width, 3);
+  result.original_size = source.size();
+  resize_scratch scratch;
+  result.true_size = resize(resizer, change, picture(source), result.pixels.pixels.data(), scratch);
+  return result;
+}
+
+}  // namespace odt
