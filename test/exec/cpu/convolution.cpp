@@ -20,7 +20,8 @@ const layer layers[] = {
     {2, 8, 9, 20, 35, 3, 1, 1, "VALID"}, {1, 9, 11, 7, 12, 3, 1, 2, "SAME"},    {1, 13, 12, 3, 64, 7, 2, 1, "SAME"},
     {1, 5, 5, 300, 40, 1, 1, 1, "SAME"}, {1, 6, 6, 40, 300, 1, 1, 1, "SAME"},   {2, 19, 19, 64, 64, 1, 1, 1, "SAME"},
     {2, 2, 1, 3, 4, 3, 2, 1, "SAME"},    {1, 10, 10, 130, 66, 3, 2, 1, "SAME"}, {1, 8, 8, 9, 9, 3, 2, 2, "SAME"},
-    {1, 9, 9, 6, 50, 2, 3, 1, "VALID"},  {3, 40, 40, 8, 24, 3, 1, 1, "SAME"},   {1, 12, 12, 6, 6, 3, 3, 2, "VALID"},
+    {1, 9, 9, 6, 50, 2, 3, 1, "VALID"},  {1, 300, 300, 3, 32, 3, 2, 1, "SAME"}, {3, 40, 40, 8, 24, 3, 1, 1, "SAME"},
+    {1, 12, 12, 6, 6, 3, 3, 2, "VALID"},
 };
 
 std::string name(const layer& l) {
@@ -96,7 +97,8 @@ void check(const layer& l, int margin, bool affine, bool clamp, bool with_bias) 
   const conv_reference expected(p.window, p.x, transform, p.weights, with_bias ? p.bias : std::vector<float>{}, p.dy);
   check_near(r.y, expected.y, 1e-5, name(l) + ", y");
   check_near(r.dx, expected.dx, 1e-5, name(l) + ", dx");
-  check_near(r.dw, expected.dw, 3e-5, name(l) + ", dw");
+  // rounding errors of a sum grow as the root of its terms
+  check_near(r.dw, expected.dw, 1e-5 + 5e-7 * std::sqrt(static_cast<double>(p.dy.extents.pixels())), name(l) + ", dw");
   check_near(r.dbias, expected.dbias, 3e-5, name(l) + ", dbias");
 }
 
