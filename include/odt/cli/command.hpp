@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// How a subcommand joins the program: it declares its flags and says what to do when it is called.
+#pragma once
+
+#include <odt/detector.hpp>
+
+#include <functional>
+#include <span>
+
+namespace CLI {
+class App;
+}
+
+namespace odt::detail::cli {
+
+struct program {
+  std::span<const detector_type> detectors;
+  std::function<int()> action;  ///< of the subcommand that was called
+};
+
+void add_convert(CLI::App& app, program& p);
+void add_train(CLI::App& app, program& p);
+void add_eval(CLI::App& app, program& p);
+void add_detect(CLI::App& app, program& p);
+void add_inspect(CLI::App& app, program& p);
+void add_shapes(CLI::App& app, program& p);
+
+}  // namespace odt::detail::cli

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What a file of the Object Detection API's world holds, for people.
+#pragma once
+
+#include <odt/detector.hpp>
+
+#include <span>
+#include <string>
+
+namespace odt {
+
+/// What a path can be.
+enum class file_kind { records, checkpoint, events, label_map, config, picture };
+
+/// Looks at the name and the first bytes; an error when it is nothing of these.
+file_kind kind_of_file(const std::string& path);
+
+/// A text about the file; a damaged file is an error that names the place. A config is built with the program's
+/// detectors.
+std::string inspect(const std::string& path, std::span<const detector_type> detectors);
+
+/// How many examples, boxes and classes; what is wrong with them; the first few in full.
+std::string inspect_records(const std::string& path);
+
+/// The tensors with their shapes, sizes and statistics. For a prefix, an index file or a directory.
+std::string inspect_checkpoint(const std::string& path);
+
+/// The tags with their steps and values.
+std::string inspect_events(const std::string& path);
+
+std::string inspect_label_map(const std::string& path);
+
+/// The detector that the config makes: its parts, parameters, anchors, multiply-adds, and bytes of a train step.
+std::string inspect_config(const std::string& path, std::span<const detector_type> detectors);
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/cli/inspect_checkpoint.ipp>
+#include <odt/cli/inspect_config.ipp>
+#include <odt/cli/inspect_events.ipp>
+#include <odt/cli/inspect_file.ipp>
+#include <odt/cli/inspect_records.ipp>
+#endif

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/inspect.hpp>
+#include <odt/config/options.hpp>
+#include <odt/config/pipeline.hpp>
+#include <odt/core/human.hpp>
+#include <odt/core/target.hpp>
+#include <odt/train/choose_detector.hpp>
+#include <odt/train/describe.hpp>
+
+namespace odt {
+
+ODT_INLINE std::string inspect_config(const std::string& path, std::span<const detector_type> detectors) {
+  const pipeline config = pipeline::load(path);
+  const settings& root = config.root();
+  check_complete(root, config_use::detect);
+  const auto model = choose_detector(detectors, root).make(root, {.threads = 1});
+  const settings* train = root.find("train_config");
+  const int batch_size = train && train->set ? read_train_options(root).batch_size : 1;
+  return str("config ", path, "\n", describe_detector(*model, root, batch_size));
+}
+
+}  // namespace odt

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/command.hpp>
+#include <odt/cli/run.hpp>
+#include <odt/core/error.hpp>
+#include <odt/core/target.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/cli/convert.ipp>
+#include <odt/cli/detect.ipp>
+#include <odt/cli/eval.ipp>
+#include <odt/cli/inspect.ipp>
+#include <odt/cli/shapes.ipp>
+#include <odt/cli/train.ipp>
+#endif
+
+namespace odt {
+
+namespace detail::cli {
+
+ODT_INLINE int report(const char* message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "odt: error: %s\n", message);
+  return 1;
+}
+
+/// Help goes to stdout with status 0; a wrong command line to stderr with status 2.
+ODT_INLINE int explain(const CLI::App& app, const CLI::ParseError& wrong) {
+  if (wrong.get_exit_code() == 0) return app.exit(wrong);
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  const std::string path =
+      at == &app ? "" : str(" ", at->get_parent() == &app ? "" : at->get_parent()->get_name() + " ", at->get_name());
+  std::fprintf(stderr, "odt: error: %s\nodt%s --help tells more.\n", wrong.what(), path.c_str());
+  return 2;
+}
+
+}  // namespace detail::cli
+
+ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, char** argv) {
+  CLI::App app{
+      "odt: trains and runs object detectors from the TensorFlow Object Detection API's files.\n"
+      "Try: odt shapes --output shapes; or label photos with labelImg and begin with odt convert labelimg."};
+  app.name("odt");
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  detail::cli::program program{detectors, {}};
+  detail::cli::add_convert(app, program);
+  detail::cli::add_train(app, program);
+  detail::cli::add_eval(app, program);
+  detail::cli::add_detect(app, program);
+  detail::cli::add_inspect(app, program);
+  detail::cli::add_shapes(app, program);
+  try {
+    app.parse(argc, argv);
+    return program.action();
+  } catch (const CLI::ParseError& wrong) {
+    return detail::cli::explain(app, wrong);
+  } catch (const std::bad_alloc&) {
+    return detail::cli::report("out of memory; a smaller batch_size or image needs less");
+  } catch (const std::exception& wrong) {
+    return detail::cli::report(wrong.what());
+  }
+}
+
+}  // namespace odt

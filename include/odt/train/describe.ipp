@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/human.hpp>
+#include <odt/image_resizer.hpp>
+#include <odt/train/describe.hpp>
+
+#include <algorithm>
+
+namespace odt {
+
+ODT_INLINE size2 input_size(const settings& root) {
+  const settings* model = root.at("model").chosen();
+  const settings* message = model ? model->find("image_resizer") : nullptr;
+  if (!message || !message->set) return {300, 300};
+  return image_resizer_from(*message).outer_size({1536, 2048});
+}
+
+ODT_INLINE std::string describe_detector(const detector& model, const settings& root, int batch_size) {
+  const size2 size = input_size(root);
+  const detector_description d = model.describe(batch_size, size);
+  std::string text;
+  std::size_t what = 17, name = 0;
+  for (const part_description& part : d.parts) {
+    what = std::max(what, part.what.size());
+    name = std::max(name, part.name.size());
+  }
+  const auto row = [&](std::string_view title, const auto&... value) {
+    text += str("  ", padded(title, what), "  ", value..., "\n");
+  };
+  for (const part_description& part : d.parts)
+    if (part.detail.empty())
+      row(part.what, part.name);
+    else
+      row(part.what, padded(part.name, name), "  ", part.detail);
+  row("classes", model.num_classes());
+  row("input", size.height, " x ", size.width, ", ", batch_size, " a step");
+  row("parameters", grouped(d.parameters));
+  row("anchors", grouped(d.anchors));
+  row("multiply-adds", grouped(d.multiply_adds), " an image, forward");
+  row("memory of a step", human_bytes(d.step_bytes), " (", grouped(d.step_bytes), " bytes)");
+  row("memory besides", human_bytes(d.variable_bytes), " for variables, gradients, slots and averages");
+  return text;
+}
+
+}  // namespace odt

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// From picture files to pictures with boxes, and a list of what was found.
+#pragma once
+
+#include <odt/train/model_setup.hpp>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace odt {
+
+struct detect_options {
+  std::string output;           ///< directory for the pictures and detections.json
+  float min_score = 0.5f;       ///< of boxes in the pictures; detections.json has all that the config lets through
+  int max_boxes = 100;          ///< in a picture
+  bool skip_bad_images = true;  ///< report and go on, or stop
+};
+
+struct detect_summary {
+  std::size_t images = 0;
+  std::size_t boxes = 0;         ///< drawn
+  std::vector<std::string> bad;  ///< messages of images that could not be read
+};
+
+/// The image files that the arguments stand for: files, directories (all .jpg, .jpeg and .png in them), patterns.
+std::vector<std::string> find_images(const std::vector<std::string>& arguments);
+
+/// Detects in every image (turned upright by its EXIF orientation) and writes output/<name> with boxes and labels, and
+/// output/detections.json.
+detect_summary detect_images(const ready_detector& detector, const std::vector<std::string>& images,
+                             const detect_options& how);
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/train/detect_images.ipp>
+#endif

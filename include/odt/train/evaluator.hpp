@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Evaluation: a detector over a whole set of images, its losses, metrics and pictures.
+#pragma once
+
+#include <odt/config/options.hpp>
+#include <odt/detector.hpp>
+#include <odt/io/event_file.hpp>
+#include <odt/io/label_map.hpp>
+#include <odt/metric.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace odt {
+
+/// Fills in the next batch; false at the end of the set.
+using batch_stream = std::function<bool(batch&)>;
+
+/// What was found in one image.
+struct image_result {
+  std::string id;
+  size2 size;  ///< of the original, in pixels
+  detections found;
+};
+
+/// A picture for TensorBoard.
+struct named_image {
+  std::string tag;
+  image picture;
+};
+
+/// The outcome of an evaluation.
+struct evaluation {
+  std::int64_t step = 0;
+  std::int64_t images = 0;
+  double seconds = 0;
+  std::vector<std::pair<std::string, double>> losses;  ///< means over batches, by tag, with Loss/total_loss
+  metric_values metrics;
+  std::string report;                 ///< the metrics for people
+  std::vector<named_image> pictures;  ///< Detections_Left_Groundtruth_Right/0, ...
+  std::vector<image_result> results;  ///< of every image, when asked for
+
+  /// The number that tells which checkpoint is best: the first "..._Precision/mAP" of the metrics; null without one.
+  const std::pair<std::string, double>* headline() const;
+};
+
+struct evaluator_settings {
+  eval_options options;
+  label_map labels;
+  bool keep_results = false;
+  std::function<void(std::int64_t images)> progress;  ///< called after each batch
+};
+
+/// Runs the detector over all that the stream has. With options.use_moving_averages its averages take the place of the
+/// variables meanwhile. The detector is as before afterwards, whatever happens.
+evaluation evaluate(detector& model, const batch_stream& next, const evaluator_settings& how);
+
+/// The picture twice side by side: what was found, and the ground truth.
+image left_detections_right_groundtruth(const image& picture, const detections& found, const labels& truth,
+                                        const evaluator_settings& how);
+
+/// All scalars and pictures under the API's tags.
+void write_summaries(event_writer& events, const evaluation& result);
+
+/// For people: step, images, losses, and the metrics' report.
+std::string summary_text(const evaluation& result);
+
+/// COCO's result format: one element a detection, boxes in pixels as x, y, width, height; with the image's file and
+/// the class' name beside the numbers. image_id is the number in an id that is one, else the image's place in the list,
+/// from 1.
+std::string coco_results(const std::vector<image_result>& results, const label_map& labels);
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/train/evaluator.ipp>
+#endif

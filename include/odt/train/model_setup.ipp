@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/log.hpp>
+#include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
+#include <odt/train/choose_detector.hpp>
+#include <odt/train/model_setup.hpp>
+#include <odt/train/restore.hpp>
+
+namespace odt {
+
+namespace detail::model_setup {
+
+ODT_INLINE std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+ODT_INLINE std::string config_path(const model_source& source) {
+  if (!source.pipeline_config_path.empty()) return source.pipeline_config_path;
+  const std::string directory = is_directory(source.checkpoint) ? source.checkpoint : directory_of(source.checkpoint);
+  for (const std::string& place : {directory, join_path(directory, "..")})
+    if (const std::string path = join_path(place, "pipeline.config"); file_exists(path)) return path;
+  fail("--pipeline_config_path is missing, and there is no pipeline.config in ", directory);
+}
+
+}  // namespace detail::model_setup
+
+ODT_INLINE pipeline load_config(const model_source& source) {
+  pipeline config = pipeline::load(detail::model_setup::config_path(source));
+  if (!source.config_override.empty()) config.merge(source.config_override);
+  if (!source.hparams_overrides.empty()) config.apply_hparams(source.hparams_overrides);
+  return config;
+}
+
+ODT_INLINE label_map label_map_of(const settings& root, const std::string& given, bool required) {
+  std::string path = given, named_by = "--label_map_path";
+  const auto look_in = [&](const settings& reader) {
+    const settings* field = reader.find("label_map_path");
+    if (path.empty() && field && field->set) path = field->text, named_by = field->path;
+  };
+  for (const settings& reader : root.at("eval_input_reader").children) look_in(reader);
+  look_in(root.at("train_input_reader"));
+  if (path.empty() && required) fail(root.place, ": no input reader names a label_map_path");
+  if (path.empty()) return {};
+  if (!required && given.empty() && !file_exists(path)) {
+    warn(named_by, ": there is no ", path, "; classes are shown by their numbers");
+    return {};
+  }
+  return label_map::read(path);
+}
+
+ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
+  if (is_directory(path)) {
+    if (const auto newest = latest_checkpoint(path)) return *newest;
+    fail(path, ": this directory has no checkpoint (a file named checkpoint, and model.ckpt-N.index)");
+  }
+  if (path.ends_with(".index")) return path.substr(0, path.size() - 6);
+  if (file_exists(path + ".index")) return path;
+  fail(path, ": there is no checkpoint of that name (", path, ".index)");
+}
+
+ODT_INLINE std::vector<std::string> ready_detector::class_names() const {
+  std::vector<std::string> names;
+  for (int id = 1; id <= model->num_classes(); ++id) names.push_back(labels.display_name(id));
+  return names;
+}
+
+ODT_INLINE ready_detector load_detector(std::span<const detector_type> types, const model_source& source) {
+  const std::string prefix = checkpoint_prefix(source.checkpoint);
+  const pipeline config = load_config(source);
+  const settings& root = config.root();
+  check_complete(root, config_use::detect);
+  ready_detector ready;
+  ready.prefix = prefix;
+  ready.model = choose_detector(types, root).make(root, {.threads = source.threads});
+  ready.options = read_eval_options(root);
+  ready.labels = label_map_of(root, source.label_map_path, false);
+  if (!ready.labels.empty()) check_num_classes(root, ready.labels, "of the config");
+  for (const auto* unused : {"train_config", "train_input_reader", "eval_input_reader", "eval_config"})
+    root.at(unused).accept();
+  refuse_unread(root);
+  restore_variables(*ready.model, checkpoint_reader(prefix), ready.options.use_moving_averages);
+  if (ready.options.use_moving_averages && ready.model->has_averages()) ready.model->swap_averages();
+  return ready;
+}
+
+}  // namespace odt

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// What a person sees while a detector trains.
+#pragma once
+
+#include <odt/detector.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace odt {
+
+/// Lines on a terminal or in a file. In a terminal the status is one line that replaces itself; elsewhere each status
+/// is a line of its own. Safe from several threads.
+class console {
+ public:
+  explicit console(std::FILE* out = stdout);
+  console(std::FILE* out, bool terminal) : out_(out), terminal_(terminal) {}
+  ~console();
+  console(const console&) = delete;
+  console& operator=(const console&) = delete;
+
+  /// A line (or several) that stays.
+  void line(std::string_view text);
+
+  /// What goes on now.
+  void status(std::string_view text);
+
+  bool terminal() const { return terminal_; }
+
+ private:
+  void clear();
+
+  std::FILE* out_;
+  bool terminal_;
+  bool open_ = false;  // a status without its line end
+  std::mutex mutex_;
+};
+
+/// Sends the library's messages to a console while it lives: warnings with "warning: " before them.
+class console_log {
+ public:
+  explicit console_log(console& out);
+  ~console_log();
+  console_log(const console_log&) = delete;
+  console_log& operator=(const console_log&) = delete;
+};
+
+/// Means over the steps since the last line, and how fast they went.
+class step_meter {
+ public:
+  /// `last` is the step that the run ends with; 0: none.
+  explicit step_meter(std::int64_t last) : last_(last) {}
+
+  /// Takes in a step: its report, images, seconds spent waiting for data, and seconds in all.
+  void add(const step_report& report, int images, double waited, double seconds);
+
+  std::int64_t steps() const { return steps_; }  ///< since the last reset
+  double seconds() const { return seconds_; }    ///< since the last reset
+  double images_per_second() const { return seconds_ > 0 ? static_cast<double>(images_) / seconds_ : 0; }
+  double steps_per_second() const { return seconds_ > 0 ? static_cast<double>(steps_) / seconds_ : 0; }
+  double waiting() const { return seconds_ > 0 ? waited_ / seconds_ : 0; }  ///< share of the time without data
+
+  /// "step 120/1500  loss 3.41 (classification 2.1, localization 1.2)  lr 0.004  12.3 img/s  3 min 20 s left"
+  std::string line(std::int64_t step) const;
+
+  void reset();
+
+ private:
+  std::int64_t last_ = 0, steps_ = 0, images_ = 0;
+  double seconds_ = 0, waited_ = 0, total_ = 0;
+  double pace_ = 0;  // seconds a step, a running mean over lines
+  float learning_rate_ = 0;
+  std::vector<std::pair<std::string, double>> losses_;
+};
+
+/// A tag's last part without "_loss": "Loss/localization_loss" is "localization".
+std::string short_loss_name(std::string_view tag);
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/train/progress.ipp>
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/human.hpp>
+#include <odt/core/log.hpp>
+#include <odt/train/progress.hpp>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace odt {
+
+namespace detail::progress {
+
+ODT_INLINE std::size_t columns(std::FILE* out) {
+  winsize size{};
+  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace detail::progress
+
+ODT_INLINE console::console(std::FILE* out) : console(out, isatty(fileno(out)) == 1) {}
+
+ODT_INLINE console::~console() {
+  if (!open_) return;
+  std::fputc('\n', out_);
+  std::fflush(out_);
+}
+
+ODT_INLINE void console::clear() {
+  if (open_) std::fputs("\r\x1b[K", out_);
+  open_ = false;
+}
+
+ODT_INLINE void console::line(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  clear();
+  std::fwrite(text.data(), 1, text.size(), out_);
+  if (!text.ends_with('\n')) std::fputc('\n', out_);
+  std::fflush(out_);
+}
+
+ODT_INLINE void console::status(std::string_view text) {
+  if (!terminal_) return line(text);
+  const std::lock_guard lock(mutex_);
+  clear();
+  text = text.substr(0, detail::progress::columns(out_) - 1);
+  std::fwrite(text.data(), 1, text.size(), out_);
+  std::fflush(out_);
+  open_ = true;
+}
+
+ODT_INLINE console_log::console_log(console& out) {
+  set_log_sink([&out](log_level level, std::string_view message) {
+    out.line(str(level == log_level::warning ? "warning: " : "", message));
+  });
+}
+
+ODT_INLINE console_log::~console_log() { set_log_sink({}); }
+
+ODT_INLINE void step_meter::add(const step_report& report, int images, double waited, double seconds) {
+  ++steps_;
+  images_ += images;
+  seconds_ += seconds;
+  waited_ += waited;
+  total_ += report.total_loss;
+  learning_rate_ = report.learning_rate;
+  for (const auto& [tag, value] : report.losses) {
+    const auto it = std::ranges::find(losses_, tag, &std::pair<std::string, double>::first);
+    if (it == losses_.end())
+      losses_.emplace_back(tag, value);
+    else
+      it->second += value;
+  }
+  if (seconds > 0) pace_ = pace_ == 0 ? seconds : 0.98 * pace_ + 0.02 * seconds;
+}
+
+ODT_INLINE std::string short_loss_name(std::string_view tag) {
+  tag = tag.substr(tag.rfind('/') + 1);
+  if (tag.ends_with("_loss")) tag.remove_suffix(5);
+  return std::string(tag);
+}
+
+ODT_INLINE std::string step_meter::line(std::int64_t step) const {
+  const double n = static_cast<double>(std::max<std::int64_t>(steps_, 1));
+  std::string text = str("step ", step);
+  if (last_ > 0) text += str("/", last_);
+  text += str("  loss ", significant(total_ / n));
+  std::string parts;
+  for (const auto& [tag, sum] : losses_)
+    parts += str(parts.empty() ? "" : ", ", short_loss_name(tag), " ", significant(sum / n, 3));
+  if (!parts.empty()) text += str(" (", parts, ")");
+  text += str("  lr ", significant(learning_rate_, 3), "  ", significant(images_per_second(), 3), " img/s");
+  if (last_ > step) text += str("  ", human_duration(pace_ * static_cast<double>(last_ - step)), " left");
+  if (waiting() > 0.1) text += str("  waits for data ", fixed(100 * waiting(), 0), " % of the time");
+  return text;
+}
+
+ODT_INLINE void step_meter::reset() {
+  steps_ = images_ = 0;
+  seconds_ = waited_ = total_ = 0;
+  losses_.clear();
+}
+
+}  // namespace odt

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/log.hpp>
+#include <odt/train/restore.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace odt {
+
+namespace detail::restore {
+
+inline constexpr std::string_view average_suffix = "/ExponentialMovingAverage";
+
+ODT_INLINE std::vector<std::int64_t> wide(const std::vector<int>& shape) { return {shape.begin(), shape.end()}; }
+
+ODT_INLINE bool fits(const tensor_info& found, const state_tensor& wanted) {
+  return found.type == element_type::float32 && found.shape == wide(wanted.shape) && !found.sliced;
+}
+
+ODT_INLINE std::string shape_text(const std::vector<int>& shape) { return str("[", join(shape, ","), "]"); }
+
+/// Reads the tensors of the model that `wanted` picks; all that are not there are one error.
+template <class Wanted>
+void read_all(detector& model, const checkpoint_reader& checkpoint, Wanted&& wanted) {
+  std::string problems;
+  std::size_t count = 0;
+  const auto problem = [&](const auto&... text) {
+    if (++count <= 10) problems += str("\n  ", text...);
+  };
+  auto tensors = model.state();
+  std::erase_if(tensors, [&](const state_tensor& t) { return !wanted(t); });
+  for (const state_tensor& t : tensors) {
+    const tensor_info* found = checkpoint.find(t.name);
+    if (!found)
+      problem(t.name, " ", shape_text(t.shape), " is missing");
+    else if (!fits(*found, t))
+      problem(t.name, " is ", describe(*found), ", expected float32 ", shape_text(t.shape));
+  }
+  if (count > 10) problems += str("\n  and ", count - 10, " more");
+  if (count > 0)
+    fail(checkpoint.prefix(), ": ", count, " of the ", tensors.size(),
+         " tensors of this detector do not fit; is it of another pipeline.config?", problems);
+  for (const state_tensor& t : tensors) checkpoint.read<float>(t.name, t.values);
+}
+
+ODT_INLINE std::int64_t read_global_step(const checkpoint_reader& checkpoint) {
+  const tensor_info* found = checkpoint.find("global_step");
+  if (!found) return 0;
+  return found->type == element_type::int32 ? checkpoint.read<std::int32_t>("global_step").at(0)
+                                            : checkpoint.read<std::int64_t>("global_step").at(0);
+}
+
+/// The name to look for in a fine-tune checkpoint; empty when the variable is not asked for.
+ODT_INLINE std::string source_name(const std::string& variable, const fine_tune_options& options) {
+  const bool classification = options.type == "classification";
+  if (!classification && options.load_all_detection_checkpoint_vars) return variable;
+  for (const std::string_view scope :
+       {"FeatureExtractor/", "FirstStageFeatureExtractor/", "SecondStageFeatureExtractor/"})
+    if (variable.starts_with(scope)) return classification ? variable.substr(scope.size()) : variable;
+  return {};
+}
+
+ODT_INLINE restore_line compare(const state_tensor& wanted, const checkpoint_reader& checkpoint,
+                                const fine_tune_options& options) {
+  using outcome = restore_line::outcome;
+  restore_line line{wanted.name, shape_text(wanted.shape), source_name(wanted.name, options), {}, outcome::missing};
+  if (line.source.empty()) {
+    line.what = outcome::not_asked_for;
+  } else if (const tensor_info* found = checkpoint.find(line.source)) {
+    line.what = fits(*found, wanted)                   ? outcome::restored
+                : found->type != element_type::float32 ? outcome::other_type
+                                                       : outcome::other_shape;
+    if (line.what != outcome::restored) line.found = describe(*found);
+  }
+  return line;
+}
+
+/// "FeatureExtractor/MobilenetV1/Conv2d_3_depthwise/BatchNorm/beta" -> "FeatureExtractor/MobilenetV1".
+ODT_INLINE std::string group(const std::string& name) {
+  const std::size_t first = name.find('/');
+  const std::size_t second = first == std::string::npos ? first : name.find('/', first + 1);
+  return name.substr(0, second);
+}
+
+}  // namespace detail::restore
+
+ODT_INLINE void save_checkpoint(detector& model, const run_state& run, const std::string& prefix) {
+  auto tensors = model.state();
+  std::ranges::sort(tensors, {}, &state_tensor::name);
+  checkpoint_writer writer(prefix);
+  for (const state_tensor& t : tensors) writer.add<float>(t.name, detail::restore::wide(t.shape), t.values);
+  writer.add<std::int64_t>("global_step", model.global_step());
+  write_run_state(writer, run);
+  writer.commit();
+}
+
+ODT_INLINE run_state resume_checkpoint(detector& model, const checkpoint_reader& checkpoint,
+                                       const run_state& unless_there) {
+  detail::restore::read_all(model, checkpoint, [](const state_tensor&) { return true; });
+  model.set_global_step(detail::restore::read_global_step(checkpoint));
+  if (auto run = read_run_state(checkpoint)) return *std::move(run);
+  return unless_there;
+}
+
+ODT_INLINE void restore_variables(detector& model, const checkpoint_reader& checkpoint, bool averages) {
+  using detail::restore::average_suffix;
+  const auto is_average = [](const state_tensor& t) { return t.name.ends_with(average_suffix); };
+  detail::restore::read_all(model, checkpoint, [](const state_tensor& t) { return t.model_variable; });
+  model.set_global_step(detail::restore::read_global_step(checkpoint));
+  if (!averages) return;
+  if (std::ranges::none_of(checkpoint.tensors(), [](const auto& t) { return t.name.ends_with(average_suffix); })) {
+    warn(checkpoint.prefix(), ": has no moving averages; its variables are used as they are");
+    return model.reset_averages();
+  }
+  detail::restore::read_all(model, checkpoint, is_average);
+}
+
+ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& options) {
+  if (options.type != "detection" && options.type != "classification")
+    fail("train_config.fine_tune_checkpoint_type: \"", options.type,
+         "\" is not available; there are detection, classification");
+  const checkpoint_reader checkpoint(options.checkpoint);
+  restore_report report{checkpoint.prefix(), {}, {}};
+  std::set<std::string> used;
+  for (const state_tensor& t : model.state()) {
+    if (!t.model_variable) continue;
+    report.lines.push_back(detail::restore::compare(t, checkpoint, options));
+    if (report.lines.back().what != restore_line::outcome::restored) continue;
+    checkpoint.read<float>(report.lines.back().source, t.values);
+    used.insert(report.lines.back().source);
+  }
+  for (const tensor_info& t : checkpoint.tensors())
+    if (!used.contains(t.name) && t.name != "global_step" && !t.name.starts_with("odt/"))
+      report.unused.push_back(t.name);
+  if (used.empty())
+    fail(checkpoint.prefix(), ": fine_tune_checkpoint has no variable that fits this detector (type ", options.type,
+         ")\n", report.table(), "Is the type right, and is it a checkpoint of this feature extractor?");
+  model.reset_averages();
+  return report;
+}
+
+ODT_INLINE std::size_t restore_report::count(restore_line::outcome what) const {
+  return static_cast<std::size_t>(std::ranges::count(lines, what, &restore_line::what));
+}
+
+ODT_INLINE std::string restore_report::table() const {
+  using outcome = restore_line::outcome;
+  std::string text =
+      str("checkpoint ", checkpoint, ": ", count(outcome::restored), " of ", lines.size(), " variables restored\n");
+  std::map<std::pair<std::string, outcome>, int> groups;
+  for (const restore_line& line : lines)
+    if (line.what == outcome::restored || line.what == outcome::not_asked_for)
+      ++groups[{detail::restore::group(line.variable), line.what}];
+  for (const auto& [key, n] : groups)
+    text += str(key.second == outcome::restored ? "  restored       " : "  initial values ", key.first, " (", n,
+                n == 1 ? " variable" : " variables", key.second == outcome::restored ? ")\n" : "; not asked for)\n");
+  std::size_t shown = 0;
+  for (const restore_line& line : lines) {
+    if (line.what == outcome::restored || line.what == outcome::not_asked_for) continue;
+    if (++shown > 20) continue;
+    text += str("  NOT restored   ", line.variable, " ", line.shape, ": ",
+                line.what == outcome::missing ? "the checkpoint has no " : "the checkpoint's ", line.source,
+                line.what == outcome::missing ? "" : " is ", line.found, "\n");
+  }
+  if (shown > 20) text += str("  and ", shown - 20, " more that were not restored\n");
+  if (!unused.empty()) {
+    std::vector<std::string> some(unused.begin(), unused.begin() + std::min<std::ptrdiff_t>(5, std::ssize(unused)));
+    text += str("  of the checkpoint, ", unused.size(), " tensors are not used: ", join(some, ", "),
+                unused.size() > some.size() ? ", ...\n" : "\n");
+  }
+  return text;
+}
+
+}  // namespace odt

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The loop around train steps: batches in, checkpoints, summaries, evaluations and lines for people out.
+#pragma once
+
+#include <odt/detector.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/event_file.hpp>
+#include <odt/train/evaluator.hpp>
+#include <odt/train/progress.hpp>
+#include <odt/train/run_state.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace odt {
+
+/// An endless row of batches. Batch after batch is a function of the seed and of the number of its first image.
+class training_data {
+ public:
+  virtual ~training_data() = default;
+
+  /// The next batch. The reference is good until the next call.
+  virtual const batch& next() = 0;
+};
+
+/// One set of images that a run is evaluated on.
+struct evaluation_set {
+  std::string directory;  ///< of its event file, below the model's: "eval_0"
+  std::function<evaluation()> run;
+};
+
+struct training_loop_options {
+  std::string model_dir;
+  std::int64_t last_step = 0;  ///< 0: for ever
+  std::int64_t log_every = 100;
+  double save_secs = 600;
+  std::int64_t save_steps = 0;  ///< besides; 0: by time alone
+  double eval_secs = 300;       ///< at least so long from one evaluation to the next
+  std::int64_t eval_steps = 0;  ///< evaluate (and save) at multiples of it instead; 0: after checkpoints
+  checkpoint_keeper_options keep;
+};
+
+/// How a run ended.
+struct training_outcome {
+  std::int64_t step = 0;
+  int signal = 0;  ///< that stopped it; 0: it reached its last step
+};
+
+class training_loop {
+ public:
+  /// `run` says where the data stands; evaluations may be empty. What is handed over outlives the loop.
+  training_loop(detector& model, training_data& data, run_state run, training_loop_options how,
+                std::vector<evaluation_set> evaluations, console& out);
+
+  /// Trains up to the last step or until it is told to stop (SIGINT, SIGTERM), with a checkpoint at the end. A loss
+  /// that is not finite is an error that names the step, the images and the layer; no checkpoint is written then.
+  training_outcome run();
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  void step();
+  const batch& next_batch();
+  void tell(const step_report& report);
+  void save_and_evaluate();
+  void save();
+  void evaluate();
+  bool due_to_save() const;
+  bool due_to_evaluate() const;
+  [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report, const batch& b);
+
+  detector& model_;
+  training_data& data_;
+  run_state run_;
+  training_loop_options how_;
+  std::vector<evaluation_set> evaluations_;
+  console& out_;
+  checkpoint_keeper keeper_;
+  event_writer events_;
+  std::vector<std::unique_ptr<event_writer>> evaluation_events_;
+  step_meter meter_;
+  std::int64_t saved_step_ = -1, evaluated_step_ = -1;
+  clock::time_point last_save_, last_evaluation_, last_line_;
+  double waited_ = 0;  // for the batch at hand, in seconds
+  bool first_line_ = true;
+};
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/train/training_loop.ipp>
+#endif
