@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/human.hpp>
+#include <odt/io/draw.hpp>
+#include <odt/io/file.hpp>
+#include <odt/io/image_file.hpp>
+#include <odt/train/detect_images.hpp>
+#include <odt/train/evaluator.hpp>
+#include <odt/train/progress.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <filesystem>
+#include <set>
+
+namespace odt {
+
+namespace detail::detect_images {
+
+ODT_INLINE bool is_image_name(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
+}
+
+/// Upright, as a viewer shows it.
+ODT_INLINE image read_upright(const std::string& path) {
+  const std::string bytes = read_file(path);
+  return apply_orientation(decode_image(bytes, path), read_image_info(bytes, path).orientation);
+}
+
+/// A name of its own in the output directory, with an ending that can be written.
+ODT_INLINE std::string output_name(const std::string& path, std::set<std::string>& taken) {
+  const std::filesystem::path source(path);
+  const std::string ending = is_image_name(source) ? source.extension().string() : ".jpg";
+  std::string name = source.stem().string() + ending;
+  for (int n = 2; !taken.insert(name).second; ++n) name = str(source.stem().string(), "-", n, ending);
+  return name;
+}
+
+}  // namespace detail::detect_images
+
+ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& arguments) {
+  std::vector<std::string> files;
+  for (const std::string& argument : arguments) {
+    if (!is_directory(argument)) {
+      // A name that is there counts as it is, also with a comma or a bracket in it.
+      if (file_exists(argument))
+        files.push_back(argument);
+      else
+        std::ranges::copy(expand_globs({argument}), std::back_inserter(files));
+      continue;
+    }
+    const std::size_t before = files.size();
+    for (const auto& entry : std::filesystem::directory_iterator(argument))
+      if (entry.is_regular_file() && detail::detect_images::is_image_name(entry.path()))
+        files.push_back(entry.path().string());
+    if (files.size() == before) fail(argument, ": this directory has no .jpg, .jpeg or .png file");
+    std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
+  }
+  return files;
+}
+
+ODT_INLINE detect_summary detect_images(const ready_detector& detector, const std::vector<std::string>& images,
+                                        const detect_options& how) {
+  make_directories(how.output);
+  const auto names = detector.class_names();
+  const draw_options drawing{.min_score = how.min_score, .max_boxes = how.max_boxes};
+  console out;
+  detect_summary summary;
+  std::vector<image_result> results;
+  std::set<std::string> taken;
+  image drawn;
+  auto last = std::chrono::steady_clock::now();
+  for (const std::string& path : images) {
+    try {
+      image picture = detail::detect_images::read_upright(path);
+      results.push_back({path, picture.size(), detector.model->detect(picture)});
+      const detections& found = results.back().found;
+      drawn = std::move(picture);
+      draw_detections(drawn, found, names, drawing);
+      const auto shown = std::ranges::count_if(found, [&](const detection& d) { return d.score > how.min_score; });
+      summary.boxes += static_cast<std::size_t>(std::min<std::ptrdiff_t>(shown, how.max_boxes));
+    } catch (const error& wrong) {
+      if (!how.skip_bad_images) throw;
+      summary.bad.push_back(wrong.what());
+      out.line(str("skipped: ", wrong.what()));
+      continue;
+    }
+    write_image(join_path(how.output, detail::detect_images::output_name(path, taken)), drawn);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::seconds(out.terminal() ? 0 : 10)) continue;
+    last = now;
+    out.status(str("image ", results.size() + summary.bad.size(), " of ", images.size()));
+  }
+  summary.images = results.size();
+  write_file(join_path(how.output, "detections.json"), coco_results(results, detector.labels));
+  return summary;
+}
+
+}  // namespace odt

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/human.hpp>
+#include <odt/io/draw.hpp>
+#include <odt/metrics.hpp>
+#include <odt/train/evaluator.hpp>
+#include <odt/train/progress.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+namespace odt {
+
+namespace detail::evaluate {
+
+/// Puts the averages in the place of the variables while it lives.
+class averages_in_place {
+ public:
+  averages_in_place(detector& model, bool wanted) : model_(wanted && model.has_averages() ? &model : nullptr) {
+    if (model_) model_->swap_averages();
+  }
+  ~averages_in_place() {
+    if (model_) model_->swap_averages();
+  }
+  averages_in_place(const averages_in_place&) = delete;
+  averages_in_place& operator=(const averages_in_place&) = delete;
+
+ private:
+  detector* model_;
+};
+
+ODT_INLINE void add_losses(std::vector<std::pair<std::string, double>>& sums, const step_report& report) {
+  const auto add = [&sums](const std::string& tag, double value) {
+    const auto it = std::ranges::find(sums, tag, &std::pair<std::string, double>::first);
+    if (it == sums.end())
+      sums.emplace_back(tag, value);
+    else
+      it->second += value;
+  };
+  for (const auto& [tag, value] : report.losses) add(tag, value);
+  add("Loss/total_loss", report.total_loss);
+}
+
+ODT_INLINE void add_image(evaluation& result, const batch& b, std::size_t i, detections found,
+                          const std::vector<std::unique_ptr<metric>>& metrics, const evaluator_settings& how) {
+  for (const auto& one : metrics) one->add_image(b.ids[i], b.groundtruth[i], found, b.original_sizes[i]);
+  if (result.images < how.options.num_visualizations && i < b.originals.size())
+    result.pictures.push_back({str("Detections_Left_Groundtruth_Right/", result.images),
+                               left_detections_right_groundtruth(b.originals[i], found, b.groundtruth[i], how)});
+  if (how.keep_results) result.results.push_back({b.ids[i], b.original_sizes[i], std::move(found)});
+  ++result.images;
+}
+
+}  // namespace detail::evaluate
+
+ODT_INLINE const std::pair<std::string, double>* evaluation::headline() const {
+  for (const auto& one : metrics)
+    if (one.first.find("_Precision/mAP") != std::string::npos) return &one;
+  return metrics.empty() ? nullptr : &metrics.front();
+}
+
+ODT_INLINE evaluation evaluate(detector& model, const batch_stream& next, const evaluator_settings& how) {
+  const auto start = std::chrono::steady_clock::now();
+  const detail::evaluate::averages_in_place averages(model, how.options.use_moving_averages);
+  const auto metrics =
+      make_metrics(how.options.metrics_set, {how.labels.class_names(), how.options.include_metrics_per_category});
+  evaluation result;
+  result.step = model.global_step();
+  std::int64_t batches = 0;
+  for (batch b; next(b); ++batches) {
+    detail::evaluate::add_losses(result.losses, model.evaluate(b));
+    auto found = model.detect(b);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      detail::evaluate::add_image(result, b, i, std::move(found[i]), metrics, how);
+    if (how.progress) how.progress(result.images);
+  }
+  for (auto& [tag, sum] : result.losses) sum /= static_cast<double>(batches);
+  for (const auto& one : metrics) {
+    for (auto& value : one->evaluate()) result.metrics.push_back(std::move(value));
+    result.report += one->report();
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+ODT_INLINE image left_detections_right_groundtruth(const image& picture, const detections& found, const labels& truth,
+                                                   const evaluator_settings& how) {
+  const draw_options drawing{.min_score = how.options.min_score_threshold,
+                             .max_boxes = how.options.max_num_boxes_to_visualize,
+                             .labels = !how.options.skip_labels,
+                             .scores = !how.options.skip_scores};
+  const auto names = how.labels.class_names();
+  image left = picture, right = picture;
+  draw_detections(left, found, names, drawing);
+  if (how.options.visualize_groundtruth_boxes) draw_labels(left, truth, names, drawing);
+  draw_labels(right, truth, names, drawing);
+  return side_by_side(left, right);
+}
+
+ODT_INLINE void write_summaries(event_writer& events, const evaluation& result) {
+  for (const auto& [tag, value] : result.metrics) events.scalar(tag, static_cast<float>(value), result.step);
+  for (const auto& [tag, value] : result.losses) {
+    events.scalar(tag, static_cast<float>(value), result.step);
+    if (tag == "Loss/total_loss") events.scalar("loss", static_cast<float>(value), result.step);
+  }
+  for (const auto& [tag, picture] : result.pictures) events.image(tag, picture, result.step);
+  events.flush();
+}
+
+ODT_INLINE std::string summary_text(const evaluation& result) {
+  std::string losses;
+  for (const auto& [tag, value] : result.losses)
+    losses += str(losses.empty() ? "" : ", ", short_loss_name(tag), " ", significant(value));
+  return str("evaluation at step ", result.step, ": ", counted(result.images, "image"), " in ",
+             significant(result.seconds, 3), " s; loss: ", losses, "\n", result.report);
+}
+
+ODT_INLINE std::string coco_results(const std::vector<image_result>& results, const label_map& labels) {
+  auto list = nlohmann::ordered_json::array();
+  std::int64_t place = 0;
+  for (const image_result& one : results) {
+    ++place;
+    std::int64_t number = 0;
+    const char* end = one.id.data() + one.id.size();
+    const auto [stop, status] = std::from_chars(one.id.data(), end, number);
+    const bool is_number = status == std::errc{} && stop == end && !one.id.empty();
+    const auto height = static_cast<double>(one.size.height), width = static_cast<double>(one.size.width);
+    for (const detection& d : one.found)
+      list.push_back({{"image_id", is_number ? number : place},
+                      {"file_name", one.id},
+                      {"category_id", d.label + 1},
+                      {"category_name", labels.display_name(d.label + 1)},
+                      {"bbox",
+                       {d.bounds.xmin * width, d.bounds.ymin * height, odt::width(d.bounds) * width,
+                        odt::height(d.bounds) * height}},
+                      {"score", d.score}});
+  }
+  return list.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace odt
