@@ -1,8 +1,9 @@
 # The targets of odt, defined from its sources in this tree or from an installed copy of them:
-#   odt::odt      the headers; needs xsimd
-#   odt::support  what no detector parametrizes (formats, config, data, metrics, command line, plain kernels), compiled
-#                 once from the .ipp files and .proto files in the tree of whoever uses it
-#   odt::native   -march=native; a program and its odt::support share one instruction set
+#   odt::odt          the headers; needs xsimd
+#   odt::support      what no detector parametrizes (formats, config, data, metrics, command line, plain kernels),
+#                     compiled once from the .ipp files and .proto files in the tree of whoever uses it
+#   odt::header_only  the same without that library: each translation unit compiles all of it (ODT_HEADER_ONLY)
+#   odt::native       -march=native; a program and its odt::support share one instruction set
 include_guard(GLOBAL)
 
 function(odt_define_targets include_dir proto_dir)
@@ -31,7 +32,7 @@ function(odt_define_targets include_dir proto_dir)
   target_compile_options(odt_native INTERFACE -march=native)
 
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/odt-support)
-  set(sources "")
+  set(schemas "")
   file(GLOB_RECURSE protos RELATIVE ${proto_dir} CONFIGURE_DEPENDS ${proto_dir}/odt/*.proto)
   foreach(proto IN LISTS protos)
     string(REGEX REPLACE "\\.proto$" ".pb" stem ${proto})
@@ -40,9 +41,10 @@ function(odt_define_targets include_dir proto_dir)
       COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
       COMMAND protobuf::protoc --proto_path=${proto_dir} --cpp_out=${generated} ${proto_dir}/${proto}
       DEPENDS ${proto_dir}/${proto} VERBATIM)
-    list(APPEND sources ${generated}/${stem}.cc)
+    list(APPEND schemas ${generated}/${stem}.cc)
   endforeach()
 
+  set(sources "")
   file(GLOB_RECURSE units RELATIVE ${include_dir} CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
   foreach(unit IN LISTS units)
     string(REGEX REPLACE "\\.ipp$" ".cpp" source ${unit})
@@ -59,13 +61,29 @@ function(odt_define_targets include_dir proto_dir)
     list(APPEND sources ${file})
   endforeach()
 
+  add_library(odt_proto STATIC EXCLUDE_FROM_ALL ${schemas})
+  target_include_directories(odt_proto SYSTEM PUBLIC ${generated})
+  target_compile_features(odt_proto PUBLIC cxx_std_20)
+  target_link_libraries(odt_proto PUBLIC protobuf::libprotobuf)
+
+  set(libraries ZLIB::ZLIB pugixml::pugixml nlohmann_json::nlohmann_json CLI11::CLI11 spdlog::spdlog leveldb::leveldb)
+  if(ODT_TURBOJPEG_LIBRARY)
+    list(APPEND libraries ${ODT_TURBOJPEG_LIBRARY})
+  endif()
+
   add_library(odt_support STATIC EXCLUDE_FROM_ALL ${sources})
   add_library(odt::support ALIAS odt_support)
-  target_include_directories(odt_support SYSTEM PUBLIC ${generated} ${ODT_STB_INCLUDE_DIR})
-  target_link_libraries(odt_support PUBLIC odt_odt protobuf::libprotobuf
-    PRIVATE ZLIB::ZLIB pugixml::pugixml nlohmann_json::nlohmann_json CLI11::CLI11 spdlog::spdlog leveldb::leveldb)
+  target_include_directories(odt_support SYSTEM PUBLIC ${ODT_STB_INCLUDE_DIR})
+  target_link_libraries(odt_support PUBLIC odt_odt odt_proto PRIVATE ${libraries})
+
+  add_library(odt_header_only INTERFACE)
+  add_library(odt::header_only ALIAS odt_header_only)
+  target_include_directories(odt_header_only SYSTEM INTERFACE ${ODT_STB_INCLUDE_DIR})
+  target_link_libraries(odt_header_only INTERFACE odt_odt odt_proto ${libraries})
+  target_compile_definitions(odt_header_only INTERFACE ODT_HEADER_ONLY)
+
   if(ODT_TURBOJPEG_LIBRARY)
-    target_link_libraries(odt_support PRIVATE ${ODT_TURBOJPEG_LIBRARY})
     target_compile_definitions(odt_support PRIVATE ODT_HAS_TURBOJPEG)
+    target_compile_definitions(odt_header_only INTERFACE ODT_HAS_TURBOJPEG)
   endif()
 endfunction()

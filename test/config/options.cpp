@@ -186,7 +186,6 @@ BOOST_AUTO_TEST_CASE(fields_without_effect_are_listed_and_not_refused) {
   BOOST_TEST(contains(error_of([&] { odt::refuse_unread(config.root()); }), "eval_input_reader[0].shuffle"));
 }
 
-#if __has_include(<odt/io/label_map.ipp>)
 BOOST_AUTO_TEST_CASE(num_classes_unlike_the_label_map_is_refused_with_both_files) {
   const auto config = pipeline::parse(whole, "a.config");
   const auto labels = odt::label_map::from_names({"red", "white"});
@@ -197,6 +196,5 @@ BOOST_AUTO_TEST_CASE(num_classes_unlike_the_label_map_is_refused_with_both_files
   const auto right = odt::label_map::from_names({"red", "white", "platelet"});
   BOOST_CHECK_NO_THROW(odt::check_num_classes(config.root(), right, "map.pbtxt"));
 }
-#endif
 
 BOOST_AUTO_TEST_SUITE_END()

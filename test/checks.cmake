@@ -1,0 +1,70 @@
+# Checks of the sources themselves: includes, headers alone and all together, what must not compile. They build in the
+# test run, so that a build for work stays quick.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+
+add_test(NAME include_directions COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_includes.py
+                                         ${PROJECT_SOURCE_DIR})
+add_test(NAME include_directions_refuses COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_includes_test.py)
+
+set(xsimd "")
+if(NOT ODT_XSIMD_INCLUDE_DIR IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
+  set(xsimd -isystem ${ODT_XSIMD_INCLUDE_DIR})
+endif()
+
+# Each compile_fail/*.cpp says what the compiler has to say about it.
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp)
+foreach(source IN LISTS sources)
+  get_filename_component(stem ${source} NAME_WE)
+  add_test(NAME compile_fail.${stem}
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail.py ${source} ${CMAKE_CXX_COMPILER}
+                   -std=c++20 $<$<BOOL:${ODT_NATIVE}>:-march=native> -I${PROJECT_SOURCE_DIR}/include ${xsimd}
+           COMMAND_EXPAND_LISTS)
+endforeach()
+
+function(odt_write_if_changed file text)
+  if(EXISTS ${file})
+    file(READ ${file} old)
+  endif()
+  if(NOT "${old}" STREQUAL "${text}")
+    file(WRITE ${file} "${text}")
+  endif()
+endfunction()
+
+function(odt_add_build_test name target)
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${cores})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 RESOURCE_LOCK build_tree RUN_SERIAL ON)
+endfunction()
+
+file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/include/odt/*.hpp)
+list(FILTER headers EXCLUDE REGEX "^odt/exec/cuda/")
+
+# Every header alone, included twice.
+set(units "")
+set(all "// Every header of odt.\n")
+foreach(header IN LISTS headers)
+  string(REGEX REPLACE "\\.hpp$" ".cpp" unit ${CMAKE_CURRENT_BINARY_DIR}/headers/${header})
+  odt_write_if_changed(${unit} "#include <${header}>\n#include <${header}>\n")
+  list(APPEND units ${unit})
+  string(APPEND all "#include <${header}>\n")
+endforeach()
+add_library(test_headers OBJECT EXCLUDE_FROM_ALL ${units})
+target_link_libraries(test_headers PRIVATE odt_build odt::odt)
+target_compile_options(test_headers PRIVATE -O0)
+odt_add_build_test(headers_compile_alone test_headers)
+
+# All headers in two units of one program: nothing is defined twice, with odt::support and with ODT_HEADER_ONLY.
+foreach(unit one two)
+  odt_write_if_changed(${CMAKE_CURRENT_BINARY_DIR}/odr/${unit}.cpp "${all}")
+endforeach()
+foreach(kind support header_only)
+  add_executable(test_odr_${kind} EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/odr/one.cpp
+                 ${CMAKE_CURRENT_BINARY_DIR}/odr/two.cpp odr/main.cxx)
+  target_link_libraries(test_odr_${kind} PRIVATE odt_build odt::${kind})
+  target_compile_options(test_odr_${kind} PRIVATE -O0)
+  odt_add_build_test(odr_${kind}_builds test_odr_${kind})
+  add_test(NAME odr_${kind} COMMAND test_odr_${kind})
+  set_tests_properties(odr_${kind}_builds PROPERTIES FIXTURES_SETUP odr_${kind})
+  set_tests_properties(odr_${kind} PROPERTIES FIXTURES_REQUIRED odr_${kind})
+endforeach()
