@@ -9,7 +9,7 @@
 //   ODT_HD constexpr box<T> decode(std::array<T, code_size> code, box<T> anchor) const;
 // Law: decode(encode(b, a), a) is b, up to rounding, for boxes and anchors with an area, where the code holds all of a
 // box (`square_box_coder` knows squares only).
-// Coders: box_coders/{faster_rcnn,mean_stddev,square,keypoint}.hpp.
+// Coders: box_coders/{faster_rcnn,mean_stddev,square}.hpp.
 #pragma once
 
 #include <odt/core/box.hpp>

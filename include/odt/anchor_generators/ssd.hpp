@@ -57,16 +57,16 @@ struct ssd_anchor_generator {
   /// Refuses lists whose lengths do not fit the number of layers.
   static constexpr void check(const options& o) {
     if (o.num_layers < 1 || o.num_layers > static_cast<int>(max_layers))
-      fail(name, ": num_layers is ", o.num_layers, "; 1 to ", max_layers, " are supported");
+      fail("num_layers ", o.num_layers, "; 1 to ", max_layers, " are supported");
     const auto layers = static_cast<std::size_t>(o.num_layers);
     if (!o.scales.empty() && o.scales.size() < layers)
-      fail(name, ": ", o.scales.size(), " scales for num_layers: ", layers, "; give one a layer, or none");
+      fail(o.scales.size(), " scales for num_layers: ", layers, "; give one a layer, or none");
     for (const float ratio : o.aspect_ratios)
-      if (!(ratio > 0)) fail(name, ": aspect ratio ", ratio, "; it has to be above 0");
+      if (!(ratio > 0)) fail("aspect ratio ", ratio, "; it has to be above 0");
     const auto per_layer = [layers](const auto& height, const auto& width, std::string_view what) {
       if (height.size() != width.size() || (!height.empty() && height.size() != layers))
-        fail(name, ": ", height.size(), " height_", what, " and ", width.size(), " width_", what,
-             " for num_layers: ", layers, "; give one of both a layer, or none");
+        fail(height.size(), " height_", what, " and ", width.size(), " width_", what, " for num_layers: ", layers,
+             "; give one of both a layer, or none");
     };
     per_layer(o.height_stride, o.width_stride, "stride");
     per_layer(o.height_offset, o.width_offset, "offset");

@@ -48,7 +48,13 @@ namespace detail {
 template <class Policy>
 Policy make_policy(const settings& message) {
   const auto options = read_options<typename Policy::options>(message);
-  if constexpr (requires { Policy::check(options); }) Policy::check(options);
+  if constexpr (requires { Policy::check(options); }) {
+    try {
+      Policy::check(options);
+    } catch (const error& problem) {
+      fail(message.where(), problem.what());
+    }
+  }
   return Policy{options};
 }
 

@@ -18,7 +18,8 @@ struct any_field {
 /// - `struct options`: plain values with defaults, listed once by `static constexpr void fields(auto& o, auto&& field)`
 ///   under their names in pipeline.config (see read_options);
 /// - construction from its options, `P{options}`, and without them.
-/// Options that contradict each other are refused by an optional `static void check(const options&)`.
+/// Options that contradict each other are refused by an optional `static void check(const options&)`, whose error the
+/// reader of a config completes with the place.
 template <class P>
 concept policy = std::semiregular<typename P::options> && requires(typename P::options o) {
   { P::name } -> std::convertible_to<std::string_view>;

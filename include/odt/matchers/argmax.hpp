@@ -39,10 +39,10 @@ struct argmax_matcher {
   static constexpr void check(const options& o) {
     if (o.ignore_thresholds) return;
     if (o.unmatched_threshold > o.matched_threshold)
-      fail("argmax_matcher: unmatched_threshold ", o.unmatched_threshold, " is above matched_threshold ",
-           o.matched_threshold, "; it has to be equal or smaller");
+      fail("unmatched_threshold ", o.unmatched_threshold, " is above matched_threshold ", o.matched_threshold,
+           "; it has to be equal or smaller");
     if (!o.negatives_lower_than_unmatched && o.unmatched_threshold == o.matched_threshold)
-      fail("argmax_matcher: with negatives_lower_than_unmatched: false, unmatched_threshold ", o.unmatched_threshold,
+      fail("with negatives_lower_than_unmatched: false, unmatched_threshold ", o.unmatched_threshold,
            " has to be smaller than matched_threshold, else nothing is background");
   }
 

@@ -270,6 +270,26 @@ BOOST_AUTO_TEST_CASE(batches_are_the_api_s, *odt::test::needs(odt::test::golden(
   }
 }
 
+BOOST_AUTO_TEST_CASE(both_stages_of_faster_rcnn_are_the_api_s,
+                     *odt::test::needs(odt::test::golden() / "units/target_assigner/faster_rcnn")) {
+  for (const auto& c : odt::test::golden_cases("target_assigner/faster_rcnn")) {
+    const bool proposal = c.params().at("stage") == "proposal", fast = c.params().at("reference") == "FastRCNN";
+    odt::argmax_matcher::options o;
+    if (proposal) o.matched_threshold = .7f, o.unmatched_threshold = .3f, o.force_match_for_each_row = true;
+    if (fast) o.unmatched_threshold = .1f, o.negatives_lower_than_unmatched = false;
+    const auto boxes = c.in("groundtruth_boxes"), labels = c.in("groundtruth_labels");
+    truth_storage truth(1, static_cast<int>(boxes.size() / 4));
+    const auto weights =
+        c.has_in("groundtruth_weights") ? c.in("groundtruth_weights").as<float>() : std::vector<float>{};
+    add_image(truth, 0, boxes, labels, weights, !proposal);
+    const odt::faster_rcnn_box_coder plain{{.y_scale = 1, .x_scale = 1, .height_scale = 1, .width_scale = 1}};
+    const auto out =
+        assigned(odt::iou_similarity{}, odt::argmax_matcher{o}, fast ? plain : odt::faster_rcnn_box_coder{},
+                 odt::test::to_boxes(c.in("anchors")), truth, 1);
+    check_targets(out, c, true);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(multibox_is_the_api_s, *odt::test::needs(odt::test::golden() / "units/target_assigner/multibox")) {
   for (const auto& c : odt::test::golden_cases("target_assigner/multibox")) {
     truth_storage truth(1, 8);

@@ -141,6 +141,20 @@ BOOST_AUTO_TEST_CASE(soft_suppression_lowers_scores_by_overlap) {
   BOOST_TEST(soft.scores[1] == .7f * std::exp(-.25f), boost::test_tools::tolerance(1e-6f));
 }
 
+BOOST_AUTO_TEST_CASE(box_lists_are_suppressed_as_the_api_does,
+                     *odt::test::needs(odt::test::golden() / "units/box_list_ops/non_max_suppression")) {
+  cpu::nms_workspace space;
+  for (const auto& c : odt::test::golden_cases("box_list_ops/non_max_suppression")) {
+    const auto boxes = odt::test::to_boxes(c.in("boxes"));
+    const auto scores = c.in("scores").as<float>();
+    std::vector<boxf> kept;
+    for (const int i : cpu::non_max_suppression(boxes, scores, c.params().at("thresh").get<float>(), lowest,
+                                                c.params().at("max_output_size").get<int>(), space))
+      kept.push_back(boxes[static_cast<std::size_t>(i)]);
+    odt::test::check_close(odt::test::to_floats(kept), c.out("boxes"), c);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(multiclass_is_the_api_s,
                      *odt::test::needs(odt::test::golden() / "units/post_processing/multiclass_nms")) {
   cpu::nms_workspace space;
