@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// All records of a data set as one numbered list.
+#pragma once
+
+#include <odt/io/tfrecord.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace odt {
+
+/// The records of all files that the patterns match, indexed at opening: files in the order of their names, records in
+/// the order of the file. Reading is safe from many threads.
+class record_set {
+ public:
+  record_set() = default;
+
+  /// Files without records are warned about; no records at all are an error.
+  explicit record_set(const std::vector<std::string>& patterns);
+
+  std::uint64_t size() const { return starts_.empty() ? 0 : starts_.back(); }
+  const std::vector<record_file>& files() const { return files_; }
+  std::string read(std::uint64_t record) const;
+
+  /// "path, record 3 (byte 1234)", for messages.
+  std::string place(std::uint64_t record) const;
+
+  /// A number that changes when files are added, removed, renamed, or change their lengths or numbers of records (not
+  /// when they move to another directory).
+  std::uint64_t fingerprint() const { return fingerprint_; }
+
+ private:
+  std::size_t file_of(std::uint64_t record) const;
+
+  std::vector<record_file> files_;
+  std::vector<std::uint64_t> starts_;  ///< number of the first record of each file; then of all
+  std::uint64_t fingerprint_ = 0;
+};
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/dataset/record_set.ipp>
+#endif
