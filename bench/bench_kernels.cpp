@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The plain CPU kernels on the layers of SSD MobileNet v1 (300x300, batch 8): best of many short runs, as a share of
-// what the machine's multiply-adds (or its memory) give at the same moment. ODT_THREADS sets the number of threads (2).
+// The plain CPU kernels on the layers of SSD MobileNet v1 (300x300, batch 8, 2 threads): best of many short runs, as a
+// share of what the machine's multiply-adds (or its memory) give at the same moment. ODT_THREADS (2) and ODT_BATCH (8)
+// change that.
 #include "ceiling.hpp"
 
 #include <odt/core/error.hpp>
@@ -37,10 +38,14 @@ const layer layers[] = {
     {"inception_2c", 75, 64, 192, 3, 1}, {"inception_4b", 19, 96, 128, 3, 1},
 };
 
-constexpr int batch = 8;
+int number(const char* variable, int otherwise) {
+  return std::getenv(variable) ? std::atoi(std::getenv(variable)) : otherwise;
+}
+
+const int batch = number("ODT_BATCH", 8);
 
 thread_pool& pool() {
-  static thread_pool the_pool(std::getenv("ODT_THREADS") ? std::atoi(std::getenv("ODT_THREADS")) : 2);
+  static thread_pool the_pool(number("ODT_THREADS", 2));
   return the_pool;
 }
 

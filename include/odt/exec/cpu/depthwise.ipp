@@ -12,8 +12,8 @@ inline namespace ODT_ISA {
 
 namespace detail::depthwise {
 
-inline constexpr int block_channels = 64;  ///< channels that are worked on together, about
-inline constexpr int group_pixels = 4;     ///< output pixels that are in registers together
+inline constexpr std::ptrdiff_t line_floats = 1 << 16;  ///< of the staged lines of a block, together: they stay in L2
+inline constexpr int group_pixels = 4;                  ///< output pixels that are in registers together
 
 /// A depthwise correlation. Its input is the source with `up - 1` zeros between its pixels and, when `multiplier` > 1,
 /// with every channel repeated: then all three directions are sweeps of the same kind.
@@ -30,14 +30,18 @@ struct sweep_plan {
   int block, blocks, bands, band_rows, padded_block, columns, ring;
 
   sweep_plan(const convolution& w, int multiplier, const shape& out) {
-    block = std::max(1, block_channels / multiplier) * multiplier;
+    columns = (out.width - 1) * w.stride_width + (w.kernel_width - 1) * w.rate + 1;
+    ring = (w.kernel_height - 1) * w.rate + 1;
+    // A block is as many channels as fit: long runs of memory are read faster than short ones.
+    const std::ptrdiff_t fit = std::max<std::ptrdiff_t>(4 * lanes, line_floats / (std::ptrdiff_t{columns} * ring));
+    const int unit = multiplier > 1 ? multiplier : lanes;
+    block = static_cast<int>(round_up(ceil_div(out.channels, ceil_div(out.channels, fit)), unit));
+    block = std::min(block, out.channels);
     blocks = static_cast<int>(ceil_div(out.channels, block));
     const int wanted = static_cast<int>(ceil_div(16, std::max(1, out.batch * blocks)));
     band_rows = static_cast<int>(ceil_div(out.height, std::clamp(wanted, 1, out.height)));
     bands = static_cast<int>(ceil_div(out.height, band_rows));
-    padded_block = static_cast<int>(round_up(std::min(block, out.channels), lanes));
-    columns = (out.width - 1) * w.stride_width + (w.kernel_width - 1) * w.rate + 1;
-    ring = (w.kernel_height - 1) * w.rate + 1;
+    padded_block = static_cast<int>(round_up(block, lanes));
   }
   int chunks(int batch) const { return batch * bands; }
   int first_row(int band) const { return band * band_rows; }
@@ -47,8 +51,8 @@ struct sweep_plan {
 /// Memory of a thread: staged lines of the input (transformed, padded, channels contiguous), the weights of a block, a
 /// line of output or the block's gradient of the weights.
 struct sweep_memory {
-  float *lines, *zeros, *weights, *result;
-  int* staged;
+  float *lines, *zeros, *weights, *result, *affine;
+  int *staged, *sources;
 
   sweep_memory(scratch_space& space, const sweep_plan& plan, const convolution& w, int out_width) {
     const std::ptrdiff_t line = std::ptrdiff_t{plan.columns} * plan.padded_block;
@@ -57,16 +61,24 @@ struct sweep_memory {
     zeros = space.take(line);
     weights = space.take(taps);
     result = space.take(std::max<std::ptrdiff_t>(taps, std::ptrdiff_t{out_width} * plan.padded_block));
+    affine = space.take(2 * std::ptrdiff_t{plan.padded_block});
     staged = reinterpret_cast<int*>(space.take(plan.ring));
+    sources = reinterpret_cast<int*>(space.take(plan.padded_block));
   }
 };
 
-/// Vector `at` (first element counted in repeated channels) of a pixel, each channel repeated `multiplier` times.
-[[gnu::always_inline]] inline vec load_repeated(const float* channels, int first, int count, int multiplier) {
-  if (multiplier == 1) return load_first(channels + first, count);
-  alignas(64) float part[lanes] = {};
-  for (int i = 0; i < std::min(count, lanes); ++i) part[i] = channels[(first + i) / multiplier];
-  return load(part);
+/// Element i of the result is element sources[i] < lanes of x.
+[[gnu::always_inline]] inline vec pick(const vec& x, const int* sources) {
+#if defined(__AVX512F__)
+  return vec(_mm512_maskz_permutexvar_ps(static_cast<__mmask16>(-1), _mm512_loadu_si512(sources), x));
+#elif defined(__AVX2__)
+  return vec(_mm256_permutevar8x32_ps(x, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sources))));
+#else
+  alignas(64) float from[lanes], to[lanes];
+  store(from, x);
+  for (int i = 0; i < lanes; ++i) to[i] = from[sources[i]];
+  return load(to);
+#endif
 }
 
 /// The lines of the input that a block of channels of an image needs, staged when they are first asked for.
@@ -78,6 +90,14 @@ class staged_lines {
     zero_channels(memory.lines, line * plan.ring);
     zero_channels(memory.zeros, line);
     std::fill_n(memory.staged, plan.ring, -1);
+    count_ = std::min(plan.block, s.channels - channel);
+    const pending& p = s.source.transform;
+    for (int c = 0; c < plan.padded_block; ++c) {
+      const int repeated = channel + std::min(c, count_ - 1), source = repeated / s.multiplier;
+      memory.sources[c] = source - (channel + std::min(c / lanes * lanes, count_ - 1)) / s.multiplier;
+      memory.affine[c] = p.scale ? p.scale[source] : 1.0f;
+      memory.affine[plan.padded_block + c] = p.scale ? p.shift[source] : 0.0f;
+    }
   }
 
   /// The line at position y of the (stretched) input: zeros outside and between source lines.
@@ -96,36 +116,54 @@ class staged_lines {
     const int up = s_.up_width, pad = s_.window.pad_left;
     const int first = pad >= 0 ? 0 : static_cast<int>(ceil_div(-pad, up));
     const int last = std::min(source.width, static_cast<int>(ceil_div(plan_.columns - pad, up)));
-    const int count = std::min(plan_.block, s_.channels - channel_);
-    for (int c = 0; c < count; c += lanes) {
-      const int rest = count - c, channel = channel_ + c;
-      vector_transform transform(pending{nullptr, nullptr, source.transform.low, source.transform.high}, 0, 0);
-      if (source.transform.scale) {
-        transform.scale = load_repeated(source.transform.scale, channel, rest, s_.multiplier);
-        transform.shift = load_repeated(source.transform.shift, channel, rest, s_.multiplier);
-      }
-      for (int x = first; x < last; ++x)
-        store(to + std::ptrdiff_t{x * up + pad} * plan_.padded_block + c,
-              transform(load_repeated(source.pixel(image_, row, x), channel, rest, s_.multiplier)));
+    for (int x = first; x < last; ++x) {
+      const float* from = source.pixel(image_, row, x);
+      float* const pixel = to + (std::ptrdiff_t{x} * up + pad) * plan_.padded_block;
+      if (s_.multiplier == 1)
+        copy_channels(pixel, from + channel_, count_, source.transform, channel_);
+      else
+        repeat_channels(pixel, from);
+    }
+  }
+
+  void repeat_channels(float* to, const float* from) const {
+    const vec low(s_.source.transform.low), high(s_.source.transform.high);
+    for (int c = 0; c < count_; c += lanes) {
+      const int first = (channel_ + c) / s_.multiplier;
+      const vec value = pick(load_first(from + first, s_.source.channels - first), memory_.sources + c);
+      const vec y = multiply_add(value, load(memory_.affine + c), load(memory_.affine + plan_.padded_block + c));
+      store(to + c, xsimd::min(high, xsimd::max(low, y)));
     }
   }
 
   const sweep& s_;
   const sweep_plan& plan_;
   const sweep_memory& memory_;
-  int image_, channel_;
+  int image_, channel_, count_;
 };
 
-/// What a vector of channels needs along a line: where the staged lines begin, and the steps between taps and pixels.
+/// Where the staged lines of an output line begin, and the steps between their taps and between output pixels.
 struct line_walk {
   const float* const* lines;
-  std::ptrdiff_t tap, pixel;  ///< floats between horizontal taps, and between output pixels
+  std::ptrdiff_t tap, pixel;
 };
 
-/// to[p] = start + the correlation at `Pixels` output pixels from `at` on; K x K taps, or any number when K is 0.
+/// The weights of a vector of channels: in registers when the kernel's size is known (K x K).
+template <int K>
+struct tap_weights {
+  const float* from;
+  std::ptrdiff_t step;
+  vec held[K * K + (K == 0)];
+
+  tap_weights(const float* weights, std::ptrdiff_t floats) : from(weights), step(floats) {
+    unroll<K * K>([&](auto t) { held[t] = load(weights + t * floats); });
+  }
+};
+
+/// sums[p] += the correlation at `Pixels` output pixels from float `at` of the lines on.
 template <int K, int Stride, int Pixels>
-[[gnu::always_inline]] inline void correlate(const line_walk& walk, const convolution& w, const float* weights,
-                                             std::ptrdiff_t step, std::ptrdiff_t at, vec (&sums)[Pixels]) {
+[[gnu::always_inline]] inline void correlate(const line_walk& walk, const convolution& w, const tap_weights<K>& weights,
+                                             std::ptrdiff_t at, vec (&sums)[Pixels]) {
   if constexpr (K > 0) {
     unroll<K>([&](auto ky) {
       const float* line = walk.lines[ky] + at;
@@ -133,71 +171,115 @@ template <int K, int Stride, int Pixels>
         const vec value = load(line + x * walk.tap);
         unroll<Pixels>([&](auto p) {
           constexpr int kx = x - p * Stride;
-          if constexpr (kx >= 0 && kx < K) sums[p] = multiply_add(value, load(weights + (ky * K + kx) * step), sums[p]);
+          if constexpr (kx >= 0 && kx < K) sums[p] = multiply_add(value, weights.held[ky * K + kx], sums[p]);
         });
       });
     });
   } else {
     for (int ky = 0; ky < w.kernel_height; ++ky)
       for (int kx = 0; kx < w.kernel_width; ++kx) {
-        const vec weight = load(weights + (ky * w.kernel_width + kx) * step);
+        const vec weight = load(weights.from + (ky * w.kernel_width + kx) * weights.step);
         const float* line = walk.lines[ky] + at + kx * walk.tap;
         unroll<Pixels>([&](auto p) { sums[p] = multiply_add(load(line + p * walk.pixel), weight, sums[p]); });
       }
   }
 }
 
-/// A line of output for one vector of channels.
-template <int K, int Stride>
-void correlate_line(const line_walk& walk, const convolution& w, const float* weights, std::ptrdiff_t step, int pixels,
-                    float* to, std::ptrdiff_t to_step, int count, const vec& bias, bool accumulate) {
-  const auto group = [&]<int Pixels>(std::integral_constant<int, Pixels>, int x) __attribute__((always_inline)) {
-    vec sums[Pixels];
-    float* out = to + x * to_step;
-    unroll<Pixels>([&](auto p) { sums[p] = accumulate ? load_first(out + p * to_step, count) + bias : bias; });
-    correlate<K, Stride, Pixels>(walk, w, weights, step, x * walk.pixel, sums);
-    unroll<Pixels>([&](auto p) { store_first(out + p * to_step, sums[p], count); });
-  };
-  int x = 0;
-  for (; x + group_pixels <= pixels; x += group_pixels) group(std::integral_constant<int, group_pixels>{}, x);
-  for (; x < pixels; ++x) group(std::integral_constant<int, 1>{}, x);
+/// Adds some pixels to the moments of a vector of channels.
+template <int Pixels>
+[[gnu::always_inline]] inline void add_pixels(const vec (&values)[Pixels], float* moments, std::ptrdiff_t stride,
+                                              int count, bool first) {
+  const vec shift = first ? values[0] : load_first(moments, count);
+  vec sum = first ? vec(0.0f) : load_first(moments + stride, count);
+  vec square = first ? vec(0.0f) : load_first(moments + 2 * stride, count);
+  unroll<Pixels>([&](auto p) {
+    const vec apart = values[p] - shift;
+    sum += apart;
+    square = multiply_add(apart, apart, square);
+  });
+  if (first) store_first(moments, shift, count);
+  store_first(moments + stride, sum, count);
+  store_first(moments + 2 * stride, square, count);
 }
 
-/// weights += the products of a line of dy with the staged lines, for one vector of channels.
-template <int K, int Stride>
-void correlate_weights(const line_walk& walk, const convolution& w, float* weights, std::ptrdiff_t step, int pixels,
-                       const float* dy, std::ptrdiff_t dy_step, int count) {
-  if constexpr (K > 0) {
-    vec sums[K * K];
-    unroll<K * K>([&](auto t) { sums[t] = vec(0.0f); });
-    for (int x = 0; x < pixels; ++x) {
-      const vec gradient = load_first(dy + x * dy_step, count);
-      unroll<K>([&](auto ky) {
-        unroll<K>([&](auto kx) {
-          const vec value = load(walk.lines[ky] + x * walk.pixel + kx * walk.tap);
-          sums[ky * K + kx] = multiply_add(value, gradient, sums[ky * K + kx]);
-        });
-      });
-    }
-    unroll<K * K>([&](auto t) { store(weights + t * step, load(weights + t * step) + sums[t]); });
-  } else {
-    for (int ky = 0; ky < w.kernel_height; ++ky)
-      for (int kx = 0; kx < w.kernel_width; ++kx) {
-        float* to = weights + (ky * w.kernel_width + kx) * step;
-        const float* line = walk.lines[ky] + kx * walk.tap;
-        vec sums[group_pixels];
-        unroll<group_pixels>([&](auto p) { sums[p] = vec(0.0f); });
-        int x = 0;
-        for (; x + group_pixels <= pixels; x += group_pixels)
-          unroll<group_pixels>([&](auto p) {
-            sums[p] =
-                multiply_add(load(line + (x + p) * walk.pixel), load_first(dy + (x + p) * dy_step, count), sums[p]);
-          });
-        for (; x < pixels; ++x)
-          sums[0] = multiply_add(load(line + x * walk.pixel), load_first(dy + x * dy_step, count), sums[0]);
-        store(to, load(to) + ((sums[0] + sums[1]) + (sums[2] + sums[3])));
-      }
+/// A line of output: `to` is its first pixel's first channel.
+struct line_output {
+  float* to;
+  std::ptrdiff_t step;
+  int pixels, channels;
+  const float* bias;  ///< or null
+  bool accumulate;
+  float* moments;  ///< or null
+  std::ptrdiff_t moments_stride;
+  bool first;  ///< of the chunk
+};
+
+template <int K, int Stride, int Pixels>
+void correlate_pixels(const line_walk& walk, const convolution& w, const float* weights, std::ptrdiff_t step,
+                      const line_output& out, int x) {
+  for (int c = 0; c < out.channels; c += lanes) {
+    const int count = out.channels - c;
+    float* const to = out.to + x * out.step + c;
+    const vec bias = out.bias ? load_first(out.bias + c, count) : vec(0.0f);
+    vec sums[Pixels];
+    unroll<Pixels>([&](auto p) { sums[p] = out.accumulate ? load_first(to + p * out.step, count) + bias : bias; });
+    correlate<K, Stride, Pixels>(walk, w, tap_weights<K>(weights + c, step), x * walk.pixel + c, sums);
+    unroll<Pixels>([&](auto p) { store_first(to + p * out.step, sums[p], count); });
+    if (out.moments) add_pixels(sums, out.moments + c, out.moments_stride, count, out.first && x == 0);
   }
+}
+
+template <int K, int Stride>
+void correlate_line(const line_walk& walk, const convolution& w, const float* weights, std::ptrdiff_t step,
+                    const line_output& out) {
+  int x = 0;
+  for (; x + group_pixels <= out.pixels; x += group_pixels)
+    correlate_pixels<K, Stride, group_pixels>(walk, w, weights, step, out, x);
+  for (; x < out.pixels; ++x) correlate_pixels<K, Stride, 1>(walk, w, weights, step, out, x);
+}
+
+/// weights += the products of some pixels of dy with the staged lines.
+template <int K, int Stride, int Pixels>
+void correlate_weights(const line_walk& walk, const convolution& w, float* weights, std::ptrdiff_t step,
+                       const float* dy, std::ptrdiff_t dy_step, int channels, int x) {
+  for (int c = 0; c < channels; c += lanes) {
+    vec gradient[Pixels];
+    unroll<Pixels>([&](auto p) { gradient[p] = load_first(dy + (x + p) * dy_step + c, channels - c); });
+    const std::ptrdiff_t at = x * walk.pixel + c;
+    if constexpr (K > 0) {
+      unroll<K>([&](auto ky) {
+        const float* line = walk.lines[ky] + at;
+        vec sums[K];
+        unroll<K>([&](auto kx) { sums[kx] = load(weights + (ky * K + kx) * step + c); });
+        unroll<(Pixels - 1) * Stride + K>([&](auto column) {
+          const vec value = load(line + column * walk.tap);
+          unroll<Pixels>([&](auto p) {
+            constexpr int kx = column - p * Stride;
+            if constexpr (kx >= 0 && kx < K) sums[kx] = multiply_add(value, gradient[p], sums[kx]);
+          });
+        });
+        unroll<K>([&](auto kx) { store(weights + (ky * K + kx) * step + c, sums[kx]); });
+      });
+    } else {
+      for (int ky = 0; ky < w.kernel_height; ++ky)
+        for (int kx = 0; kx < w.kernel_width; ++kx) {
+          float* const to = weights + (ky * w.kernel_width + kx) * step + c;
+          const float* line = walk.lines[ky] + at + kx * walk.tap;
+          vec sum = load(to);
+          unroll<Pixels>([&](auto p) { sum = multiply_add(load(line + p * walk.pixel), gradient[p], sum); });
+          store(to, sum);
+        }
+    }
+  }
+}
+
+template <int K, int Stride>
+void correlate_weights_line(const line_walk& walk, const convolution& w, float* weights, std::ptrdiff_t step,
+                            const float* dy, std::ptrdiff_t dy_step, int pixels, int channels) {
+  int x = 0;
+  for (; x + group_pixels <= pixels; x += group_pixels)
+    correlate_weights<K, Stride, group_pixels>(walk, w, weights, step, dy, dy_step, channels, x);
+  for (; x < pixels; ++x) correlate_weights<K, Stride, 1>(walk, w, weights, step, dy, dy_step, channels, x);
 }
 
 /// Calls body(K, Stride) with the integral constants of the specialized kernels, or 0 and 0.
@@ -289,22 +371,22 @@ ODT_INLINE void correlate_all(thread_pool& pool, const sweep& s, const float* we
     each_line(s, plan, staged, band, [&](int y, const float* const* lines) {
       float* const to = summed ? memory.result : out.to.pixel(image, y, 0) + channel;
       const std::ptrdiff_t step = summed ? plan.padded_block : out.to.pixel_stride;
-      for (int c = 0; c < count; c += lanes) {
-        const float* from[most_lines];
-        for (int ky = 0; ky < s.window.kernel_height; ++ky) from[ky] = lines[ky] + c;
-        const line_walk walk{from, std::ptrdiff_t{s.window.rate} * plan.padded_block,
-                             std::ptrdiff_t{s.window.stride_width} * plan.padded_block};
-        const vec bias = out.bias ? load_first(out.bias + channel + c, count - c) : vec(0.0f);
-        with_kernel(s.window, [&](auto k, auto kernel_stride) {
-          correlate_line<k, kernel_stride>(walk, s.window, memory.weights + c, plan.padded_block, s.out_width, to + c,
-                                           step, count - c, bias, out.accumulate && !summed);
-        });
-      }
+      const line_walk walk{lines, std::ptrdiff_t{s.window.rate} * plan.padded_block,
+                           std::ptrdiff_t{s.window.stride_width} * plan.padded_block};
+      const line_output line{to,
+                             step,
+                             s.out_width,
+                             count,
+                             out.bias ? out.bias + channel : nullptr,
+                             out.accumulate && !summed,
+                             out.moments ? out.moments + 3 * stride * chunk + channel : nullptr,
+                             stride,
+                             y == plan.first_row(band)};
+      with_kernel(s.window, [&](auto k, auto kernel_stride) {
+        correlate_line<k, kernel_stride>(walk, s.window, memory.weights, plan.padded_block, line);
+      });
       if (summed)
         add_repeated(to, step, s, channel, count, out.to.pixel(image, y, 0), out.to.pixel_stride, out.accumulate);
-      if (out.moments)
-        add_moments([&](int x) { return to - channel + x * step; }, s.out_width, channel, count,
-                    {out.moments + 3 * stride * chunk, stride}, y == plan.first_row(band));
     });
   };
   each_job(pool, s, plan, scratch, thread_bytes(plan, s.window, s.out_width), job);
@@ -381,16 +463,12 @@ ODT_INLINE void depthwise_backward_weights(thread_pool& pool, const convolution&
     zero_channels(memory.result, std::ptrdiff_t{taps} * plan.padded_block);
     staged_lines staged(s, plan, memory, image, channel);
     each_line(s, plan, staged, band, [&](int y, const float* const* lines) {
-      for (int v = 0; v < count; v += lanes) {
-        const float* from[most_lines];
-        for (int ky = 0; ky < c.kernel_height; ++ky) from[ky] = lines[ky] + v;
-        const line_walk walk{from, std::ptrdiff_t{c.rate} * plan.padded_block,
-                             std::ptrdiff_t{c.stride_width} * plan.padded_block};
-        with_kernel(c, [&](auto k, auto kernel_stride) {
-          correlate_weights<k, kernel_stride>(walk, c, memory.result + v, plan.padded_block, s.out_width,
-                                              dy.pixel(image, y, 0) + channel + v, dy.pixel_stride, count - v);
-        });
-      }
+      const line_walk walk{lines, std::ptrdiff_t{c.rate} * plan.padded_block,
+                           std::ptrdiff_t{c.stride_width} * plan.padded_block};
+      with_kernel(c, [&](auto k, auto kernel_stride) {
+        correlate_weights_line<k, kernel_stride>(walk, c, memory.result, plan.padded_block,
+                                                 dy.pixel(image, y, 0) + channel, dy.pixel_stride, s.out_width, count);
+      });
     });
     for (int t = 0; t < taps; ++t)
       for (int v = 0; v < count; v += lanes)
