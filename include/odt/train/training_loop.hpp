@@ -18,15 +18,6 @@
 
 namespace odt {
 
-/// An endless row of batches. Batch after batch is a function of the seed and of the number of its first image.
-class training_data {
- public:
-  virtual ~training_data() = default;
-
-  /// The next batch. The reference is good until the next call.
-  virtual const batch& next() = 0;
-};
-
 /// One set of images that a run is evaluated on.
 struct evaluation_set {
   std::string directory;  ///< of its event file, below the model's: "eval_0"
@@ -52,8 +43,9 @@ struct training_outcome {
 
 class training_loop {
  public:
-  /// `run` says where the data stands; evaluations may be empty. What is handed over outlives the loop.
-  training_loop(detector& model, training_data& data, run_state run, training_loop_options how,
+  /// `data` goes on where `run` says that it stands; the run ends when it does. Evaluations may be empty. The detector
+  /// and the console outlive the loop.
+  training_loop(detector& model, batch_stream data, run_state run, training_loop_options how,
                 std::vector<evaluation_set> evaluations, console& out);
 
   /// Trains up to the last step or until it is told to stop (SIGINT, SIGTERM), with a checkpoint at the end. A loss
@@ -63,18 +55,19 @@ class training_loop {
  private:
   using clock = std::chrono::steady_clock;
 
-  void step();
-  const batch& next_batch();
+  bool step();
+  bool next_batch();
   void tell(const step_report& report);
   void save_and_evaluate();
   void save();
   void evaluate();
   bool due_to_save() const;
   bool due_to_evaluate() const;
-  [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report, const batch& b);
+  [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report);
 
   detector& model_;
-  training_data& data_;
+  batch_stream data_;
+  batch batch_;
   run_state run_;
   training_loop_options how_;
   std::vector<evaluation_set> evaluations_;
@@ -85,7 +78,6 @@ class training_loop {
   step_meter meter_;
   std::int64_t saved_step_ = -1, evaluated_step_ = -1;
   clock::time_point last_save_, last_evaluation_, last_line_;
-  double waited_ = 0;  // for the batch at hand, in seconds
   bool first_line_ = true;
 };
 

@@ -29,10 +29,10 @@ ODT_INLINE void write_step(event_writer& events, const step_report& report, std:
 
 }  // namespace detail::loop
 
-ODT_INLINE training_loop::training_loop(detector& model, training_data& data, run_state run, training_loop_options how,
+ODT_INLINE training_loop::training_loop(detector& model, batch_stream data, run_state run, training_loop_options how,
                                         std::vector<evaluation_set> evaluations, console& out)
     : model_(model),
-      data_(data),
+      data_(std::move(data)),
       run_(std::move(run)),
       how_(std::move(how)),
       evaluations_(std::move(evaluations)),
@@ -46,8 +46,7 @@ ODT_INLINE training_outcome training_loop::run() {
   const stop_signal stop;
   last_save_ = last_evaluation_ = last_line_ = clock::now();
   saved_step_ = keeper_.checkpoints().empty() ? -1 : model_.global_step();
-  while (how_.last_step == 0 || model_.global_step() < how_.last_step) {
-    step();
+  while ((how_.last_step == 0 || model_.global_step() < how_.last_step) && step()) {
     if (stop.received() != 0) {
       save();
       return {model_.global_step(), stop.received()};
@@ -59,23 +58,26 @@ ODT_INLINE training_outcome training_loop::run() {
   return {model_.global_step(), 0};
 }
 
-ODT_INLINE void training_loop::step() {
+/// False when the data is at its end.
+ODT_INLINE bool training_loop::step() {
   const auto start = clock::now();
-  const batch& b = next_batch();
-  waited_ = detail::loop::seconds(clock::now() - start);
+  if (!next_batch()) return false;
+  const double waited = detail::loop::seconds(clock::now() - start);
   const std::int64_t number = model_.global_step() + 1;
-  const step_report report = model_.train_step(b);
-  if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report, b);
-  run_.samples_seen += static_cast<std::uint64_t>(b.size);
-  meter_.add(report, b.size, waited_, detail::loop::seconds(clock::now() - start));
+  const step_report report = model_.train_step(batch_);
+  if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report);
+  run_.samples_seen += static_cast<std::uint64_t>(batch_.size);
+  meter_.add(report, batch_.size, waited, detail::loop::seconds(clock::now() - start));
   tell(report);
+  return true;
 }
 
-ODT_INLINE const batch& training_loop::next_batch() {
+/// Bad data ends the run, but what was trained so far is kept.
+ODT_INLINE bool training_loop::next_batch() {
   try {
-    return data_.next();
+    return data_(batch_);
   } catch (const error&) {
-    if (run_.samples_seen > 0 && saved_step_ != model_.global_step()) save();
+    if (run_.samples_seen > 0) save();
     throw;
   }
 }
@@ -141,12 +143,12 @@ ODT_INLINE void training_loop::evaluate() {
   last_evaluation_ = clock::now();
 }
 
-ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report, const batch& b) {
+ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report) {
   std::string parts;
   for (const auto& [tag, value] : report.losses) parts += str(parts.empty() ? "" : ", ", tag, " ", significant(value));
-  const std::string layer = model_.first_non_finite_layer(b);
+  const std::string layer = model_.first_non_finite_layer(batch_);
   const auto checkpoints = keeper_.checkpoints();
-  fail("step ", number, ": the loss is not finite (", parts, ")\n  images of the batch: ", join(b.ids, ", "),
+  fail("step ", number, ": the loss is not finite (", parts, ")\n  images of the batch: ", join(batch_.ids, ", "),
        layer.empty() ? "\n  all layers are finite in a forward run: the loss or the gradient is at fault"
                      : "\n  the first layer whose output is not finite: ",
        layer, "\n  The learning rate was ", significant(report.learning_rate),

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/command.hpp>
+#include <odt/cli/flags.hpp>
+#include <odt/core/human.hpp>
+#include <odt/core/target.hpp>
+#include <odt/train/detect_images.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+namespace odt {
+
+namespace detail::cli {
+
+struct detect_command {
+  model_source source;
+  detect_options how;
+  bad_example on_bad_example = bad_example::skip;
+  std::vector<std::string> images;
+};
+
+ODT_INLINE int run_detect(const detect_command& c, const program& p) {
+  const auto images = find_images(c.images);
+  const ready_detector detector = load_detector(p.detectors, c.source);
+  const auto start = std::chrono::steady_clock::now();
+  detect_options how = c.how;
+  how.skip_bad_images = c.on_bad_example == bad_example::skip;
+  const detect_summary summary = detect_images(detector, images, how);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::string text =
+      str(counted(static_cast<std::int64_t>(summary.images), "image"), ", ",
+          counted(static_cast<std::int64_t>(summary.boxes), "object"), " with a score above ",
+          significant(how.min_score), ", ", significant(seconds, 3), " s\npictures and detections.json: ", how.output);
+  std::printf("%s\n", text.c_str());
+  if (!summary.bad.empty()) fail(summary.bad.size(), " of ", images.size(), " images could not be read (listed above)");
+  return 0;
+}
+
+ODT_INLINE void add_detect(CLI::App& app, program& p) {
+  CLI::App* detect = app.add_subcommand("detect", "Draw what a trained detector finds in pictures");
+  detect->footer("Example: odt detect --checkpoint model --output found photos/ holiday.jpg");
+  const auto command = std::make_shared<detect_command>();
+  detect_command& c = *command;
+  detect->add_option("--checkpoint", c.source.checkpoint, "a checkpoint's prefix or a directory, whose newest it is")
+      ->required();
+  detect->add_option("--pipeline_config_path", c.source.pipeline_config_path,
+                     "the pipeline.config; when not given, the one beside the checkpoint");
+  detect->add_option("--output", c.how.output, "directory for the pictures and detections.json")->required();
+  detect->add_option("--min_score", c.how.min_score, "draw boxes with a higher score")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  detect->add_option("--max_boxes", c.how.max_boxes, "draw so many at most in a picture")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  detect->add_option("--label_map_path", c.source.label_map_path, "instead of the config's");
+  detect->add_option("--hparams_overrides", c.source.hparams_overrides, "changes to the config");
+  detect->add_option("--threads", c.source.threads, "threads that compute; 0: all of the machine's")
+      ->check(CLI::Range(0, 1024));
+  add_bad_example_flag(*detect, c.on_bad_example);
+  detect->add_option("images", c.images, "image files, directories, patterns")->required();
+  detect->callback([command, &p] { p.action = [command, &p] { return run_detect(*command, p); }; });
+}
+
+}  // namespace detail::cli
+
+}  // namespace odt

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/command.hpp>
+#include <odt/cli/flags.hpp>
+#include <odt/core/target.hpp>
+#include <odt/train/checkpoint_evaluator.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace odt {
+
+namespace detail::cli {
+
+ODT_INLINE void add_eval(CLI::App& app, program& p) {
+  CLI::App* eval = app.add_subcommand("eval", "Evaluate a checkpoint, or every new one of a directory");
+  eval->footer("Example: odt eval --checkpoint model --run_once");
+  const auto flags = std::make_shared<eval_flags>();
+  model_source& source = flags->source;
+  eval->add_option("--checkpoint,--checkpoint_dir", source.checkpoint,
+                   "a checkpoint's prefix (model/model.ckpt-1000) or a directory")
+      ->required();
+  eval->add_option("--pipeline_config_path", source.pipeline_config_path,
+                   "the pipeline.config; when not given, the one beside the checkpoint");
+  eval->add_flag("--run_once{true}", flags->run_once, "evaluate the directory's newest checkpoint and end");
+  eval->add_option("--eval_dir", flags->eval_dir, "where summaries go; when not given, eval_0 beside the checkpoint");
+  eval->add_option("--output", flags->output, "write all detections to this file in COCO's result format");
+  eval->add_option("--hparams_overrides", source.hparams_overrides, "changes to the config: eval_config.batch_size=8");
+  eval->add_flag("--eval_training_data{true}", flags->evaluations.training_data,
+                 "evaluate on the training data instead");
+  eval->add_option("--sample_1_of_n_eval_examples", flags->evaluations.sample_1_of_n_eval_examples,
+                   "evaluate on every n-th example only")
+      ->check(CLI::PositiveNumber);
+  eval->add_option("--sample_1_of_n_eval_on_train_examples", flags->evaluations.sample_1_of_n_eval_on_train_examples,
+                   "the same with --eval_training_data")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_thread_flags(*eval, source.threads, flags->data_threads);
+  add_bad_example_flag(*eval, flags->on_bad_example);
+  eval->callback([flags, &p] {
+    p.action = [flags, &p] {
+      console out;
+      evaluate_checkpoints(p.detectors, *flags, out);
+      return 0;
+    };
+  });
+}
+
+}  // namespace detail::cli
+
+}  // namespace odt

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Flags that several subcommands have.
+#pragma once
+
+#include <odt/dataset/loader.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace odt::detail::cli {
+
+/// --threads and --data_threads.
+void add_thread_flags(CLI::App& app, int& threads, int& data_threads);
+
+/// --on_bad_example=skip|fail
+void add_bad_example_flag(CLI::App& app, bad_example& what);
+
+}  // namespace odt::detail::cli
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/cli/flags.ipp>
+#endif

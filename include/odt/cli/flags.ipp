@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/flags.hpp>
+#include <odt/core/target.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <string>
+
+namespace odt::detail::cli {
+
+ODT_INLINE void add_thread_flags(CLI::App& app, int& threads, int& data_threads) {
+  app.add_option("--threads", threads, "threads that compute; 0: all of the machine's")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--data_threads", data_threads, "threads that read images; 0: a quarter of the machine's")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+ODT_INLINE void add_bad_example_flag(CLI::App& app, bad_example& what) {
+  static const std::map<std::string, bad_example> names{{"fail", bad_example::fail}, {"skip", bad_example::skip}};
+  app.add_option("--on_bad_example", what, "skip (count and list them) or fail")
+      ->transform(CLI::CheckedTransformer(names, CLI::ignore_case).description(""))
+      ->type_name("skip|fail")
+      ->default_str(what == bad_example::fail ? "fail" : "skip");
+}
+
+}  // namespace odt::detail::cli

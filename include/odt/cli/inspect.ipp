@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/command.hpp>
+#include <odt/cli/inspect.hpp>
+#include <odt/core/target.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <memory>
+
+namespace odt {
+
+namespace detail::cli {
+
+ODT_INLINE void add_inspect(CLI::App& app, program& p) {
+  CLI::App* inspect = app.add_subcommand(
+      "inspect", "Tell what records, a checkpoint, an event file, a label map, a config or an image hold");
+  inspect->footer("Example: odt inspect pipeline.config train.record model/model.ckpt-1000");
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  inspect->add_option("files", *paths, "files; for a checkpoint its prefix or directory")->required();
+  inspect->callback([paths, &p] {
+    p.action = [paths, &p] {
+      for (const std::string& path : *paths) {
+        const std::string text = odt::inspect(path, p.detectors);
+        std::fwrite(text.data(), 1, text.size(), stdout);
+      }
+      return 0;
+    };
+  });
+}
+
+}  // namespace detail::cli
+
+}  // namespace odt

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/command.hpp>
+#include <odt/cli/flags.hpp>
+#include <odt/core/target.hpp>
+#include <odt/train/checkpoint_evaluator.hpp>
+#include <odt/train/trainer.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace odt {
+
+namespace detail::cli {
+
+struct train_command {
+  train_flags flags;
+  std::string checkpoint_dir;
+  bool run_once = false, no_eval = false, alsologtostderr = false;
+};
+
+ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
+  train_flags& f = c.flags;
+  app.add_option("--pipeline_config_path", f.pipeline_config_path, "the pipeline.config")->required();
+  app.add_option("--model_dir", f.model_dir, "where checkpoints and summaries go; one with a checkpoint goes on");
+  app.add_option("--num_train_steps", f.num_train_steps, "steps in all, instead of train_config.num_steps");
+  app.add_option("--hparams_overrides", f.hparams_overrides,
+                 "changes to the config: learning_rate=0.01,batch_size=8,train_config.gradient_clipping_by_norm=5");
+  app.add_flag("--eval_training_data{true}", f.evaluations.training_data, "evaluate on the training data instead");
+  app.add_option("--sample_1_of_n_eval_examples", f.evaluations.sample_1_of_n_eval_examples,
+                 "evaluate on every n-th example only")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--sample_1_of_n_eval_on_train_examples", f.evaluations.sample_1_of_n_eval_on_train_examples,
+                 "the same with --eval_training_data")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--checkpoint_dir", c.checkpoint_dir, "no training: evaluate the checkpoints of this directory");
+  app.add_flag("--run_once{true}", c.run_once, "with --checkpoint_dir: only the newest one");
+  app.add_flag("--alsologtostderr{true}", c.alsologtostderr, "write all lines to stderr instead of stdout");
+}
+
+ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
+  train_flags& f = c.flags;
+  app.add_option("--seed", f.seed, "of a new run (0 when not given); the same seed gives the same bits");
+  add_thread_flags(app, f.threads, f.data_threads);
+  add_bad_example_flag(app, f.on_bad_example);
+  app.add_option("--save_checkpoints_secs", f.save_checkpoints_secs, "seconds between checkpoints; 0: not by time")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--save_checkpoints_steps", f.save_checkpoints_steps, "besides, a checkpoint every so many steps")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--eval_every_steps", f.eval_every_steps, "save and evaluate every so many steps")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--eval_interval", f.eval_interval,
+                 "seconds at least between evaluations, which follow checkpoints; instead of eval_interval_secs")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--no_eval", c.no_eval, "no evaluation beside the training");
+  app.add_option("--log_every", f.log_every, "steps between lines and summaries")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+ODT_INLINE int run_train(const train_command& c, const program& p) {
+  console out(c.alsologtostderr ? stderr : stdout);
+  if (!c.checkpoint_dir.empty()) {
+    eval_flags flags;
+    flags.source = {c.flags.pipeline_config_path, c.flags.hparams_overrides, {}, c.checkpoint_dir, {}, c.flags.threads};
+    flags.run_once = c.run_once;
+    flags.eval_dir = c.flags.model_dir.empty() ? "" : c.flags.model_dir + "/eval_0";
+    flags.evaluations = c.flags.evaluations;
+    flags.data_threads = c.flags.data_threads;
+    flags.on_bad_example = c.flags.on_bad_example;
+    evaluate_checkpoints(p.detectors, flags, out);
+    return 0;
+  }
+  if (c.flags.model_dir.empty()) throw CLI::RequiredError("--model_dir");
+  train_flags flags = c.flags;
+  flags.evaluate = !c.no_eval;
+  const training_outcome outcome = train(p.detectors, flags, out);
+  return outcome.signal == 0 ? 0 : 128 + outcome.signal;
+}
+
+ODT_INLINE void add_train(CLI::App& app, program& p) {
+  CLI::App* train =
+      app.add_subcommand("train", "Train a detector, with evaluation beside it; resumes when it was interrupted");
+  train->footer("Example: odt train --pipeline_config_path pipeline.config --model_dir model --num_train_steps 2000");
+  const auto command = std::make_shared<train_command>();
+  add_model_main_flags(*train, *command);
+  add_run_flags(*train, *command);
+  train->callback([command, &p] { p.action = [command, &p] { return run_train(*command, p); }; });
+}
+
+}  // namespace detail::cli
+
+}  // namespace odt

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/human.hpp>
+#include <odt/core/log.hpp>
+#include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
+#include <odt/train/checkpoint_evaluator.hpp>
+#include <odt/train/choose_detector.hpp>
+#include <odt/train/describe.hpp>
+#include <odt/train/restore.hpp>
+#include <odt/train/stop_signal.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+namespace odt {
+
+namespace detail::checkpoint_evaluation {
+
+struct evaluator {
+  std::unique_ptr<detector> model;
+  eval_options options;
+  std::vector<evaluation_input> inputs;
+  std::vector<std::unique_ptr<event_writer>> events;
+};
+
+ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags& flags, console& out) {
+  const pipeline config = load_config(flags.source);
+  const settings& root = config.root();
+  check_complete(root, config_use::evaluate);
+  evaluator e;
+  e.model = choose_detector(types, root).make(root, {.threads = flags.source.threads});
+  e.options = read_eval_options(root);
+  e.inputs = evaluation_inputs(root, *e.model, {0, 0, flags.data_threads, flags.on_bad_example}, flags.evaluations);
+  root.at("train_config").accept();
+  root.at("train_input_reader").accept();
+  if (flags.evaluations.training_data) root.at("eval_input_reader").accept();
+  accept_without_effect(root);
+  refuse_unread(root);
+  e.events.resize(e.inputs.size());
+  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, root, e.options.batch_size)));
+  return e;
+}
+
+ODT_INLINE std::string event_directory(const eval_flags& flags, const std::string& prefix, std::size_t input,
+                                       const std::string& name) {
+  if (!flags.eval_dir.empty()) return input == 0 ? flags.eval_dir : join_path(flags.eval_dir, name);
+  const auto parent = std::filesystem::path(prefix).parent_path().string();
+  return join_path(parent.empty() ? "." : parent, name);
+}
+
+ODT_INLINE void evaluate_one(evaluator& e, const std::string& prefix, const eval_flags& flags, console& out) {
+  const checkpoint_reader checkpoint(prefix);
+  restore_variables(*e.model, checkpoint, e.options.use_moving_averages);
+  out.line(str("checkpoint ", prefix));
+  for (std::size_t i = 0; i < e.inputs.size(); ++i) {
+    const evaluation result =
+        evaluate_on(*e.model, e.inputs[i], e.options, !flags.output.empty(), [&out](std::int64_t images) {
+          if (out.terminal()) out.status(str("evaluating: ", images, " images"));
+        });
+    if (result.images == 0) fail(join(e.inputs[i].options.input_path, ", "), ": there are no images to evaluate on");
+    if (!e.events[i])
+      e.events[i] = std::make_unique<event_writer>(event_directory(flags, prefix, i, e.inputs[i].name));
+    write_summaries(*e.events[i], result);
+    e.events[i]->text("checkpoint_path", prefix, result.step);
+    e.events[i]->flush();
+    out.line(summary_text(result));
+    if (!flags.output.empty() && i == 0) {
+      write_file(flags.output, coco_results(result.results, e.inputs[i].options.classes));
+      out.line(str("detections: ", flags.output));
+    }
+  }
+}
+
+}  // namespace detail::checkpoint_evaluation
+
+ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> types, const eval_flags& flags,
+                                             console& out) {
+  namespace d = detail::checkpoint_evaluation;
+  const console_log log(out);
+  const bool watch = is_directory(flags.source.checkpoint) && !flags.run_once;
+  std::string newest;
+  if (!watch) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else
+  d::evaluator e = d::make(types, flags, out);
+  if (!watch) {
+    d::evaluate_one(e, newest, flags, out);
+    return 1;
+  }
+  const stop_signal stop;
+  std::int64_t count = 0;
+  for (bool waiting = false; stop.received() == 0 && (e.options.max_evals == 0 || count < e.options.max_evals);) {
+    const auto found = latest_checkpoint(flags.source.checkpoint);
+    if (found && *found != newest) {
+      newest = *found;
+      d::evaluate_one(e, newest, flags, out);
+      ++count;
+      waiting = false;
+      continue;
+    }
+    if (!waiting) out.line(str("waiting for the next checkpoint in ", flags.source.checkpoint, " (Ctrl-C ends)"));
+    waiting = true;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return count;
+}
+
+}  // namespace odt
