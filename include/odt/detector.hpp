@@ -5,6 +5,7 @@
 #include <odt/core/batch.hpp>
 #include <odt/core/pixel_transform.hpp>
 #include <odt/core/settings.hpp>
+#include <odt/image_resizer.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -65,6 +66,7 @@ class detector {
   virtual ~detector() = default;
 
   virtual int num_classes() const = 0;
+  virtual const image_resizer& resizer() const = 0;
   virtual pixel_transform pixels() const = 0;
   /// Sizes, parameters and memory for a batch of that many images of that size (the network's input).
   virtual detector_description describe(int batch, size2 image) const = 0;

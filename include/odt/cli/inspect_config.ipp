@@ -18,7 +18,7 @@ ODT_INLINE std::string inspect_config(const std::string& path, std::span<const d
   const auto model = choose_detector(detectors, root).make(root, {.threads = 1});
   const settings* train = root.find("train_config");
   const int batch_size = train && train->set ? read_train_options(root).batch_size : 1;
-  return str("config ", path, "\n", describe_detector(*model, root, batch_size));
+  return str("config ", path, "\n", describe_detector(*model, batch_size));
 }
 
 }  // namespace odt

@@ -7,6 +7,7 @@
 #include <odt/augmentation.hpp>
 #include <odt/core/batch.hpp>
 #include <odt/core/pixel_transform.hpp>
+#include <odt/dataset/bad_example.hpp>
 #include <odt/image_resizer.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/io/label_map.hpp>
@@ -17,9 +18,6 @@
 #include <vector>
 
 namespace odt {
-
-/// What a record that cannot be read or decoded does: end the run, or be counted, listed and left out.
-enum class bad_example { fail, skip };
 
 struct loader_options {
   std::vector<std::string> input_path;  ///< record files or patterns

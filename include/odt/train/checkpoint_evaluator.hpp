@@ -13,10 +13,10 @@
 namespace odt {
 
 struct eval_flags {
-  model_source source;          ///< source.checkpoint: a prefix (evaluated once) or a directory
-  bool run_once = false;        ///< the directory's newest only; otherwise every newer one too
-  std::string eval_dir;         ///< of the event files; empty: <directory of the checkpoint>/eval_0, ...
-  std::string output;           ///< a file for all detections in COCO's result format; empty: none
+  model_source source;    ///< source.checkpoint: a prefix (evaluated once) or a directory
+  bool run_once = false;  ///< the directory's newest only; otherwise every newer one too
+  std::string eval_dir;   ///< of the event files; empty: <directory of the checkpoint>/eval_0, ...
+  std::string output;     ///< a file for all detections in COCO's result format; empty: none
   evaluation_choice evaluations;
   int data_threads = 0;
   bad_example on_bad_example = bad_example::fail;

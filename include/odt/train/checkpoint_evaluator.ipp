@@ -42,7 +42,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   accept_without_effect(root);
   refuse_unread(root);
   e.events.resize(e.inputs.size());
-  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, root, e.options.batch_size)));
+  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size)));
   return e;
 }
 
@@ -63,8 +63,7 @@ ODT_INLINE void evaluate_one(evaluator& e, const std::string& prefix, const eval
           if (out.terminal()) out.status(str("evaluating: ", images, " images"));
         });
     if (result.images == 0) fail(join(e.inputs[i].options.input_path, ", "), ": there are no images to evaluate on");
-    if (!e.events[i])
-      e.events[i] = std::make_unique<event_writer>(event_directory(flags, prefix, i, e.inputs[i].name));
+    if (!e.events[i]) e.events[i] = std::make_unique<event_writer>(event_directory(flags, prefix, i, e.inputs[i].name));
     write_summaries(*e.events[i], result);
     e.events[i]->text("checkpoint_path", prefix, result.step);
     e.events[i]->flush();

@@ -33,8 +33,8 @@ struct evaluation_input {
 
 /// Which examples an evaluation takes.
 struct evaluation_choice {
-  bool training_data = false;                    ///< the training input, without augmentation, instead
-  int sample_1_of_n_eval_examples = 0;           ///< 0: as the config says
+  bool training_data = false;           ///< the training input, without augmentation, instead
+  int sample_1_of_n_eval_examples = 0;  ///< 0: as the config says
   int sample_1_of_n_eval_on_train_examples = 5;
 };
 

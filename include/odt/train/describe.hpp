@@ -8,11 +8,9 @@
 
 namespace odt {
 
-/// The size of the network's input that the config asks for; where it depends on the image, that of a 4:3 photo.
-size2 input_size(const settings& root);
-
-/// Parts, parameters, anchors, multiply-adds and memory of a train step with that batch.
-std::string describe_detector(const detector& model, const settings& root, int batch_size);
+/// Parts, parameters, anchors, multiply-adds and memory of a train step with that batch. Where the size of the
+/// network's input depends on the image, that of a photo of 3:4 is taken.
+std::string describe_detector(const detector& model, int batch_size);
 
 }  // namespace odt
 

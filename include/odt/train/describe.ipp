@@ -2,22 +2,14 @@
 #pragma once
 
 #include <odt/core/human.hpp>
-#include <odt/image_resizer.hpp>
 #include <odt/train/describe.hpp>
 
 #include <algorithm>
 
 namespace odt {
 
-ODT_INLINE size2 input_size(const settings& root) {
-  const settings* model = root.at("model").chosen();
-  const settings* message = model ? model->find("image_resizer") : nullptr;
-  if (!message || !message->set) return {300, 300};
-  return image_resizer_from(*message).outer_size({1536, 2048});
-}
-
-ODT_INLINE std::string describe_detector(const detector& model, const settings& root, int batch_size) {
-  const size2 size = input_size(root);
+ODT_INLINE std::string describe_detector(const detector& model, int batch_size) {
+  const size2 size = model.resizer().outer_size({1536, 2048});
   const detector_description d = model.describe(batch_size, size);
   std::string text;
   std::size_t what = 17, name = 0;
@@ -34,7 +26,8 @@ ODT_INLINE std::string describe_detector(const detector& model, const settings& 
     else
       row(part.what, padded(part.name, name), "  ", part.detail);
   row("classes", model.num_classes());
-  row("input", size.height, " x ", size.width, ", ", batch_size, " a step");
+  row("input", size.height, " x ", size.width, model.resizer().constant_size() ? "" : " (for a photo of 3:4)", ", ",
+      batch_size, " a step");
   row("parameters", grouped(d.parameters));
   row("anchors", grouped(d.anchors));
   row("multiply-adds", grouped(d.multiply_adds), " an image, forward");

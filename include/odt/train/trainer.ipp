@@ -45,12 +45,12 @@ ODT_INLINE void find_checkpoint(setup& s, const train_flags& flags) {
 
 ODT_INLINE void tell_ignored(const settings& root) {
   const auto paths = accept_without_effect(root);
-  if (!paths.empty())
-    info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
+  if (!paths.empty()) info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
 }
 
 ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags& flags) {
-  setup s{load_config({flags.pipeline_config_path, flags.hparams_overrides, {}, {}, {}, 0}), {}, {}, {}, {}, {}, {}, {}, 0};
+  setup s{
+      load_config({flags.pipeline_config_path, flags.hparams_overrides, {}, {}, {}, 0}), {}, {}, {}, {}, {}, {}, {}, 0};
   const settings& root = s.config.root();
   check_complete(root, config_use::train);
   s.options = read_train_options(root);
@@ -60,8 +60,10 @@ ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags
   s.model = choose_detector(types, root).make(root, {.seed = s.run.seed, .threads = flags.threads});
   data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, flags.on_bad_example};
   loader_options input = training_input(root, *s.model, data);
-  if (flags.evaluate) s.evaluations = evaluation_inputs(root, *s.model, data, flags.evaluations);
-  else root.at("eval_input_reader").accept();
+  if (flags.evaluate)
+    s.evaluations = evaluation_inputs(root, *s.model, data, flags.evaluations);
+  else
+    root.at("eval_input_reader").accept();
   tell_ignored(root);
   refuse_unread(root);
   s.data = std::make_unique<loader>(std::move(input));
@@ -71,8 +73,10 @@ ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags
 /// A run that goes on is compared with what it was.
 ODT_INLINE void check_continuity(const setup& s, const run_state& before) {
   if (before.data_fingerprint != s.data->fingerprint())
-    warn("the training data is not what this run began with: it goes on with the data as it is now, which is not what an "
-         "uninterrupted run would have done");
+    warn(
+        "the training data is not what this run began with: it goes on with the data as it is now, which is not what "
+        "an "
+        "uninterrupted run would have done");
   if (before.config.empty()) return;
   const pipeline old = pipeline::parse(before.config, "the checkpoint's pipeline.config");
   for (const std::string& change : config_changes(old.root(), s.config.root()))
@@ -85,10 +89,10 @@ ODT_INLINE void restore(setup& s, const train_flags& flags, console& out) {
     out.line(str("goes on from ", s.resume_from->prefix(), " at step ", s.model->global_step()));
     if (read_run_state(*s.resume_from)) check_continuity(s, before);
   } else if (!s.options.fine_tune_checkpoint.empty()) {
-    const auto report = fine_tune(
-        *s.model, {s.options.fine_tune_checkpoint,
-                   s.options.fine_tune == fine_tune_kind::detection ? "detection" : "classification",
-                   s.options.load_all_detection_checkpoint_vars});
+    const auto report =
+        fine_tune(*s.model, {s.options.fine_tune_checkpoint,
+                             s.options.fine_tune == fine_tune_kind::detection ? "detection" : "classification",
+                             s.options.load_all_detection_checkpoint_vars});
     out.line(report.table());
   }
   s.run.data_fingerprint = s.data->fingerprint();
@@ -99,7 +103,7 @@ ODT_INLINE void restore(setup& s, const train_flags& flags, console& out) {
 
 ODT_INLINE void introduce(const setup& s, const train_flags& flags, console& out) {
   out.line(str("training ", s.config.name()));
-  out.line(describe_detector(*s.model, s.config.root(), s.options.batch_size));
+  out.line(describe_detector(*s.model, s.options.batch_size));
   out.line(str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), ", seed ", s.run.seed, ", ",
                s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)"));
   out.line(str("  checkpoints and summaries go to ", flags.model_dir, "; watch with: tensorboard --logdir ",
@@ -173,13 +177,13 @@ ODT_INLINE training_outcome train(std::span<const detector_type> types, const tr
     out.line(str("step ", s.last_step, " is reached already; a larger --num_train_steps goes on"));
     return {s.model->global_step(), 0};
   }
-  training_loop loop(*s.model, [&s](batch& b) { return s.data->next(b); }, s.run, d::loop_options(s, flags),
-                     d::evaluation_sets(s, out), out);
+  training_loop loop(
+      *s.model, [&s](batch& b) { return s.data->next(b); }, s.run, d::loop_options(s, flags),
+      d::evaluation_sets(s, out), out);
   const training_outcome outcome = loop.run();
   for (const std::string& message : s.data->skipped()) warn("left out of the training: ", message);
-  out.line(outcome.signal != 0
-               ? str("stopped at step ", outcome.step, "; the same command goes on from there")
-               : str("trained up to step ", outcome.step));
+  out.line(outcome.signal != 0 ? str("stopped at step ", outcome.step, "; the same command goes on from there")
+                               : str("trained up to step ", outcome.step));
   return outcome;
 }
 
