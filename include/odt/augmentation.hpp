@@ -9,6 +9,7 @@
 // Augmentations: augmentations/*.hpp; all of them, by name: augmentations/catalogue.hpp.
 #pragma once
 
+#include <odt/core/any_of.hpp>
 #include <odt/core/batch.hpp>
 #include <odt/core/crop.hpp>
 #include <odt/core/picture.hpp>
@@ -93,7 +94,10 @@ struct crop_options {
 constexpr crop_options ssd_crop_options(float share) { return {share, 0.5f, 2.0f, 0.1f, 1.0f, share, true, 0.15f}; }
 
 /// Refuses ranges that no window can fulfil.
-void check(const crop_options& o, const settings& message);
+void check(const crop_options& o);
+
+/// The options of one rule in a list of them, checked.
+crop_options read_crop_options(const settings& rule);
 
 /// An image being augmented, without its pixels. Each call changes size and ground truth at once and adds to the
 /// recipe.
@@ -136,9 +140,7 @@ class sketch {
 };
 
 template <class A>
-concept augmentation = requires(const A& a, sketch& photo, random_stream& random, typename A::options o) {
-  { A::name } -> std::convertible_to<std::string_view>;
-  A{o};
+concept augmentation = policy<A> && requires(const A& a, sketch& photo, random_stream& random) {
   a.draw(photo, random);
 };
 
@@ -185,9 +187,7 @@ struct augmentation_kind {
   template <augmentation A>
   static augmentation_kind of() {
     return {A::name, [](augmentation_chain& chain, const settings& message) {
-              const auto options = read_options<typename A::options>(message);
-              if constexpr (requires { A::check(options, message); }) A::check(options, message);
-              chain.push_back(A{options});
+              chain.push_back(detail::make_policy<A>(message));
             }};
   }
 };

@@ -69,17 +69,26 @@ ODT_INLINE void sketch::crop(const pixel_window& window, float overlap_threshold
   steps_.back().window = window;
 }
 
-ODT_INLINE void check(const crop_options& o, const settings& message) {
-  const auto refuse_unless = [&message](bool good, std::string_view what, float low, float high,
-                                        std::string_view rule) {
-    if (!good) fail(message.where(), what, " is ", low, " to ", high, "; it has to be ", rule);
+ODT_INLINE void check(const crop_options& o) {
+  const auto range = [](std::string_view what, bool good, float low, float high, std::string_view rule) {
+    if (!good) fail("the ", what, " is ", low, " to ", high, "; it has to be ", rule);
   };
-  refuse_unless(o.min_aspect_ratio > 0 && o.min_aspect_ratio <= o.max_aspect_ratio, "the aspect ratio",
-                o.min_aspect_ratio, o.max_aspect_ratio, "a range above 0");
-  refuse_unless(o.min_area >= 0 && o.max_area > 0 && o.max_area <= 1 && o.min_area <= o.max_area, "the area",
-                o.min_area, o.max_area, "a range within 0 to 1");
+  range("aspect ratio", o.min_aspect_ratio > 0 && o.min_aspect_ratio <= o.max_aspect_ratio, o.min_aspect_ratio,
+        o.max_aspect_ratio, "a range above 0");
+  range("area", o.min_area >= 0 && o.max_area > 0 && o.max_area <= 1 && o.min_area <= o.max_area, o.min_area,
+        o.max_area, "a range within 0 to 1");
   if (!(o.min_object_covered >= 0 && o.min_object_covered <= 1))
-    fail(message.where(), "min_object_covered is ", o.min_object_covered, "; it has to be in 0 to 1");
+    fail("min_object_covered is ", o.min_object_covered, "; it has to be in 0 to 1");
+}
+
+ODT_INLINE crop_options read_crop_options(const settings& rule) {
+  const auto options = read_options<crop_options>(rule);
+  try {
+    check(options);
+  } catch (const error& problem) {
+    fail(rule.where(), problem.what());
+  }
+  return options;
 }
 
 ODT_INLINE void sketch::crop_randomly(const crop_options& o, random_stream& random) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/augmentations/catalogue.hpp>
+#include <odt/config/pipeline.hpp>
+#include <odt/image_resizer.hpp>
 
 #include "augmentations/fixture.hpp"
 
@@ -63,6 +65,48 @@ BOOST_AUTO_TEST_CASE(a_chain_follows_the_files_order_and_options) {
   chain.draw(truth, {30, 40}, 1, 2, steps);
   BOOST_TEST((steps.front().what == odt::pixel_op::kind::flip_horizontally));
   BOOST_TEST((steps.back().what == odt::pixel_op::kind::gray));
+}
+
+BOOST_AUTO_TEST_CASE(pipeline_config_names_all_of_them_with_the_same_defaults) {
+  for (const auto& kind : odt::augmentation_catalogue()) {
+    const auto config = odt::pipeline::parse(
+        odt::str("train_config { data_augmentation_options { ", kind.name, " { } } }"), "a.config");
+    const auto& list = config.root().at("train_config").at("data_augmentation_options");
+    BOOST_TEST(odt::augmentation_chain_from(list).name(0) == kind.name);
+    odt::refuse_unread(config.root());
+  }
+  const auto config = odt::pipeline::parse("train_config { data_augmentation_options { random_crop_image { } } }");
+  const auto& crop = *config.root().at("train_config").at("data_augmentation_options").children.at(0).chosen();
+  const auto o = odt::read_options<odt::crop_options>(crop);
+  BOOST_TEST(o.min_aspect_ratio == 0.75f);
+  BOOST_TEST(o.max_aspect_ratio == 1.33f);
+  BOOST_TEST(o.overlap_thresh == odt::crop_options{}.overlap_thresh);
+  BOOST_TEST(o.clip_boxes);
+}
+
+BOOST_AUTO_TEST_CASE(rules_of_ssd_crops_come_from_the_file) {
+  const auto config =
+      odt::pipeline::parse(R"(train_config { data_augmentation_options { ssd_random_crop_pad { operations {
+    min_object_covered: 0.5 min_aspect_ratio: 0.5 max_aspect_ratio: 2 min_area: 0.1 max_area: 1 overlap_thresh: 0.5
+    random_coef: 1 min_padded_size_ratio: [1, 1] max_padded_size_ratio: [3, 3] pad_color_r: 5 } } } })");
+  const auto chain = odt::augmentation_chain_from(config.root().at("train_config").at("data_augmentation_options"));
+  odt::refuse_unread(config.root());
+  odt::labels truth = odt::test::labels_of({{0.25f, 0.25f, 0.75f, 0.5f}});
+  odt::recipe steps;
+  chain.draw(truth, {30, 40}, 1, 2, steps);  // never cropped
+  BOOST_REQUIRE(steps.size() == 1);
+  BOOST_TEST((steps[0].what == odt::pixel_op::kind::pad));
+  BOOST_TEST((steps[0].color == odt::rgb{5, 0, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(the_sample_configs_augment_and_resize, *odt::test::needs(odt::test::data() / "configs")) {
+  for (const auto& entry : odt::test::fs::directory_iterator(odt::test::data() / "configs")) {
+    const auto config = odt::pipeline::load(entry.path().string());
+    const auto& train = config.root().at("train_config").at("data_augmentation_options");
+    BOOST_TEST(!odt::augmentation_chain_from(train).empty(), entry.path());
+    const auto* model = config.root().at("model").chosen();
+    BOOST_TEST((odt::image_resizer_from(model->at("image_resizer")).outer_size({480, 640}).height >= 300));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_augmentation_is_refused_by_its_path) {

@@ -14,7 +14,7 @@ struct random_crop_image {
 
   options opts{};
 
-  static void check(const options& o, const settings& message) { odt::check(o, message); }
+  static void check(const options& o) { odt::check(o); }
 
   void draw(sketch& photo, random_stream& random) const { photo.crop_randomly(opts, random); }
 };

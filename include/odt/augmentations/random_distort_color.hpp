@@ -24,9 +24,9 @@ struct random_distort_color {
     float brightness, saturation, hue, contrast;
   };
 
-  static void check(const options& o, const settings& message) {
+  static void check(const options& o) {
     if (o.color_ordering != 0 && o.color_ordering != 1)
-      fail(message.where(), "color_ordering is ", o.color_ordering, "; it has to be 0 or 1");
+      fail("color_ordering is ", o.color_ordering, "; it has to be 0 or 1");
   }
 
   void draw(sketch& photo, random_stream& random) const {

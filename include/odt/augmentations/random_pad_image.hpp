@@ -30,13 +30,13 @@ struct random_pad_image {
 
   options opts{};
 
-  static void check(const options& o, const settings& message) {
+  static void check(const options& o) {
     if ((o.min_image_height > 0) != (o.min_image_width > 0))
-      fail(message.where(), "min_image_height and min_image_width have to be set both or not at all");
+      fail("min_image_height and min_image_width have to be set both or not at all");
     if ((o.max_image_height > 0) != (o.max_image_width > 0))
-      fail(message.where(), "max_image_height and max_image_width have to be set both or not at all");
+      fail("max_image_height and max_image_width have to be set both or not at all");
     if (!o.pad_color.empty() && o.pad_color.size() != 3)
-      fail(message.where(), "pad_color has ", o.pad_color.size(), " values; it has to have 3 (red, green, blue)");
+      fail("pad_color has ", o.pad_color.size(), " values; it has to have 3 (red, green, blue)");
   }
 
   void draw(sketch& photo, random_stream& random) const {

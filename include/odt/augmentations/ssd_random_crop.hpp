@@ -24,8 +24,7 @@ struct ssd_random_crop {
       if (list.children.empty()) return paper();
       rules all;
       for (const settings& element : list.children) {
-        all.push_back(read_options<crop_options>(element));
-        odt::check(all.back(), element);
+        all.push_back(read_crop_options(element));
       }
       return all;
     }

@@ -36,8 +36,7 @@ struct ssd_random_crop_pad {
       rules all;
       for (const settings& element : list.children) {
         rule r;
-        r.crop = read_options<crop_options>(element);
-        odt::check(r.crop, element);
+        r.crop = read_crop_options(element);
         r.least = ratio(element.at("min_padded_size_ratio"));
         r.most = ratio(element.at("max_padded_size_ratio"));
         r.color = rgb{element.get<float>("pad_color_r"), element.get<float>("pad_color_g"),
