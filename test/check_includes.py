@@ -16,6 +16,7 @@ CONTRACTS = {
     "box_predictor": "box_predictors",
     "detector": None,
     "feature_extractor": "feature_extractors",
+    "hard_example_miner": None,
     "image_resizer": None,
     "learning_rate": "learning_rates",
     "loss": "losses",
@@ -33,20 +34,24 @@ ROOM_OF = {
     "adapt": "adapt", "cli": "program", "presets": "program", "odt": "program",
 }
 
-# Room -> the rooms that it may include. "contract" and "policy" are all of them.
-BELOW_TRAIN = {"core", "nn", "contract", "policy", "catalogue", "exec", "detector", "io", "dataset", "config"}
+# Room -> the rooms that it may include. "contract" and "policy" are all of them; "description" is what a detector is
+# (ssd/), "exec" the interface of the back ends in exec/<device>/ ("back_end").
+BELOW_TRAIN = {"core", "nn", "contract", "policy", "catalogue", "exec", "description", "back_end", "detector", "io",
+               "dataset", "config"}
 MAY_INCLUDE = {
     "core": {"core"},
     "nn": {"core", "nn"},
     "contract": {"core", "nn", "contract"},
     "policy": {"core", "nn", "contract"},
     "catalogue": {"core", "nn", "contract", "policy"},
-    "exec": {"core", "nn", "contract", "exec"},
-    "detector": {"core", "nn", "contract", "policy", "catalogue", "exec", "detector"},
-    "adapt": {"core", "adapt"},
     "io": {"core", "io"},
-    "dataset": {"core", "io", "contract", "policy", "catalogue", "dataset"},
     "config": {"core", "io", "contract", "policy", "catalogue", "config"},
+    "exec": {"core", "nn", "contract", "exec"},
+    "description": {"core", "nn", "contract", "config", "exec", "description"},
+    "back_end": {"core", "nn", "contract", "exec", "description", "back_end"},
+    "detector": {"core", "nn", "contract", "policy", "catalogue", "config", "exec", "description", "back_end", "detector"},
+    "adapt": {"core", "adapt"},
+    "dataset": {"core", "io", "contract", "policy", "catalogue", "dataset"},
     "train": BELOW_TRAIN | {"train"},
     "export": BELOW_TRAIN | {"train", "export"},
     "serve": BELOW_TRAIN | {"train", "export", "serve"},
@@ -90,6 +95,10 @@ def room_of(relative):
         if top in CONTRACTS:
             return "contract"
         return "catalogue" if top in POLICIES else ROOM_OF.get(top)
+    if ROOM_OF.get(parts[0]) == "detector":
+        return "description"
+    if parts[0] == "exec" and len(parts) > 2:
+        return "back_end"
     if parts[0] in POLICIES:
         return "catalogue" if parts[1].startswith("catalogue.") else "policy"
     return top if top in MAY_INCLUDE else ROOM_OF.get(top)
@@ -114,7 +123,7 @@ def direction_error(source, target):
 def door_error(source, target):
     for pattern, doors, visibility in DOORS:
         if re.match(pattern, target):
-            if not any(source == door or source.startswith(door + "/") or source.startswith(door + ".") for door in doors):
+            if not any(source == door or source.startswith((door + "/", door + ".")) for door in doors):
                 return f"{target} belongs behind {', '.join(sorted(doors))}"
             if source.endswith(".hpp") and visibility != "open":
                 return f"{target} belongs in the .ipp; headers stay light"

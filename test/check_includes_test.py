@@ -28,6 +28,8 @@ class CheckIncludes(unittest.TestCase):
             "core/a.hpp": "#include <vector>\n",
             "matcher.hpp": "#include <odt/core/a.hpp>\n",
             "matchers/argmax.hpp": "#include <odt/matcher.hpp>\n",
+            "ssd/options.hpp": "#include <odt/exec/step.hpp>\n",
+            "exec/cpu/ssd.hpp": "#include <odt/ssd/options.hpp>\n",
             "exec/cpu/simd.hpp": "#include <odt/matcher.hpp>\n#include <xsimd/xsimd.hpp>\n",
             "io/file.ipp": "#include <zlib.h>\n#include <unistd.h>\n",
             "train/help.ipp": 'auto text = R"(\n#include <odt/cli.hpp>\n)";\n',
@@ -38,6 +40,8 @@ class CheckIncludes(unittest.TestCase):
         self.refuses("policy does not include policy", {"matchers/a.hpp": "\n#include <odt/matchers/b.hpp>\n"})
         self.refuses("includes no other contract", {"matchers/a.hpp": "#include <odt/loss.hpp>\n"})
         self.refuses("exec does not include policy", {"exec/a.hpp": "#include <odt/losses/l2.hpp>\n"})
+        self.refuses("exec does not include back_end", {"exec/a.hpp": "#include <odt/exec/cpu/b.hpp>\n"})
+        self.refuses("back_end does not include detector", {"exec/cpu/a.hpp": "#include <odt/ssd.hpp>\n"})
         self.refuses("config does not include detector", {"config/a.ipp": "#include <odt/ssd.hpp>\n"})
 
     def test_refuses_libraries_elsewhere_than_behind_their_doors(self):

@@ -5,7 +5,8 @@ cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
 
 add_test(NAME include_directions COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_includes.py
                                          ${PROJECT_SOURCE_DIR})
-add_test(NAME include_directions_refuses COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_includes_test.py)
+add_test(NAME include_directions_refuses COMMAND Python3::Interpreter
+                                                 ${CMAKE_CURRENT_SOURCE_DIR}/check_includes_test.py)
 
 set(xsimd "")
 if(NOT ODT_XSIMD_INCLUDE_DIR IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
