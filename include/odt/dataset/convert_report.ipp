@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/target.hpp>
+#include <odt/core/text.hpp>
+#include <odt/dataset/convert_report.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+namespace odt {
+
+namespace detail::convert_report {
+
+ODT_INLINE std::string padded(std::string text, std::size_t width) {
+  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
+}
+
+ODT_INLINE std::string of_width(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+/// "5 %" of a fraction.
+ODT_INLINE std::string percent(double fraction) { return str(static_cast<int>(fraction * 100 + .5), " %"); }
+
+ODT_INLINE std::string sizes_text(std::vector<size2> sizes) {
+  const auto show = [](size2 s) { return str(s.width, "x", s.height); };
+  std::ranges::sort(sizes, {}, [](size2 s) { return static_cast<std::int64_t>(s.height) * s.width; });
+  if (sizes.front() == sizes.back()) return show(sizes.front());
+  return str(show(sizes.front()), " to ", show(sizes.back()), ", in the middle ", show(sizes[sizes.size() / 2]));
+}
+
+/// A table of boxes by class (rows) and set (columns).
+ODT_INLINE std::string boxes_text(const odt::convert_report& report) {
+  std::size_t longest = 10;
+  for (const label_map_item& item : report.classes.items())
+    longest = std::max(longest, report.classes.display_name(item.id).size());
+  const auto line = [&](const std::string& name, auto&& value) {
+    std::string text = "  " + of_width(name, longest);
+    for (const converted_set& set : report.sets)
+      text += padded(value(set), std::max<std::size_t>(10, set.name.size() + 2));
+    return text + "\n";
+  };
+  std::string text = line("", [](const converted_set& set) { return set.name; });
+  text += line("pictures", [](const converted_set& set) { return str(set.pictures); });
+  if (std::ranges::any_of(report.sets, [](const converted_set& set) { return set.without_boxes > 0; }))
+    text += line("no boxes", [](const converted_set& set) { return str(set.without_boxes); });
+  text += line("boxes", [](const converted_set& set) {
+    return str(std::accumulate(set.boxes.begin(), set.boxes.end(), std::size_t{0}));
+  });
+  for (std::size_t i = 0; i < report.classes.items().size(); ++i)
+    text += line(report.classes.display_name(report.classes.items()[i].id),
+                 [i](const converted_set& set) { return str(set.boxes[i]); });
+  return text;
+}
+
+}  // namespace detail::convert_report
+
+ODT_INLINE std::size_t convert_report::count(conversion_problem::outcome done) const {
+  return static_cast<std::size_t>(std::ranges::count(problems, done, &conversion_problem::done));
+}
+
+ODT_INLINE std::string convert_report::text(std::size_t most) const {
+  std::string out;
+  for (const converted_set& set : sets)
+    out +=
+        str(set.files.front(), set.files.size() > 1 ? str(" ... (", set.files.size(), " files)") : std::string(), "\n");
+  out +=
+      str(label_map_path, label_map_made ? " (made)" : " (as it was)", "\n", detail::convert_report::boxes_text(*this));
+  if (!picture_sizes.empty())
+    out += str("  pictures of ", detail::convert_report::sizes_text(picture_sizes), " pixels\n");
+  if (!box_sizes.empty()) {
+    std::vector<double> sorted = box_sizes;
+    std::ranges::sort(sorted);
+    const auto show = [&](std::size_t i) { return detail::convert_report::percent(sorted[i]); };
+    out += str("  boxes of ", show(0), " to ", show(sorted.size() - 1), " of the picture's side, in the middle ",
+               show(sorted.size() / 2), "\n");
+  }
+  if (turned)
+    out += str("  ", turned, " pictures were turned upright as their EXIF orientation says, and encoded anew\n");
+  if (without_annotation) out += str("  ", without_annotation, " pictures without labels were left out\n");
+  const std::pair<conversion_problem::outcome, const char*> kinds[] = {
+      {conversion_problem::picture_left_out, "pictures left out"},
+      {conversion_problem::box_left_out, "boxes left out"},
+      {conversion_problem::repaired, "repaired"}};
+  for (const auto& [kind, what] : kinds) {
+    const std::size_t all = count(kind);
+    if (all) out += str("  ", what, ": ", all, "\n");
+    std::size_t shown = 0;
+    for (const conversion_problem& problem : problems)
+      if (problem.done == kind && shown++ < most) out += str("    ", problem.text, "\n");
+    if (all > most) out += str("    ... and ", all - most, " more\n");
+  }
+  return out;
+}
+
+}  // namespace odt

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/target.hpp>
+#include <odt/dataset/prepare.hpp>
+#include <odt/io/file.hpp>
+#include <odt/io/image_file.hpp>
+#include <odt/io/sha256.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace odt {
+
+namespace detail::prepare {
+
+ODT_INLINE std::string show(size2 s) { return str(s.width, "x", s.height); }
+
+ODT_INLINE std::string show(const pixel_box& b) {
+  return str("xmin ", b.xmin, ", ymin ", b.ymin, ", xmax ", b.xmax, ", ymax ", b.ymax);
+}
+
+/// How the labels' pixels become those of the upright picture.
+struct frame {
+  double scale_x = 1, scale_y = 1;
+  int orientation = 1;  ///< of the labels, too: turn them
+};
+
+ODT_INLINE bool same_shape(size2 a, size2 b) {
+  const double expected = static_cast<double>(b.height) * a.width / b.width;
+  return std::abs(expected - a.height) <= 1 + 1e-9;
+}
+
+/// What the size in the labels says about them; throws when it contradicts the picture.
+ODT_INLINE frame frame_of(const annotation& source, const std::string& picture, const image_info& info, size2 upright,
+                          std::vector<conversion_problem>& problems) {
+  if (source.size == size2{}) {
+    problems.push_back(
+        {conversion_problem::repaired, str(source.path, ": no <size> with positive <width> and <height> for ",
+                                           source.filename, "; that of the picture was taken: ", show(upright))});
+    return {};
+  }
+  if (source.size == upright) return {};
+  if (source.size == info.size()) return {1, 1, info.orientation};
+  if (!same_shape(source.size, upright))
+    fail(source.path, ": the labels are for a picture of ", show(source.size), " pixels, but ", picture, " has ",
+         show(upright), "; label it anew, or put the right picture there");
+  problems.push_back({conversion_problem::repaired,
+                      str(source.path, ": the labels are for a picture of ", show(source.size), " pixels, but ",
+                          picture, " has ", show(upright), ", the same shape; the boxes were scaled")});
+  return {static_cast<double>(upright.width) / source.size.width,
+          static_cast<double>(upright.height) / source.size.height, 1};
+}
+
+/// Why a box cannot be used; empty when it can.
+ODT_INLINE std::string_view uselessness(const pixel_box& b, size2 size) {
+  if (b.xmax < b.xmin || b.ymax < b.ymin) return "is inverted";
+  if (b.xmax == b.xmin || b.ymax == b.ymin) return "is empty";
+  if (b.xmin >= size.width || b.ymin >= size.height || b.xmax <= 0 || b.ymax <= 0) return "lies outside the picture";
+  return {};
+}
+
+/// The box in the upright picture; throws when it cannot be used.
+ODT_INLINE pixel_box usable_box(const annotated_object& object, const frame& f, size2 stored, size2 upright,
+                                std::vector<conversion_problem>& problems) {
+  pixel_box b = turn_upright(object.bounds, f.orientation, stored);
+  b = {b.xmin * f.scale_x, b.ymin * f.scale_y, b.xmax * f.scale_x, b.ymax * f.scale_y};
+  if (const std::string_view why = uselessness(b, upright); !why.empty())
+    fail(object.place, ": the box of \"", object.name, "\" ", why, ": ", show(object.bounds), " in ", show(upright),
+         " pixels; xmin < xmax and ymin < ymax within the picture are needed");
+  const pixel_box inside{std::max(b.xmin, 0.), std::max(b.ymin, 0.), std::min<double>(b.xmax, upright.width),
+                         std::min<double>(b.ymax, upright.height)};
+  if (!(inside == b))
+    problems.push_back({conversion_problem::repaired, str(object.place, ": the box of \"", object.name,
+                                                          "\" reaches beyond the picture: ", show(object.bounds),
+                                                          " in ", show(upright), " pixels; clipped")});
+  return inside;
+}
+
+ODT_INLINE labelled_object to_labelled(const annotated_object& object, const pixel_box& b, size2 size, int id) {
+  const auto part = [](double position, int length) { return static_cast<float>(position / length); };
+  labelled_object out;
+  out.bounds = {part(b.ymin, size.height), part(b.xmin, size.width), part(b.ymax, size.height),
+                part(b.xmax, size.width)};
+  out.label = id;
+  out.text = object.name;
+  out.difficult = object.difficult;
+  out.truncated = object.truncated;
+  out.view = object.pose;
+  return out;
+}
+
+ODT_INLINE int id_of(const annotated_object& object, const label_map& classes) {
+  if (const auto id = classes.id(object.name)) return *id;
+  std::vector<std::string> names;
+  for (const label_map_item& item : classes.items()) names.push_back(item.name);
+  if (names.size() > 12) names.resize(12), names.push_back("...");
+  fail(object.place, ": class \"", object.name, "\" is not in the label map; it has ", join(names, ", "));
+}
+
+/// The picture's part of the example: its bytes, upright.
+ODT_INLINE void read_picture(const std::string& path, prepared_picture& out, image_info& info) {
+  example& record = out.record.emplace();
+  record.encoded = read_file(path);
+  info = read_image_info(record.encoded, path);
+  image decoded = decode_image(record.encoded, path);
+  if (info.orientation > 1) {
+    decoded = apply_orientation(decoded, info.orientation);
+    record.encoded = info.format == image_format::png ? encode_png(decoded) : encode_jpeg(decoded);
+    out.turned = true;
+  }
+  record.format = info.format == image_format::png ? "png" : "jpeg";
+  record.key = sha256(record.encoded);
+  record.filename = record.source_id = last_part(path);
+  record.height = decoded.height;
+  record.width = decoded.width;
+}
+
+}  // namespace detail::prepare
+
+ODT_INLINE pixel_box turn_upright(const pixel_box& b, int orientation, size2 stored) {
+  const double w = stored.width, h = stored.height;
+  switch (orientation) {
+    case 2:
+      return {w - b.xmax, b.ymin, w - b.xmin, b.ymax};
+    case 3:
+      return {w - b.xmax, h - b.ymax, w - b.xmin, h - b.ymin};
+    case 4:
+      return {b.xmin, h - b.ymax, b.xmax, h - b.ymin};
+    case 5:
+      return {b.ymin, b.xmin, b.ymax, b.xmax};
+    case 6:
+      return {h - b.ymax, b.xmin, h - b.ymin, b.xmax};
+    case 7:
+      return {h - b.ymax, w - b.xmax, h - b.ymin, w - b.xmin};
+    case 8:
+      return {b.ymin, w - b.xmax, b.ymax, w - b.xmin};
+    default:
+      return b;
+  }
+}
+
+ODT_INLINE prepared_picture prepare_picture(const annotation& source, const std::string& picture_path,
+                                            const label_map& classes) {
+  namespace d = detail::prepare;
+  prepared_picture out;
+  for (const std::string& problem : source.problems)
+    out.problems.push_back({conversion_problem::box_left_out, problem});
+  try {
+    image_info info;
+    d::read_picture(picture_path, out, info);
+    const size2 upright{out.record->height, out.record->width};
+    const d::frame frame = d::frame_of(source, picture_path, info, upright, out.problems);
+    for (const annotated_object& object : source.objects) {
+      try {
+        const int id = d::id_of(object, classes);
+        const pixel_box b = d::usable_box(object, frame, info.size(), upright, out.problems);
+        out.record->objects.push_back(d::to_labelled(object, b, upright, id));
+      } catch (const error& e) {
+        out.problems.push_back({conversion_problem::box_left_out, e.what()});
+      }
+    }
+    if (const std::size_t said = source.objects.size() + source.problems.size(); said && out.record->objects.empty())
+      fail(source.path, ": none of the ", said, " objects of ", out.record->filename,
+           " can be used; without them it would teach that there is nothing");
+  } catch (const error& e) {
+    out.record.reset();
+    out.problems.push_back({conversion_problem::picture_left_out, e.what()});
+  }
+  return out;
+}
+
+}  // namespace odt

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include <odt/dataset/csv.hpp>
+
+#include <odt/core/error.hpp>
+
+#include "../golden.hpp"
+
+using namespace odt;
+using namespace odt::test;
+
+namespace {
+
+auto says(const std::string& piece) {
+  return [piece](const error& e) {
+    BOOST_TEST_MESSAGE(e.what());
+    return std::string(e.what()).find(piece) != std::string::npos;
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(csv_tests)
+
+BOOST_AUTO_TEST_CASE(the_tutorials_table_is_read_picture_by_picture) {
+  const annotated_table t = parse_csv_annotations(
+      "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+      "a.jpg,640,480,cat,1,2,3,4\nb.jpg,100,50,dog,5,6,7,8\na.jpg,640,480,dog,9,10,11,12.5\n",
+      "t.csv");
+  BOOST_TEST(t.problems.empty());
+  BOOST_REQUIRE(t.pictures.size() == 2u);
+  BOOST_TEST(t.pictures[0].filename == "a.jpg");
+  BOOST_TEST((t.pictures[0].size == size2{480, 640}));
+  BOOST_REQUIRE(t.pictures[0].objects.size() == 2u);
+  BOOST_TEST(t.pictures[0].objects[1].name == "dog");
+  BOOST_TEST((t.pictures[0].objects[1].bounds == pixel_box{9, 10, 11, 12.5}));
+  BOOST_TEST(t.pictures[0].objects[1].place == "t.csv:4");
+}
+
+BOOST_AUTO_TEST_CASE(columns_stand_in_any_order_among_others) {
+  const annotated_table t = parse_csv_annotations(
+      "\xEF\xBB\xBFxmax;class;note;ymax;filename;ymin;xmin\r\n3;\"cat; \"\"wild\"\"\nand "
+      "tame\";?;4;photos\\a.jpg;2;1\r\n\r\n",
+      "t.csv");
+  BOOST_REQUIRE(t.pictures.size() == 1u);
+  BOOST_TEST(t.pictures[0].filename == "a.jpg");
+  BOOST_TEST((t.pictures[0].size == size2{}));
+  BOOST_TEST(t.pictures[0].objects.at(0).name == "cat; \"wild\"\nand tame");
+  BOOST_TEST((t.pictures[0].objects[0].bounds == pixel_box{1, 2, 3, 4}));
+}
+
+BOOST_AUTO_TEST_CASE(a_table_that_is_none_is_an_error_with_file_and_line) {
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations("", "t.csv"), error, says("t.csv: the file is empty"));
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations("\nfilename,class,xmin,ymin,xmax\n", "t.csv"), error,
+                        says("t.csv:2: no column \"ymax\"; the header is \"filename,class,xmin,ymin,xmax\""));
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations("filename,class,xmin,ymin,xmax,ymax\n", "t.csv"), error,
+                        says("t.csv: no rows"));
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations("filename,class,xmin,ymin,xmax,ymax\na.jpg,cat\n", "t.csv"), error,
+                        says("t.csv:2: 2 cells; the header has 6"));
+  BOOST_CHECK_EXCEPTION(read_csv_annotations("/nowhere/t.csv"), error, says("/nowhere/t.csv"));
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_cannot_be_read_are_listed_with_their_lines) {
+  const annotated_table t = parse_csv_annotations(
+      "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+      "a.jpg,640,480,cat,1,2,3,4\n"
+      "a.jpg,640,480,,1,2,3,4\n"
+      "a.jpg,640,480,cat,one,2,3,4\n"
+      "a.jpg,320,240,cat,1,2,3,4\n"
+      "a.jpg,0,240,cat,1,2,3,4\n"
+      ",640,480,cat,1,2,3,4\n"
+      "a.jpg,640,480,cat\n",
+      "t.csv");
+  BOOST_REQUIRE(t.pictures.size() == 1u);
+  BOOST_TEST(t.pictures[0].objects.size() == 1u);
+  const auto& p = t.pictures[0].problems;
+  BOOST_REQUIRE(p.size() == 4u);
+  BOOST_TEST(p[0].find("t.csv:3: the class is empty") == 0u);
+  BOOST_TEST(p[1].find("t.csv:4: xmin is \"one\"") == 0u);
+  BOOST_TEST(p[2].find("t.csv:5: a.jpg is said to be 320 x 240 pixels here and 640 x 480 before") == 0u);
+  BOOST_TEST(p[3].find("t.csv:6: the picture is said to be 0 x 240") == 0u);
+  BOOST_REQUIRE(t.problems.size() == 2u);
+  BOOST_TEST(t.problems[0].find("t.csv:7: the filename is empty") == 0u);
+  BOOST_TEST(t.problems[1].find("t.csv:8: 4 cells; the header has 8") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_raccoons_are_read, *needs(data() / "raccoon/train_labels.csv")) {
+  std::size_t boxes = 0;
+  for (const annotation& a : read_csv_annotations((data() / "raccoon/train_labels.csv").string()).pictures) {
+    BOOST_TEST(a.problems.empty());
+    boxes += a.objects.size();
+  }
+  BOOST_TEST(boxes == 173u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
