@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include <odt/train/trainer.hpp>
+
+#include "train/toy_data.hpp"
+#include "train/toy_detector.hpp"
+
+#include <odt/config/pipeline.hpp>
+#include <odt/io/checkpoint.hpp>
+#include <odt/train/choose_detector.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+namespace {
+
+using odt::test::scratch_directory;
+using odt::test::toy_detector;
+
+const std::vector<odt::detector_type>& types() {
+  static const std::vector<odt::detector_type> all{toy_detector::type()};
+  return all;
+}
+
+odt::train_flags flags(const scratch_directory& at, const std::string& config, std::string_view model_dir) {
+  odt::train_flags f;
+  f.pipeline_config_path = config;
+  f.model_dir = at / model_dir;
+  f.seed = 11;
+  return f;
+}
+
+std::string run(const odt::train_flags& f) {
+  std::FILE* file = std::tmpfile();
+  {
+    odt::console out(file, false);
+    odt::train(types(), f, out);
+  }
+  std::rewind(file);
+  std::string text;
+  for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) text += static_cast<char>(c);
+  std::fclose(file);
+  return text;
+}
+
+/// All tensors of the newest checkpoint, as stored.
+std::vector<std::string> contents(const std::string& model_dir) {
+  const odt::checkpoint_reader reader(model_dir);
+  std::vector<std::string> all;
+  for (const auto& tensor : reader.tensors()) all.push_back(tensor.name + reader.read_raw(tensor));
+  return all;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  const bool found = text.find(part) != std::string_view::npos;
+  if (!found) BOOST_TEST_MESSAGE(text);
+  return found;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(trainer_tests)
+
+BOOST_AUTO_TEST_CASE(a_run_that_was_stopped_and_resumed_equals_an_uninterrupted_one) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  run(flags(at, config, "whole"));
+  auto part = flags(at, config, "parts");
+  part.num_train_steps = 7;
+  run(part);
+  part.num_train_steps = 20;
+  part.seed = {};
+  const std::string text = run(part);
+  BOOST_TEST(contains(text, "goes on from " + (at / "parts/model.ckpt-7") + " at step 7"));
+  BOOST_TEST(contents(at / "whole") == contents(at / "parts"), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_was_killed_goes_on_bit_for_bit) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  auto whole = flags(at, config, "whole");
+  whole.num_train_steps = 3000;
+  whole.evaluate = false;
+  run(whole);
+
+  auto part = whole;
+  part.model_dir = at / "killed";
+  part.save_checkpoints_steps = 10;
+  const pid_t child = fork();
+  BOOST_REQUIRE(child >= 0);
+  if (child == 0) {
+    run(part);
+    _exit(0);
+  }
+  while (!odt::latest_checkpoint(part.model_dir)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGKILL);
+  int status = 0;
+  waitpid(child, &status, 0);
+  BOOST_TEST_REQUIRE(WIFSIGNALED(status));
+  const auto left = odt::latest_checkpoint(part.model_dir);
+  BOOST_TEST_REQUIRE(left.has_value());
+  BOOST_TEST(*odt::checkpoint_step(*left) < 3000);
+
+  part.data_threads = 3;
+  part.save_checkpoints_steps = 0;
+  run(part);
+  BOOST_TEST(contents(whole.model_dir) == contents(part.model_dir), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_config_is_written_beside_the_model_and_evaluation_follows) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  auto f = flags(at, config, "model");
+  f.hparams_overrides = "batch_size=2";
+  const std::string text = run(f);
+  BOOST_TEST(odt::pipeline::load(at / "model/pipeline.config").root().at("train_config").get<int>("batch_size") == 2);
+  BOOST_TEST(contains(text, "evaluation at step 20: 4 images"));
+  BOOST_TEST(contains(text, "tensorboard --logdir"));
+  BOOST_TEST(odt::is_directory(at / "model/eval_0"));
+  BOOST_TEST(odt::is_directory(at / "model/best"));
+}
+
+BOOST_AUTO_TEST_CASE(going_on_with_other_data_or_another_config_is_told) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  auto f = flags(at, config, "model");
+  f.num_train_steps = 2;
+  run(f);
+  odt::test::write_toy_records(at / "train.record", 12, 1);
+  f.num_train_steps = 4;
+  f.hparams_overrides = "batch_size=2";
+  f.seed = 12;
+  const std::string text = run(f);
+  BOOST_TEST(contains(text, "warning: the training data is not what this run began with"));
+  BOOST_TEST(contains(text, "train_config.batch_size: 2, was 3"));
+  BOOST_TEST(contains(text, "--seed 12 is not used"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_reached_its_end_says_so) {
+  const scratch_directory at;
+  const auto f = flags(at, odt::test::write_toy_run(at), "model");
+  run(f);
+  BOOST_TEST(contains(run(f), "step 20 is reached already"));
+}
+
+BOOST_AUTO_TEST_CASE(a_config_for_which_there_is_no_detector_gets_the_lines_that_make_one) {
+  const auto config = odt::pipeline::parse(
+      "model { ssd { num_classes: 1 feature_extractor { type: 'ssd_inception_v2' }\n"
+      "  box_coder { faster_rcnn_box_coder { } } matcher { argmax_matcher { } } } }\n"
+      "train_config { optimizer { rms_prop_optimizer { } } }");
+  BOOST_CHECK_EXCEPTION(odt::choose_detector(types(), config.root()), odt::error, [](const odt::error& e) {
+    return contains(e.what(), "toy: feature_extractor is ssd_inception_v2, not toy") &&
+           contains(e.what(),
+                    "odt::ssd<odt::inception_v2, odt::faster_rcnn_box_coder, odt::argmax_matcher, "
+                    "odt::rms_prop>;");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_field_that_nobody_reads_is_refused_by_its_path) {
+  const scratch_directory at;
+  const auto f = flags(at, odt::test::write_toy_run(at, "graph_rewriter { quantization { delay: 1 } }"), "model");
+  BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) { return contains(e.what(), "graph_rewriter"); });
+  BOOST_TEST(!odt::is_directory(f.model_dir));
+}
+
+BOOST_AUTO_TEST_CASE(num_classes_unlike_the_label_map_is_refused) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  odt::label_map::from_names({"thing", "other"}).write(at / "label_map.pbtxt");
+  BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) { return contains(e.what(), "num_classes"); });
+}
+
+BOOST_AUTO_TEST_SUITE_END()

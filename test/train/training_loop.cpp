@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include <odt/train/training_loop.hpp>
+
+#include "train/toy_data.hpp"
+#include "train/toy_detector.hpp"
+
+#include <odt/io/checkpoint.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <map>
+
+namespace {
+
+using odt::test::scratch_directory;
+using odt::test::toy_detector;
+
+/// An endless row of batches; batch k depends on k alone.
+struct row_of_batches {
+  std::uint64_t next = 0;
+
+  bool operator()(odt::batch& b) {
+    b = odt::batch::zeros(2, 8, 8, 4);
+    odt::random_stream random(5, next);
+    for (float& pixel : b.images) pixel = random.uniform(-1, 1);
+    b.counts = {1, 2};
+    b.ids = {odt::str("photo", next, ".jpg"), odt::str("photo", next + 1, ".jpg")};
+    b.first_sample = next;
+    next += 2;
+    return true;
+  }
+};
+
+odt::training_loop_options options(const scratch_directory& at, std::int64_t last) {
+  odt::training_loop_options o;
+  o.model_dir = at / "model";
+  o.last_step = last;
+  o.log_every = 5;
+  return o;
+}
+
+struct quiet_console {
+  std::FILE* file = std::tmpfile();
+  odt::console out{file, false};
+  ~quiet_console() { std::fclose(file); }
+
+  std::string text() {
+    std::fflush(file);
+    std::rewind(file);
+    std::string all;
+    for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) all += static_cast<char>(c);
+    return all;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(training_loop_tests)
+
+BOOST_AUTO_TEST_CASE(a_run_ends_at_its_last_step_with_a_checkpoint_and_summaries) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  odt::training_loop loop(model, row_of_batches{}, {}, options(at, 12), {}, console.out);
+  const auto outcome = loop.run();
+  BOOST_TEST(outcome.step == 12);
+  BOOST_TEST(outcome.signal == 0);
+  BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-12");
+  BOOST_TEST(odt::read_run_state(odt::checkpoint_reader(at / "model"))->samples_seen == 24u);
+  std::map<std::string, std::vector<std::int64_t>> steps;
+  for (const auto& file : std::filesystem::directory_iterator(at / "model")) {
+    if (file.path().filename().string().find("tfevents") == std::string::npos) continue;
+    odt::event_reader reader(file.path().string());
+    for (odt::event e; reader.next(e);) steps[e.tag].push_back(e.step);
+  }
+  const std::vector<std::int64_t> expected{1, 5, 10};
+  for (const char* tag : {"loss", "learning_rate", "Loss/classification_loss", "global_norm/gradient_norm",
+                          "TargetAssignment/AvgNumPositiveAnchorsPerImage"}) {
+    BOOST_TEST_CONTEXT(tag) BOOST_TEST(steps[tag] == expected, boost::test_tools::per_element());
+  }
+  BOOST_TEST(steps["global_step/sec"].size() == 2u);
+  const std::string text = console.text();
+  BOOST_TEST(text.find("step 1/12  loss ") != std::string::npos);
+  BOOST_TEST(text.find("(classification ") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(saving_often_changes_nothing_and_keeps_five) {
+  const scratch_directory often, rarely;
+  quiet_console console;
+  toy_detector a, b;
+  auto how = options(often, 12);
+  how.save_steps = 1;
+  odt::training_loop(a, row_of_batches{}, {}, how, {}, console.out).run();
+  odt::training_loop(b, row_of_batches{}, {}, options(rarely, 12), {}, console.out).run();
+  BOOST_TEST(a.weights() == b.weights(), boost::test_tools::per_element());
+  BOOST_TEST(odt::read_checkpoint_state(often / "model")->all.size() == 5u);
+  BOOST_TEST(!odt::file_exists(often / "model/model.ckpt-7.index"));
+  BOOST_TEST(odt::file_exists(often / "model/model.ckpt-8.index"));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_evaluation_is_kept_and_written) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  auto how = options(at, 6);
+  how.eval_steps = 2;
+  how.keep.keep = 1;
+  const auto evaluate = [&model] {
+    odt::evaluation result;
+    result.step = model.global_step();
+    result.images = 1;
+    result.metrics = {{"DetectionBoxes_Precision/mAP", result.step == 4 ? 0.75 : 0.25}};
+    result.losses = {{"Loss/total_loss", 1.5}};
+    return result;
+  };
+  odt::training_loop(model, row_of_batches{}, {}, how, {{"eval_0", evaluate}}, console.out).run();
+  BOOST_TEST(odt::file_exists(at / "model/best/model.ckpt-4.index"));
+  BOOST_TEST(!odt::file_exists(at / "model/best/model.ckpt-6.index"));
+  BOOST_TEST(!odt::file_exists(at / "model/model.ckpt-4.index"));
+  BOOST_TEST(odt::is_directory(at / "model/eval_0"));
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_names_step_images_and_layer_and_leaves_the_checkpoint) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  model.poison_at = 7;
+  auto how = options(at, 12);
+  how.save_steps = 5;
+  odt::training_loop loop(model, row_of_batches{}, {}, how, {}, console.out);
+  BOOST_CHECK_EXCEPTION(loop.run(), odt::error, [&at](const odt::error& e) {
+    const std::string text = e.what();
+    BOOST_TEST_MESSAGE(text);
+    return text.find("step 8: the loss is not finite") != std::string::npos &&
+           text.find("photo14.jpg, photo15.jpg") != std::string::npos &&
+           text.find("FeatureExtractor/Toy/Conv2d_0") != std::string::npos &&
+           text.find(at / "model/model.ckpt-5") != std::string::npos;
+  });
+  BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-5");
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupt_saves_and_ends_the_run) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  row_of_batches batches;
+  const auto data = [&](odt::batch& b) {
+    if (batches.next == 6) std::raise(SIGINT);
+    return batches(b);
+  };
+  const auto outcome = odt::training_loop(model, data, {}, options(at, 100), {}, console.out).run();
+  BOOST_TEST(outcome.signal == SIGINT);
+  BOOST_TEST(outcome.step == 4);
+  BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-4");
+}
+
+BOOST_AUTO_TEST_CASE(bad_data_ends_the_run_but_keeps_what_was_trained) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  row_of_batches batches;
+  const auto data = [&](odt::batch& b) -> bool {
+    if (batches.next == 6) odt::fail("train.record, record 3 (byte 12): the image is cut short");
+    return batches(b);
+  };
+  odt::training_loop loop(model, data, {}, options(at, 100), {}, console.out);
+  BOOST_CHECK_THROW(loop.run(), odt::error);
+  BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-3");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
