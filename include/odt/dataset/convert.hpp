@@ -2,6 +2,7 @@
 // Labelled pictures to TFRecords with a label map, and an account of what was found.
 #pragma once
 
+#include <odt/dataset/bad_example.hpp>
 #include <odt/dataset/convert_report.hpp>
 
 #include <cstddef>
@@ -11,9 +12,6 @@
 #include <vector>
 
 namespace odt {
-
-/// What to do about a picture or a box that cannot be used: leave it out and list it, or stop with the list of all.
-enum class bad_example { skip, fail };
 
 struct convert_options {
   std::string images;       ///< folder of pictures; empty: that of the annotations

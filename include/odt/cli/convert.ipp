@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/cli/command.hpp>
+#include <odt/cli/flags.hpp>
+#include <odt/core/target.hpp>
+#include <odt/dataset/convert.hpp>
+#include <odt/io/file.hpp>
+#include <odt/train/progress.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace odt {
+
+namespace detail::cli {
+
+struct convert_command {
+  convert_options how;
+  tutorial_options tutorial;        // of csv only
+  std::vector<std::string> labels;  // of csv only
+};
+
+/// Runs a conversion with a line that says how far it is.
+template <class Convert>
+int run_convert(convert_options how, Convert&& convert) {
+  console out;
+  const console_log log(out);
+  how.progress = [&out](std::size_t done, std::size_t all) {
+    if (out.terminal()) out.status(str("picture ", done, " of ", all));
+  };
+  const convert_report report = convert(how);
+  out.line(report.text());
+  return 0;
+}
+
+ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
+  app.add_option("--images", how.images, "directory of the pictures; when not given, that of the annotations");
+  app.add_option("--label_map,--label_map_path", how.label_map,
+                 "the label map; made when there is none; when not given, label_map.pbtxt in the output directory");
+  app.add_option("--output", how.output, "directory for the records");
+  app.add_option("--shards", how.shards, "files that each set is dealt out to")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--seed", how.seed, "of the split and of the order");
+  app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split");
+  app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
+      ->check(CLI::Range(0, 1024));
+  add_bad_example_flag(app, how.on_bad_example);
+}
+
+ODT_INLINE void add_convert_xml(CLI::App& app, program& p, const char* name, const char* what, const char* example) {
+  CLI::App* xml = app.add_subcommand(name, what);
+  xml->footer(example);
+  const auto command = std::make_shared<convert_command>();
+  add_convert_flags(*xml, command->how);
+  xml->get_option("--output")->required();
+  xml->add_option("--annotations", command->how.annotations,
+                  "directory of the XML files; when not given, that of the pictures");
+  xml->callback([command, &p] {
+    if (command->how.images.empty() && command->how.annotations.empty()) throw CLI::RequiredError("--images");
+    p.action = [command] {
+      return run_convert(command->how, [](const convert_options& how) { return convert_voc(how); });
+    };
+  });
+}
+
+ODT_INLINE int run_convert_csv(const convert_command& c) {
+  if (c.how.output.empty()) {
+    tutorial_options tutorial = c.tutorial;
+    tutorial.label_map = c.how.label_map;
+    if (!c.labels.empty() && tutorial.label_map.empty())
+      tutorial.label_map = tutorial.output_path.substr(0, tutorial.output_path.rfind('/') + 1) + "label_map.pbtxt";
+    if (!c.labels.empty() && !file_exists(tutorial.label_map))
+      label_map::from_names(c.labels).write(tutorial.label_map);
+    tutorial.on_bad_example = c.how.on_bad_example;
+    return run_convert(c.how, [&tutorial](const convert_options&) { return convert_csv(tutorial); });
+  }
+  return run_convert(c.how, [](const convert_options& how) { return convert_csv(how); });
+}
+
+ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
+  CLI::App* csv = app.add_subcommand("csv", "The tutorials' table: filename,width,height,class,xmin,ymin,xmax,ymax");
+  csv->footer("Example: odt convert csv --csv_input train_labels.csv --image_dir images --output_path train.record");
+  const auto command = std::make_shared<convert_command>();
+  add_convert_flags(*csv, command->how);
+  csv->add_option("--annotations", command->how.annotations, "the table, for records in --output with a split");
+  csv->add_option("--csv_input", command->tutorial.csv_input, "the table, for one record file");
+  csv->add_option("--image_dir,--img_path", command->tutorial.image_dir,
+                  "directory of the pictures, for one record file");
+  csv->add_option("--output_path", command->tutorial.output_path, "the one record file");
+  csv->add_option("--label", command->labels,
+                  "names of the classes in the order of their ids, for a label map that is made");
+  csv->callback([command, &p] {
+    convert_options& how = command->how;
+    tutorial_options& one = command->tutorial;
+    if (how.output.empty() == one.output_path.empty()) throw CLI::ValidationError("one of --output and --output_path");
+    if (how.annotations.empty()) how.annotations = one.csv_input;
+    if (one.csv_input.empty()) one.csv_input = how.annotations;
+    if (how.images.empty()) how.images = one.image_dir;
+    if (one.image_dir.empty()) one.image_dir = how.images;
+    if (one.csv_input.empty()) throw CLI::RequiredError("--csv_input");
+    p.action = [command] { return run_convert_csv(*command); };
+  });
+}
+
+ODT_INLINE void add_convert(CLI::App& app, program& p) {
+  CLI::App* convert = app.add_subcommand("convert", "Make records and a label map of labelled pictures");
+  convert->require_subcommand(1);
+  convert->footer("Example: odt convert labelimg --images photos --output data");
+  add_convert_xml(*convert, p, "labelimg", "Pictures with labelImg's XML files",
+                  "Example: odt convert labelimg --images photos --output data --split 0.8");
+  add_convert_xml(*convert, p, "voc", "PASCAL VOC's directories of pictures and annotations",
+                  "Example: odt convert voc --images JPEGImages --annotations Annotations "
+                  "--ids ImageSets/Main/train.txt ImageSets/Main/val.txt --output data");
+  add_convert_csv(*convert, p);
+}
+
+}  // namespace detail::cli
+
+}  // namespace odt
