@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <odt/cli/inspect.hpp>
+
+#include "golden.hpp"
+#include "train/toy_data.hpp"
+#include "train/toy_detector.hpp"
+
+#include <odt/io/event_file.hpp>
+#include <odt/train/restore.hpp>
+
+namespace {
+
+using odt::test::scratch_directory;
+using odt::test::toy_detector;
+
+std::string inspect(const std::string& path) {
+  const std::vector<odt::detector_type> types{toy_detector::type()};
+  return odt::inspect(path, types);
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  const bool found = text.find(part) != std::string_view::npos;
+  if (!found) BOOST_TEST_MESSAGE("\"" << part << "\" is not in:\n" << text);
+  return found;
+}
+
+std::string error_of(const std::string& path) {
+  try {
+    inspect(path);
+  } catch (const odt::error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+const auto tf_example = odt::test::golden() / "units/tf_example";
+const auto programs = odt::test::golden() / "models/programs";
+const auto trained = odt::test::golden() / "models/train_ssd_mobilenet_v1";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(inspect_tests)
+
+BOOST_AUTO_TEST_CASE(each_kind_of_file_is_told_by_what_is_in_it) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  toy_detector model;
+  odt::save_checkpoint(model, {}, at / "model.ckpt-0");
+  odt::event_writer events(at.path());
+  events.scalar("loss", 1, 1);
+  events.flush();
+  odt::write_file(at / "picture", odt::encode_png(odt::image(4, 5)));
+  std::filesystem::copy(at / "train.record", at / "nameless");
+  using odt::file_kind;
+  BOOST_TEST((odt::kind_of_file(config) == file_kind::config));
+  BOOST_TEST((odt::kind_of_file(at / "label_map.pbtxt") == file_kind::label_map));
+  BOOST_TEST((odt::kind_of_file(at / "nameless") == file_kind::records));
+  BOOST_TEST((odt::kind_of_file(at / "model.ckpt-0") == file_kind::checkpoint));
+  BOOST_TEST((odt::kind_of_file(at / "model.ckpt-0.data-00000-of-00001") == file_kind::checkpoint));
+  BOOST_TEST((odt::kind_of_file(events.path()) == file_kind::events));
+  BOOST_TEST((odt::kind_of_file(at.path()) == file_kind::events));
+  BOOST_TEST((odt::kind_of_file(at / "picture") == file_kind::picture));
+}
+
+BOOST_AUTO_TEST_CASE(records_are_counted_by_class_and_the_first_are_shown) {
+  const scratch_directory at;
+  odt::test::write_toy_records(at / "train.record", 5, 1);
+  const std::string text = inspect(at / "train.record");
+  BOOST_TEST(contains(text, "5 images"));
+  BOOST_TEST(contains(text, "24 high, 32 wide"));
+  BOOST_TEST(contains(text, "5  thing (1)"));
+  BOOST_TEST(contains(text, "picture2.png"));
+  BOOST_TEST(contains(text, "y 0.1000 to 0.6000, x 0.2000 to 0.7000"));
+}
+
+BOOST_AUTO_TEST_CASE(checkpoints_show_tensors_shapes_and_statistics) {
+  const scratch_directory at;
+  toy_detector model;
+  model.set_global_step(60);
+  odt::save_checkpoint(model, {.seed = 9, .samples_seen = 1200, .data_fingerprint = 0, .config = ""},
+                       at / "model.ckpt-60");
+  const std::string text = inspect(at / "model.ckpt-60");
+  BOOST_TEST(contains(text, "seed 9, 1,200 images seen"));
+  BOOST_TEST(contains(text, "FeatureExtractor/Toy/weights/Momentum"));
+  BOOST_TEST(contains(text, "float32 [3]"));
+  BOOST_TEST(contains(text, "mean "));
+  BOOST_TEST(contains(text, "60\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_config_shows_the_detector_that_it_makes) {
+  const scratch_directory at;
+  const std::string text = inspect(odt::test::write_toy_run(at));
+  BOOST_TEST(contains(text, "3 weights"));
+  BOOST_TEST(contains(text, "parameters         4"));
+  BOOST_TEST(contains(text, "8 x 8, 3 a step"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_by_place) {
+  const scratch_directory at;
+  odt::write_file(at / "empty", "");
+  odt::write_file(at / "noise", std::string("\x01\x02\x03 nothing", 12));
+  odt::write_file(at / "bad.config", "model { ssd { num_clases: 3 } }");
+  odt::write_file(at / "bad.pbtxt", "item { id: 1 name: 'a' }\nitem { id: 1 name: 'b' }");
+  odt::test::write_toy_records(at / "cut.record", 3, 1);
+  std::filesystem::resize_file(at / "cut.record", odt::file_size(at / "cut.record") - 5);
+  BOOST_TEST(contains(error_of(at / "missing"), at / "missing"));
+  BOOST_TEST(contains(error_of(at / "empty"), "the file is empty"));
+  BOOST_TEST(contains(error_of(at / "noise"), "this is no record file"));
+  BOOST_TEST(contains(error_of(at / "bad.config"), "bad.config:1:"));
+  BOOST_TEST(contains(error_of(at / "bad.pbtxt"), "bad.pbtxt"));
+  BOOST_TEST(contains(error_of(at / "cut.record"), "record 2"));
+}
+
+BOOST_AUTO_TEST_CASE(tensorflows_records_are_read, *odt::test::needs(tf_example)) {
+  const std::string text = inspect((tf_example / "examples.tfrecord").string());
+  BOOST_TEST(contains(text, "problem: "));
+  BOOST_TEST(contains(text, " images"));
+}
+
+BOOST_AUTO_TEST_CASE(tensorflows_event_files_are_read, *odt::test::needs(programs)) {
+  const std::string text = inspect((programs / "model/eval_0").string());
+  BOOST_TEST(contains(text, "DetectionBoxes_Precision/mAP "));
+  BOOST_TEST(contains(text, "2 values, steps 30 to 60: 0.2663 -> 0.2485"));
+  BOOST_TEST(contains(text, "image 320 x 480"));
+}
+
+BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_read, *odt::test::needs(trained)) {
+  for (const auto& entry : std::filesystem::directory_iterator(trained)) {
+    if (entry.path().extension() != ".index") continue;
+    const std::string text = inspect(entry.path().string());
+    BOOST_TEST(contains(text, "FeatureExtractor/MobilenetV1/Conv2d_0/weights"));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
