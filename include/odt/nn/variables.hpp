@@ -13,12 +13,12 @@ namespace odt {
 
 /// One entry of the flat store of variables.
 struct variable {
-  std::string name;         ///< as in checkpoints, e.g. "BoxPredictor_0/ClassPredictor/weights"
-  std::vector<int> shape;   ///< weights are HWIO
-  std::int64_t offset = 0;  ///< of its first float in the store
-  std::int64_t size = 0;    ///< floats
-  initializer init;
-  regularizer penalty;
+  std::string name{};        ///< as in checkpoints, e.g. "BoxPredictor_0/ClassPredictor/weights"
+  std::vector<int> shape{};  ///< weights are HWIO
+  std::int64_t offset = 0;   ///< of its first float in the store
+  std::int64_t size = 0;     ///< floats
+  initializer init{};
+  regularizer penalty{};
   float gradient_multiplier = 1;
   bool trainable = true;
 };
