@@ -23,6 +23,11 @@ foreach(source IN LISTS sources)
            COMMAND_EXPAND_LISTS)
 endforeach()
 
+set(keep_going "")
+if(CMAKE_GENERATOR MATCHES Ninja)
+  set(keep_going -- -k 0)
+endif()
+
 function(odt_write_if_changed file text)
   if(EXISTS ${file})
     file(READ ${file} old)
@@ -33,7 +38,8 @@ function(odt_write_if_changed file text)
 endfunction()
 
 function(odt_add_build_test name target)
-  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${cores})
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${cores}
+                                ${keep_going})
   set_tests_properties(${name} PROPERTIES TIMEOUT 1800 RESOURCE_LOCK build_tree RUN_SERIAL ON)
 endfunction()
 
