@@ -254,10 +254,11 @@ ODT_INLINE image decode_by_turbojpeg(std::string_view bytes, std::string_view pl
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(::tjInitDecompress(), ::tjDestroy);
   if (!decoder) fail(place, ": cannot start libjpeg-turbo");
   const bool cmyk = seen.info.channels == 4;
+  constexpr int as_tensorflow = TJFLAG_FASTDCT;  // gives TensorFlow's pixels, bit for bit
   image out(seen.info.height, seen.info.width, cmyk ? 4 : 3);
   const int status = ::tjDecompress2(decoder.get(), reinterpret_cast<const unsigned char*>(bytes.data()),
                                      static_cast<unsigned long>(bytes.size()), out.pixels.data(), out.width, 0,
-                                     out.height, cmyk ? TJPF_CMYK : TJPF_RGB, TJFLAG_FASTDCT);
+                                     out.height, cmyk ? TJPF_CMYK : TJPF_RGB, as_tensorflow);
   if (status != 0) {
     const std::string_view why = ::tjGetErrorStr2(decoder.get());
     if (::tjGetErrorCode(decoder.get()) != TJERR_WARNING || !harmless(why)) fail_decoder(place, why);
