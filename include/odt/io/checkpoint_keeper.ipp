@@ -6,6 +6,7 @@
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/proto_text.ipp>
 
 #include <odt/checkpoint_state.pb.h>
 
@@ -50,8 +51,12 @@ ODT_INLINE std::optional<checkpoint_state> read_checkpoint_state(const std::stri
   const std::string path = detail::keeper::state_path(directory);
   if (!file_exists(path)) return std::nullopt;
   proto::CheckpointState message;
-  if (!google::protobuf::TextFormat::ParseFromString(read_file(path), &message))
-    fail(path, ": is not a checkpoint state; lines like model_checkpoint_path: \"model.ckpt-60\" are expected");
+  google::protobuf::TextFormat::Parser parser;
+  detail::proto_text::first_error error;
+  parser.RecordErrorsTo(&error);
+  if (!parser.ParseFromString(read_file(path), &message))
+    fail(path, ":", error.text,
+         " This is not a checkpoint state; lines like model_checkpoint_path: \"model.ckpt-60\" are expected");
   checkpoint_state state;
   state.newest = message.model_checkpoint_path();
   state.all.assign(message.all_model_checkpoint_paths().begin(), message.all_model_checkpoint_paths().end());

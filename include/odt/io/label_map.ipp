@@ -6,10 +6,10 @@
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/label_map.hpp>
+#include <odt/io/proto_text.ipp>
 
 #include <odt/label_map.pb.h>
 
-#include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
@@ -20,17 +20,6 @@
 namespace odt {
 
 namespace detail::labels_text {
-
-/// Keeps the first syntax error with its place.
-class first_error : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, int column, const std::string& message) override {
-    if (text.empty()) text = str(line + 1, ":", column + 1, ": ", message);
-  }
-  void AddWarning(int, int, const std::string&) override {}
-
-  std::string text;
-};
 
 /// Where item `index` stands: "file:line: ".
 using item_place = std::function<std::string(std::size_t index)>;
@@ -96,7 +85,7 @@ ODT_INLINE label_map label_map::parse(std::string_view text, std::string_view pl
   proto::StringIntLabelMap message;
   pb::TextFormat::Parser parser;
   pb::TextFormat::ParseInfoTree locations;
-  detail::labels_text::first_error error;
+  detail::proto_text::first_error error;
   parser.RecordErrorsTo(&error);
   parser.WriteLocationsTo(&locations);
   if (!parser.ParseFromString(std::string(text), &message)) fail(place, ":", error.text);

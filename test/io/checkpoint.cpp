@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include <odt/io/checkpoint.hpp>
+#include <odt/io/crc32c.hpp>
+
+#include <golden.hpp>
+#include <scratch.hpp>
+
+#include <array>
+#include <numeric>
+
+namespace {
+
+using odt::checkpoint_reader;
+using odt::checkpoint_writer;
+using odt::test::check_error;
+using odt::test::scratch_directory;
+
+constexpr std::array<std::int64_t, 3> shape = {2, 1, 3};
+constexpr std::array<float, 6> values = {0.5f, -1.0f, 2.0f, 3.25f, 0.0f, 1e30f};
+
+void write_small(const std::string& prefix) {
+  checkpoint_writer writer(prefix);
+  writer.add<float>("weights", shape, values);
+  writer.add<float>("empty", std::array<std::int64_t, 2>{0, 4}, {});
+  writer.add("global_step", std::int64_t{1} << 40);
+  writer.commit();
+}
+
+void change_byte(const std::string& path, std::size_t at) {
+  std::string bytes = odt::read_file(path);
+  bytes.at(at) = static_cast<char>(bytes.at(at) ^ 0x10);
+  odt::write_file(path, bytes);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(checkpoint_tests)
+
+BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
+  const scratch_directory scratch;
+  write_small(scratch / "model.ckpt-7");
+  BOOST_CHECK_EQUAL(scratch.entries(), 2u);
+  for (const char* path : {"model.ckpt-7", "model.ckpt-7.index"}) {
+    const checkpoint_reader reader(scratch / path);
+    BOOST_CHECK_EQUAL(reader.prefix(), scratch / "model.ckpt-7");
+    BOOST_REQUIRE_EQUAL(reader.tensors().size(), 3u);
+    BOOST_CHECK_EQUAL(reader.tensors()[0].name, "empty");
+    BOOST_CHECK_EQUAL(describe(reader.at("weights")), "float32 [2,1,3]");
+    BOOST_CHECK_EQUAL(describe(reader.at("global_step")), "int64 []");
+    BOOST_CHECK(std::ranges::equal(reader.read<float>("weights"), values));
+    BOOST_CHECK(reader.read<std::int64_t>("global_step") == (std::vector<std::int64_t>{std::int64_t{1} << 40}));
+    BOOST_CHECK(reader.read<float>("empty").empty());
+    BOOST_CHECK(!reader.find("weight") && !reader.find(""));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(all_element_types_are_kept) {
+  const scratch_directory scratch;
+  checkpoint_writer writer(scratch / "a");
+  writer.add("d", 0.1);
+  writer.add("i", std::int32_t{-5});
+  writer.add("u", std::uint8_t{200});
+  writer.commit();
+  const checkpoint_reader reader(scratch / "a");
+  BOOST_CHECK_EQUAL(reader.read<double>("d")[0], 0.1);
+  BOOST_CHECK_EQUAL(reader.read<std::int32_t>("i")[0], -5);
+  BOOST_CHECK_EQUAL(reader.read<std::uint8_t>("u")[0], 200);
+}
+
+BOOST_AUTO_TEST_CASE(many_tensors_fill_several_blocks) {
+  const scratch_directory scratch;
+  checkpoint_writer writer(scratch / "a");
+  for (int i = 0; i < 9000; ++i)
+    writer.add(odt::str("scope_", i * 7919 % 9000, "/a/long/name/of/a/variable"), float(i));
+  writer.commit();
+  BOOST_CHECK_GT(odt::file_size(scratch / "a.index"), 262144u);
+  const checkpoint_reader reader(scratch / "a");
+  BOOST_REQUIRE_EQUAL(reader.tensors().size(), 9000u);
+  for (int i = 0; i < 9000; i += 613)
+    BOOST_CHECK_EQUAL(reader.read<float>(odt::str("scope_", i * 7919 % 9000, "/a/long/name/of/a/variable"))[0],
+                      float(i));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_requests_name_file_and_tensor) {
+  const scratch_directory scratch;
+  write_small(scratch / "a");
+  const checkpoint_reader reader(scratch / "a");
+  check_error([&] { reader.read<float>("none"); }, {scratch / "a", "\"none\""});
+  check_error([&] { reader.read<float>("global_step"); }, {scratch / "a", "\"global_step\" is int64", "float32"});
+  check_error([&] { reader.read<std::int64_t>("weights"); }, {scratch / "a", "\"weights\" is float32", "int64"});
+  std::array<float, 5> small{};
+  check_error([&] { reader.read<float>("weights", small); },
+              {scratch / "a", "\"weights\"", "[2,1,3]", "20 are expected"});
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_checkpoint_is_refused) {
+  const scratch_directory scratch;
+  check_error([&] { checkpoint_reader(scratch / "none"); }, {scratch / "none.index", "without its ending"});
+  check_error([&] { checkpoint_reader(scratch.path()); }, {scratch.path(), "no checkpoint here"});
+  odt::write_file(scratch / "text.index", "this is a text, and no table of tensors; it is long enough for a footer");
+  check_error([&] { checkpoint_reader(scratch / "text"); }, {scratch / "text.index", "not the index"});
+  odt::write_file(scratch / "empty.index", "");
+  check_error([&] { checkpoint_reader(scratch / "empty"); }, {scratch / "empty.index", "not the index"});
+}
+
+BOOST_AUTO_TEST_CASE(damage_to_the_index_is_found) {
+  const scratch_directory scratch;
+  write_small(scratch / "a");
+  const std::size_t size = odt::file_size(scratch / "a.index");
+  // The footer (48 bytes) has no checksum; the block before the last (13 bytes) is empty, and nobody reads it.
+  int missed = 0;
+  for (std::size_t at = 0; at < size - 48; ++at) {
+    change_byte(scratch / "a.index", at);
+    try {
+      checkpoint_reader(scratch / "a").tensors();
+      ++missed;
+    } catch (const odt::error&) {
+    }
+    change_byte(scratch / "a.index", at);
+  }
+  BOOST_CHECK_EQUAL(missed, 13);
+  for (std::size_t cut = 0; cut < size; ++cut) {
+    odt::write_file(scratch / "cut.index", odt::read_file(scratch / "a.index").substr(0, cut));
+    BOOST_CHECK_THROW(checkpoint_reader(scratch / "cut"), odt::error);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(damage_to_the_data_is_found_when_it_is_read) {
+  const scratch_directory scratch;
+  write_small(scratch / "a");
+  const std::string data = scratch / "a.data-00000-of-00001";
+  change_byte(data, 3);
+  {
+    const checkpoint_reader reader(scratch / "a");
+    check_error([&] { reader.read<float>("weights"); }, {data, "wrong checksum of \"weights\"", "float32 [2,1,3]"});
+    BOOST_CHECK_EQUAL(reader.read<std::int64_t>("global_step").size(), 1u);
+  }
+  odt::write_file(data, odt::read_file(data).substr(0, 20));
+  check_error([&] { checkpoint_reader(scratch / "a").read<float>("weights"); }, {data, "cut short", "\"weights\""});
+  odt::remove_file(data);
+  check_error([&] { checkpoint_reader(scratch / "a").read<float>("weights"); }, {data, "No such file"});
+}
+
+BOOST_AUTO_TEST_CASE(without_commit_nothing_is_left) {
+  const scratch_directory scratch;
+  {
+    checkpoint_writer writer(scratch / "a");
+    writer.add("x", 1.0f);
+  }
+  BOOST_CHECK_EQUAL(scratch.entries(), 0u);
+  check_error([&] { checkpoint_writer(scratch / "no/such/a"); },
+              {scratch / "no/such/a", "cannot write", "No such file"});
+  check_error([&] { checkpoint_writer("/proc/a"); }, {"/proc/a", "cannot write"});
+}
+
+BOOST_AUTO_TEST_CASE(wrong_tensors_are_not_written) {
+  const scratch_directory scratch;
+  checkpoint_writer writer(scratch / "a");
+  check_error([&] { writer.add<float>("x", std::array<std::int64_t, 1>{5}, values); },
+              {"\"x\"", "[5]", "24 are given"});
+  check_error([&] { writer.add("", 1.0f); }, {"without name"});
+  writer.add("x", 1.0f);
+  writer.add("x", 2.0f);
+  check_error([&] { writer.commit(); }, {"\"x\" is written twice"});
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_is_removed_whole_and_alone) {
+  const scratch_directory scratch;
+  write_small(scratch / "model.ckpt-1");
+  write_small(scratch / "model.ckpt-10");
+  odt::write_file(scratch / "model.ckpt-1.meta", "graph");
+  odt::remove_checkpoint(scratch / "model.ckpt-1");
+  BOOST_CHECK_EQUAL(scratch.entries(), 2u);
+  BOOST_CHECK_EQUAL(checkpoint_reader(scratch / "model.ckpt-10").tensors().size(), 3u);
+}
+
+BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_written_again_byte_for_byte,
+                     *odt::test::needs(odt::test::golden() / "models")) {
+  const scratch_directory scratch;
+  int seen = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(odt::test::golden() / "models")) {
+    if (entry.path().extension() != ".index") continue;
+    ++seen;
+    const checkpoint_reader reader(entry.path().string());
+    checkpoint_writer writer(scratch / "copy");
+    for (const odt::tensor_info& tensor : reader.tensors()) writer.add_raw(tensor, reader.read_raw(tensor));
+    writer.commit();
+    BOOST_CHECK(odt::read_file(scratch / "copy.index") == odt::read_file(entry.path().string()));
+    BOOST_CHECK(odt::read_file(scratch / "copy.data-00000-of-00001") ==
+                odt::read_file(reader.prefix() + ".data-00000-of-00001"));
+  }
+  BOOST_CHECK_GE(seen, 1);
+}
+
+BOOST_AUTO_TEST_CASE(values_of_tensorflows_checkpoints, *odt::test::needs(odt::test::golden() / "models")) {
+  const odt::test::fs::path folder = odt::test::golden() / "models/train_ssd_mobilenet_v1";
+  const checkpoint_reader reader((folder / "step_100").string());
+  std::ifstream file(folder / "variables_step_100.json");
+  const auto index = odt::test::json::parse(file);
+  const auto stored = odt::test::load_npy(folder / "variables_step_100.npy");
+  const auto& list = index.contains("entries")   ? index["entries"]
+                     : index.contains("tensors") ? index["tensors"]
+                                                 : index;
+  int seen = 0;
+  for (const auto& entry : list) {
+    const std::string name = entry["name"];
+    if (!reader.find(name) || reader.at(name).type != odt::element_type::float32) continue;
+    ++seen;
+    const auto tensor = reader.read<float>(name);
+    const std::size_t stride = entry["stride"], count = entry["count"], offset = entry["offset"];
+    for (std::size_t i = 0; i < count; ++i)
+      BOOST_REQUIRE_EQUAL(tensor.at(i * stride), static_cast<float>(stored[offset + i]));
+  }
+  BOOST_CHECK_GT(seen, 20);
+}
+
+BOOST_AUTO_TEST_CASE(an_index_without_data_lists_its_tensors, *odt::test::needs(odt::test::data() / "tf_files")) {
+  const checkpoint_reader reader((odt::test::data() / "tf_files").string());
+  BOOST_CHECK(reader.prefix().ends_with("tf_files/model.ckpt"));
+  BOOST_CHECK_EQUAL(describe(reader.at("FeatureExtractor/MobilenetV2/Conv/weights")), "float32 [3,3,3,32]");
+  check_error([&] { reader.read<float>("FeatureExtractor/MobilenetV2/Conv/weights"); },
+              {"model.ckpt.data-", "No such file"});
+}
+
+BOOST_AUTO_TEST_SUITE_END()

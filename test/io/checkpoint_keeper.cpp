@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+
+#include <golden.hpp>
+#include <scratch.hpp>
+
+namespace {
+
+using odt::checkpoint_keeper;
+using odt::test::check_error;
+using odt::test::scratch_directory;
+
+/// Writes the checkpoint of a step, whose only tensor is the step, and tells the keeper.
+void save(checkpoint_keeper& keeper, std::int64_t step, double now) {
+  odt::checkpoint_writer writer(keeper.prefix(step));
+  writer.add("global_step", step);
+  writer.commit();
+  keeper.saved(keeper.prefix(step), now);
+}
+
+/// The steps whose checkpoints lie in the directory.
+std::vector<std::int64_t> steps_in(const std::string& directory) {
+  std::vector<std::int64_t> steps;
+  for (const std::string& path : odt::matching_files(directory + "/*.index"))
+    steps.push_back(*odt::checkpoint_step(path.substr(0, path.size() - 6)));
+  std::ranges::sort(steps);
+  return steps;
+}
+
+using steps = std::vector<std::int64_t>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(checkpoint_keeper_tests)
+
+BOOST_AUTO_TEST_CASE(the_newest_are_kept) {
+  const scratch_directory scratch;
+  checkpoint_keeper keeper(scratch / "model", {.keep = 3});
+  for (int step = 0; step <= 50; step += 10) save(keeper, step, 1000 + step);
+  BOOST_CHECK(steps_in(scratch / "model") == (steps{30, 40, 50}));
+  BOOST_CHECK_EQUAL(*odt::latest_checkpoint(scratch / "model"), scratch / "model/model.ckpt-50");
+  BOOST_CHECK_EQUAL(odt::checkpoint_reader(scratch / "model").read<std::int64_t>("global_step")[0], 50);
+}
+
+BOOST_AUTO_TEST_CASE(the_state_file_is_tensorflows) {
+  const scratch_directory scratch;
+  checkpoint_keeper keeper(scratch.path(), {.keep = 2});
+  save(keeper, 1, 100.5);
+  save(keeper, 2, 101);
+  BOOST_CHECK_EQUAL(odt::read_file(scratch / "checkpoint"),
+                    "model_checkpoint_path: \"model.ckpt-2\"\n"
+                    "all_model_checkpoint_paths: \"model.ckpt-1\"\n"
+                    "all_model_checkpoint_paths: \"model.ckpt-2\"\n"
+                    "all_model_checkpoint_timestamps: 100.5\n"
+                    "all_model_checkpoint_timestamps: 101\n"
+                    "last_preserved_timestamp: 100.5\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_later_run_goes_on_with_what_is_there) {
+  const scratch_directory scratch;
+  {
+    checkpoint_keeper keeper(scratch.path(), {.keep = 2});
+    for (const int step : {1, 2}) save(keeper, step, step);
+  }
+  checkpoint_keeper keeper(scratch.path(), {.keep = 2});
+  BOOST_CHECK_EQUAL(keeper.checkpoints().size(), 2u);
+  save(keeper, 3, 3);
+  BOOST_CHECK(steps_in(scratch.path()) == (steps{2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(one_every_n_hours_is_kept_for_good) {
+  const scratch_directory scratch;
+  checkpoint_keeper keeper(scratch.path(), {.keep = 1, .every_n_hours = 1});
+  for (int step = 0; step <= 8; ++step) save(keeper, step, 1000 + step * 1200);  // three an hour
+  BOOST_CHECK(steps_in(scratch.path()) == (steps{4, 8}));
+}
+
+BOOST_AUTO_TEST_CASE(zero_keeps_all) {
+  const scratch_directory scratch;
+  checkpoint_keeper keeper(scratch.path(), {.keep = 0});
+  for (int step = 0; step < 8; ++step) save(keeper, step, step);
+  BOOST_CHECK_EQUAL(steps_in(scratch.path()).size(), 8u);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_it_did_not_write_stay) {
+  const scratch_directory scratch;
+  odt::write_file(scratch / "model.ckpt-0.index", "another's");
+  odt::write_file(scratch / "notes.txt", "mine");
+  checkpoint_keeper keeper(scratch.path(), {.keep = 1});
+  for (int step = 1; step < 4; ++step) save(keeper, step, step);
+  BOOST_CHECK(odt::file_exists(scratch / "model.ckpt-0.index") && odt::file_exists(scratch / "notes.txt"));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_is_copied_and_stays_when_it_is_old) {
+  const scratch_directory scratch;
+  const std::string metric = "DetectionBoxes_Precision/mAP";
+  {
+    checkpoint_keeper keeper(scratch.path(), {.keep = 1});
+    BOOST_CHECK(!keeper.best(metric));
+    const std::vector<double> values = {0.1, 0.5, 0.4};
+    for (int step = 0; step < 3; ++step) {
+      save(keeper, step, step);
+      const double value = values[static_cast<std::size_t>(step)];
+      BOOST_CHECK_EQUAL(keeper.offer_best(keeper.prefix(step), metric, value), step < 2);
+    }
+  }
+  checkpoint_keeper keeper(scratch.path(), {.keep = 1});
+  BOOST_CHECK_EQUAL(*keeper.best(metric), 0.5);
+  BOOST_CHECK(steps_in(scratch.path()) == (steps{2}));
+  BOOST_CHECK(steps_in(scratch / "best") == (steps{1}));
+  const odt::checkpoint_reader best(scratch / "best");
+  BOOST_CHECK_EQUAL(best.read<std::int64_t>("global_step")[0], 1);
+  BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), metric, 0.5));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(2), metric, 0.6));
+  BOOST_CHECK(steps_in(scratch / "best") == (steps{2}));
+}
+
+BOOST_AUTO_TEST_CASE(steps_are_read_from_prefixes) {
+  BOOST_CHECK_EQUAL(*odt::checkpoint_step("dir-1/model.ckpt-60"), 60);
+  BOOST_CHECK(!odt::checkpoint_step("model.ckpt") && !odt::checkpoint_step("model-x") && !odt::checkpoint_step("a-"));
+}
+
+BOOST_AUTO_TEST_CASE(state_files_that_cannot_be_used_are_refused) {
+  const scratch_directory scratch;
+  BOOST_CHECK(!odt::read_checkpoint_state(scratch.path()));
+  BOOST_CHECK(!odt::latest_checkpoint(scratch.path()));
+  odt::write_file(scratch / "checkpoint", "what is this?");
+  check_error([&] { odt::read_checkpoint_state(scratch.path()); }, {scratch / "checkpoint", "model_checkpoint_path"});
+  odt::write_file(scratch / "checkpoint", "model_checkpoint_path: 'model.ckpt-5'");
+  BOOST_CHECK(!odt::latest_checkpoint(scratch.path()));  // its files are gone
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_made_is_an_error) {
+  const scratch_directory scratch;
+  odt::write_file(scratch / "file", "");
+  check_error([&] { checkpoint_keeper(scratch / "file"); }, {scratch / "file", "cannot make the directory"});
+  check_error([] { checkpoint_keeper("/proc/model"); }, {"/proc/model", "cannot make the directory"});
+}
+
+BOOST_AUTO_TEST_CASE(tensorflows_state_files, *odt::test::needs(odt::test::golden() / "models/programs/model")) {
+  const auto state = odt::read_checkpoint_state((odt::test::golden() / "models/programs/model").string());
+  BOOST_CHECK_EQUAL(state->newest, "model.ckpt-60");
+  BOOST_CHECK(state->all == (std::vector<std::string>{"model.ckpt-0", "model.ckpt-30", "model.ckpt-60"}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
