@@ -18,7 +18,7 @@ struct ssd_loss_options {
   bool encode_background_as_zeros = false;  ///< background anchors have no 1 in the background's column
   bool add_background_class = true;         ///< column 0 of the logits is the background
   float negative_class_weight = 1;
-  std::optional<hard_example_miner> miner;
+  std::optional<hard_example_miner> miner = std::nullopt;
 
   /// Reads what belongs here of a `model.ssd` message.
   static ssd_loss_options from(const settings& ssd) {

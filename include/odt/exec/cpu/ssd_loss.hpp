@@ -101,11 +101,12 @@ vec rows_cost(const L& how, const float* rows, int count, int columns, const vec
   return cost;
 }
 
-/// The target of a column of the logits: 1 in the matched class' column, and in the background's for background.
+/// The target of a column of the logits: 1 in the matched class' column, and in column 0 for background. (Without a
+/// column for the background, column 0 is also that of the first class: the API's labels then begin with background.)
 class class_targets {
  public:
   class_targets(const int* classes, int count, const ssd_loss_options& o)
-      : first_(o.add_background_class ? 0 : 1), background_(o.add_background_class && !o.encode_background_as_zeros) {
+      : first_(o.add_background_class ? 0 : 1), background_(!o.encode_background_as_zeros) {
     alignas(64) float part[lanes];
     for (int a = 0; a < lanes; ++a) part[a] = static_cast<float>(classes[std::min(a, count - 1)]);
     classes_ = vec::load_aligned(part);
@@ -113,8 +114,10 @@ class class_targets {
 
   vec operator()(int column) const {
     const int label = column + first_;
-    if (label == 0 && !background_) return vec(0.0f);
-    return xsimd::select(classes_ == vec(static_cast<float>(label)), vec(1.0f), vec(0.0f));
+    vec target(0.0f);
+    if (label > 0) target = xsimd::select(classes_ == vec(static_cast<float>(label)), vec(1.0f), target);
+    if (column == 0 && background_) target = xsimd::select(classes_ == vec(0.0f), vec(1.0f), target);
+    return target;
   }
 
  private:
