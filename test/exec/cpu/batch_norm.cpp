@@ -116,10 +116,11 @@ BOOST_AUTO_TEST_CASE(passes_over_tensors_apply_the_transform) {
       dz.push_back(raw > 0 && raw < 1.5 ? p.scale[static_cast<std::size_t>(c)] * p.dy.at(n, r, x, c) : 0.0);
     });
     cpu::apply_pending(pool, p.z.read(p.transform), y.write());
-    check_near(y.dense(), expected, 1e-5, "apply_pending");
+    // a product of 400 loses 2e-5 where multiply_add rounds twice
+    check_near(y.dense(), expected, 4e-5, "apply_pending");
     cpu::add_into(pool, p.z.read(p.transform), y.write());
     for (double& v : expected) v *= 2;
-    check_near(y.dense(), expected, 1e-5, "add_into");
+    check_near(y.dense(), expected, 4e-5, "add_into");
     cpu::activation_backward(pool, p.z.read(p.transform), gradient.write());
     check_near(gradient.dense(), dz, 1e-5, "activation_backward");
     BOOST_TEST(y.margins_untouched());

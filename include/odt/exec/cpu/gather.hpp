@@ -35,6 +35,13 @@ struct gather {
     const std::ptrdiff_t line = row / x.size;
     return {static_cast<int>(line / y.size), static_cast<int>(line % y.size), static_cast<int>(row % x.size)};
   }
+  /// Whether row r is simply source pixel r, as in a 1x1 convolution of stride 1.
+  bool pointwise() const {
+    const auto same = [](const gather_axis& a) {
+      return a.taps == 1 && a.step == 1 && a.offset == 0 && a.size == a.source;
+    };
+    return same(y) && same(x);
+  }
   void advance(grid_cursor& c) const {
     if (++c.x < x.size) return;
     c.x = 0;
@@ -44,10 +51,34 @@ struct gather {
   }
 };
 
+/// pack_block of a pointwise gather: pixels, image by image.
+inline void pack_pixels(const gather& g, std::ptrdiff_t row, int count, std::ptrdiff_t first, std::ptrdiff_t last,
+                        float* block) {
+  const const_tensor& s = g.source;
+  const std::ptrdiff_t image_pixels = std::ptrdiff_t{1} * s.height * s.width, channels = last - first;
+  for (int done = 0; done < count;) {
+    const std::ptrdiff_t image = (row + done) / image_pixels, pixel = (row + done) % image_pixels;
+    const int rows = static_cast<int>(std::min<std::ptrdiff_t>(count - done, image_pixels - pixel));
+    const float* from = s.data + (image * s.image_stride + pixel * s.pixel_stride + first);
+    float* to = block + std::ptrdiff_t{done} * block_stride;
+    done += rows;
+    if (channels <= lanes)
+      copy_pixels<1>(to, block_stride, from, s.pixel_stride, rows, channels, s.transform, first);
+    else if (channels == 2 * lanes)
+      copy_pixels<2>(to, block_stride, from, s.pixel_stride, rows, channels, s.transform, first);
+    else if (channels == 4 * lanes)
+      copy_pixels<4>(to, block_stride, from, s.pixel_stride, rows, channels, s.transform, first);
+    else
+      for (int r = 0; r < rows; ++r, to += block_stride, from += s.pixel_stride)
+        copy_channels(to, from, channels, s.transform, first);
+  }
+}
+
 /// Packs rows [row, row + count) and columns [first, last) of the matrix, last - first <= block_width, into rows of
 /// `block_stride` floats, with the source's transform applied.
 inline void pack_block(const gather& g, std::ptrdiff_t row, int count, std::ptrdiff_t first, std::ptrdiff_t last,
                        float* block) {
+  if (g.pointwise()) return pack_pixels(g, row, count, first, last, block);
   const const_tensor& s = g.source;
   const std::ptrdiff_t channels = s.channels;
   // Taps along a line whose pixels touch are one run, unless the transform differs by channel.

@@ -90,6 +90,19 @@ inline void copy_channels(float* to, const float* from, std::ptrdiff_t count, co
   }
 }
 
+/// copy_channels for `rows` pixels; `count` <= Vectors*lanes, so that the transform stays in registers.
+template <int Vectors>
+void copy_pixels(float* to, std::ptrdiff_t to_step, const float* from, std::ptrdiff_t from_step, int rows,
+                 std::ptrdiff_t count, const pending& p, std::ptrdiff_t channel) {
+  const auto transforms = [&]<int... V>(std::integer_sequence<int, V...>) {
+    return std::array<vector_transform, Vectors>{vector_transform(p, channel + V * lanes, count - V * lanes)...};
+  }
+  (std::make_integer_sequence<int, Vectors>{});
+  for (int r = 0; r < rows; ++r, to += to_step, from += from_step)
+    unroll<Vectors>(
+        [&](auto v) { store(to + v * lanes, transforms[v](load_first(from + v * lanes, count - v * lanes))); });
+}
+
 /// Zeros in whole vectors: may write up to lanes-1 elements beyond `count`.
 inline void zero_channels(float* to, std::ptrdiff_t count) {
   for (std::ptrdiff_t i = 0; i < count; i += lanes) store(to + i, vec(0.0f));
