@@ -3,11 +3,11 @@
 // predicted from, and how pixels are preprocessed. It holds no weights, runs nothing, and does not predict boxes.
 #pragma once
 
+#include <odt/core/pixel_transform.hpp>
 #include <odt/core/policy.hpp>
 #include <odt/core/static_vector.hpp>
 #include <odt/nn/network.hpp>
 
-#include <array>
 #include <concepts>
 #include <string_view>
 
@@ -17,14 +17,13 @@ namespace odt {
 using feature_maps = static_vector<int, 8>;
 
 /// Required of T: a policy whose name is its feature_extractor.type in pipeline.config, `variable_scope`
-/// (the name that classification checkpoints give its variables' scope), `pixel_scale` and `pixel_shift` (an RGB value
-/// of 0..255 enters the network as value * scale + shift), and `build`, which adds layers behind `input` and returns
+/// (the name that classification checkpoints give its variables' scope), `pixels` (how an RGB value of 0..255 enters the
+/// network), and `build`, which adds layers behind `input` and returns
 /// the feature maps.
 template <class T>
 concept feature_extractor = policy<T> && requires(const T& extractor, network& net, int input) {
   { T::variable_scope } -> std::convertible_to<std::string_view>;
-  { T::pixel_scale } -> std::convertible_to<std::array<float, 3>>;
-  { T::pixel_shift } -> std::convertible_to<std::array<float, 3>>;
+  { T::pixels } -> std::convertible_to<pixel_transform>;
   { extractor.build(net, input) } -> std::same_as<feature_maps>;
 };
 

@@ -8,7 +8,6 @@
 #include <odt/feature_extractor.hpp>
 #include <odt/nn/multi_resolution.hpp>
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -17,8 +16,7 @@ namespace odt {
 struct inception_v2 {
   static constexpr std::string_view name = "ssd_inception_v2";
   static constexpr std::string_view variable_scope = "InceptionV2";
-  static constexpr std::array<float, 3> pixel_scale{2.0f / 255, 2.0f / 255, 2.0f / 255};
-  static constexpr std::array<float, 3> pixel_shift{-1, -1, -1};
+  static constexpr pixel_transform pixels = pixel_transform::minus_one_to_one();
 
   using options = ssd_extractor_options;
 

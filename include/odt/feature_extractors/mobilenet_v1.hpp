@@ -6,7 +6,6 @@
 #include <odt/feature_extractor.hpp>
 #include <odt/nn/multi_resolution.hpp>
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -15,8 +14,7 @@ namespace odt {
 struct mobilenet_v1 {
   static constexpr std::string_view name = "ssd_mobilenet_v1";
   static constexpr std::string_view variable_scope = "MobilenetV1";
-  static constexpr std::array<float, 3> pixel_scale{2.0f / 255, 2.0f / 255, 2.0f / 255};
-  static constexpr std::array<float, 3> pixel_shift{-1, -1, -1};
+  static constexpr pixel_transform pixels = pixel_transform::minus_one_to_one();
 
   using options = ssd_extractor_options;
 
@@ -30,7 +28,7 @@ struct mobilenet_v1 {
             .penalty = regularizer::l2(0.00004f),
             .act = activation::relu_6,
             .has_batch_norm = true,
-            .norm = {.decay = 0.9997f, .center = true, .scale = true, .epsilon = 0.001f}};
+            .norm = {.decay = 0.9997f, .center = true, .scale = true, .epsilon = 0.001f, .freezable = true}};
   }
 
   constexpr feature_maps build(network& net, int input) const {

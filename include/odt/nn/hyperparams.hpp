@@ -19,7 +19,8 @@ struct batch_norm_options {
   bool center = true;  ///< has beta
   bool scale = false;  ///< has gamma
   float epsilon = 0.001f;
-  bool train = true;  ///< batch statistics while training; false: the moving averages, which then stay
+  bool train = true;       ///< batch statistics while training; false: the moving averages, which then stay
+  bool freezable = false;  ///< ssd.freeze_batchnorm acts on it; as in the API not where conv_hyperparams rule
 
   static constexpr void fields(auto& o, auto&& field) {
     field("decay", o.decay);

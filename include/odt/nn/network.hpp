@@ -49,8 +49,8 @@ struct network {
   constexpr int channels(int number) const { return (*this)[number].channels; }
 
   /// Concatenates feature maps of equal size along the channels.
-  constexpr int concat(std::string name, std::initializer_list<int> branches) {
-    layer l{.kind = layer_kind::concat, .name = std::move(name)};
+  constexpr int concat(const std::string& name, std::initializer_list<int> branches) {
+    layer l{.kind = layer_kind::concat, .name = name};
     for (const int branch : branches) {
       l.inputs.push_back(branch);
       l.channels += channels(branch);
@@ -58,9 +58,9 @@ struct network {
     return add(std::move(l));
   }
 
-  constexpr int pool(layer_kind kind, int input, std::string name, int kernel, int stride, padding border) {
+  constexpr int pool(layer_kind kind, int input, const std::string& name, int kernel, int stride, padding border) {
     return add({.kind = kind,
-                .name = std::move(name),
+                .name = name,
                 .inputs = {input},
                 .channels = channels(input),
                 .kernel_height = kernel,

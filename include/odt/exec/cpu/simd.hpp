@@ -24,9 +24,17 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
+namespace detail {
+#if defined(__AVX512F__) && XSIMD_VERSION_MAJOR < 9  // log() of xsimd 8 does not compile for AVX-512BW
+using simd_arch = xsimd::avx512dq;
+#else
+using simd_arch = xsimd::default_arch;
+#endif
+}  // namespace detail
+
 /// The widest vector of floats of this instruction set, and as many ints.
-using vec = xsimd::batch<float>;
-using ivec = xsimd::batch<std::int32_t>;
+using vec = xsimd::batch<float, detail::simd_arch>;
+using ivec = xsimd::batch<std::int32_t, detail::simd_arch>;
 using mask = typename vec::batch_bool_type;
 
 inline constexpr int lanes = static_cast<int>(vec::size);

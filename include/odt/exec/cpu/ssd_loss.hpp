@@ -21,7 +21,7 @@ namespace odt::cpu {
 inline namespace ODT_ISA {
 
 /// Predictions of a batch, and where their gradients go (null: not wanted).
-struct ssd_predictions {
+struct ssd_loss_input {
   int batch = 0;
   int anchors = 0;
   int class_slots = 0;               ///< columns of the logits
@@ -129,7 +129,7 @@ class class_targets {
 /// Mines one image: marks the anchors that count.
 template <box_coder BoxCoder>
 void mine_image(const hard_example_miner& how, const ssd_loss_options& o, const BoxCoder& coder,
-                std::span<const boxf> anchors, const ssd_predictions& p, const int* match, int image_index,
+                std::span<const boxf> anchors, const ssd_loss_input& p, const int* match, int image_index,
                 ssd_loss_workspace& space, mining_workspace& mine_space) {
   const std::size_t n = anchors.size(), first = static_cast<std::size_t>(image_index) * n;
   for (std::size_t a = 0; a < n; ++a) {
@@ -155,7 +155,7 @@ void mine_image(const hard_example_miner& how, const ssd_loss_options& o, const 
 template <classification_loss Classification, localization_loss Localization, box_coder BoxCoder>
 ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, const Localization& boxes,
                            const BoxCoder& coder, const ssd_loss_options& o, std::span<const boxf> anchors,
-                           const ssd_predictions& p, const assigned_targets& t, ssd_loss_workspace& space) {
+                           const ssd_loss_input& p, const assigned_targets& t, ssd_loss_workspace& space) {
   constexpr int code_size = BoxCoder::code_size;
   const int n = p.anchors, groups = (n + lanes - 1) / lanes;
   double matches = 0;

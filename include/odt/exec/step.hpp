@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What a device does for a detector: its train step, its evaluation, its detections, over stores of variables that
+// the host may look at between steps.
+#pragma once
+
+#include <odt/core/batch.hpp>
+#include <odt/detector.hpp>
+#include <odt/nn/variable_layout.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace odt {
+
+/// Parallel flat stores, laid out by a variable_layout. Slots and averages cover the trainable part only.
+struct variable_stores {
+  std::span<float> values;
+  std::span<float> gradients;
+  std::vector<std::span<float>> slots;  ///< in the order of the optimizer's slot names
+  std::span<float> averages;            ///< empty when none are kept
+  std::span<float> scalars;             ///< in the order of the optimizer's scalars
+};
+
+class device_step {
+ public:
+  virtual ~device_step() = default;
+
+  /// One train step with that learning rate; `step` is the number of steps done before.
+  virtual step_report train(const batch& b, float learning_rate, std::int64_t step) = 0;
+  /// Losses in evaluation mode.
+  virtual step_report evaluate(const batch& b) = 0;
+  /// Detections, normalized to the network's input without its padding.
+  virtual std::vector<detections> detect(const batch& b) = 0;
+  /// The first layer of a forward run whose output is not finite, or empty.
+  virtual std::string first_non_finite_layer(const batch& b) = 0;
+
+  /// The stores, readable and writable by the host between steps.
+  virtual variable_stores stores() = 0;
+  /// Bytes that are allocated for activations and gradients of activations.
+  virtual std::int64_t arena_bytes() const = 0;
+};
+
+}  // namespace odt
