@@ -132,4 +132,12 @@ BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_read, *odt::test::needs(trained
   }
 }
 
+const auto index_alone = odt::test::data() / "tf_files/model.ckpt.index";
+
+BOOST_AUTO_TEST_CASE(an_index_without_values_is_shown_as_far_as_it_goes, *odt::test::needs(index_alone)) {
+  const std::string text = inspect(index_alone.string());
+  BOOST_TEST(contains(text, "the values are not there"));
+  BOOST_TEST(contains(text, "FeatureExtractor/MobilenetV2/"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

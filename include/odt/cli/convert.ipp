@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
 #include <odt/dataset/convert.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/progress.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <string>
@@ -43,15 +42,15 @@ ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
                  "the label map; made when there is none; when not given, label_map.pbtxt in the output directory");
   app.add_option("--output", how.output, "directory for the records");
   app.add_option("--shards", how.shards, "files that each set is dealt out to")
-      ->check(CLI::Range(1, 100000))
+      ->check(between(1, 100000))
       ->capture_default_str();
   app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--seed", how.seed, "of the split and of the order");
   app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split");
   app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
-      ->check(CLI::Range(0, 1024));
+      ->check(between(0, 1024));
   add_bad_example_flag(app, how.on_bad_example);
 }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
 #include <odt/train/detect_images.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -52,15 +51,15 @@ ODT_INLINE void add_detect(CLI::App& app, program& p) {
                      "the pipeline.config; when not given, the one beside the checkpoint");
   detect->add_option("--output", c.how.output, "directory for the pictures and detections.json")->required();
   detect->add_option("--min_score", c.how.min_score, "draw boxes with a higher score")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   detect->add_option("--max_boxes", c.how.max_boxes, "draw so many at most in a picture")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   detect->add_option("--label_map_path", c.source.label_map_path, "instead of the config's");
   detect->add_option("--hparams_overrides", c.source.hparams_overrides, "changes to the config");
   detect->add_option("--threads", c.source.threads, "threads that compute; 0: all of the machine's")
-      ->check(CLI::Range(0, 1024));
+      ->check(between(0, 1024));
   add_bad_example_flag(*detect, c.on_bad_example);
   detect->add_option("images", c.images, "image files, directories, patterns")->required();
   detect->callback([command, &p] { p.action = [command, &p] { return run_detect(*command, p); }; });

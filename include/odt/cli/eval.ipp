@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -24,18 +23,17 @@ ODT_INLINE void add_eval(CLI::App& app, program& p) {
       ->required();
   eval->add_option("--pipeline_config_path", source.pipeline_config_path,
                    "the pipeline.config; when not given, the one beside the checkpoint");
-  eval->add_flag("--run_once{true}", flags->run_once, "evaluate the directory's newest checkpoint and end");
+  eval->add_flag("--run_once", flags->run_once, "evaluate the directory's newest checkpoint and end");
   eval->add_option("--eval_dir", flags->eval_dir, "where summaries go; when not given, eval_0 beside the checkpoint");
   eval->add_option("--output", flags->output, "write all detections to this file in COCO's result format");
   eval->add_option("--hparams_overrides", source.hparams_overrides, "changes to the config: eval_config.batch_size=8");
-  eval->add_flag("--eval_training_data{true}", flags->evaluations.training_data,
-                 "evaluate on the training data instead");
+  eval->add_flag("--eval_training_data", flags->evaluations.training_data, "evaluate on the training data instead");
   eval->add_option("--sample_1_of_n_eval_examples", flags->evaluations.sample_1_of_n_eval_examples,
                    "evaluate on every n-th example only")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   eval->add_option("--sample_1_of_n_eval_on_train_examples", flags->evaluations.sample_1_of_n_eval_on_train_examples,
                    "the same with --eval_training_data")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   add_thread_flags(*eval, source.threads, flags->data_threads);
   add_bad_example_flag(*eval, flags->on_bad_example);

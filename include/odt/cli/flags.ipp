@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <map>
 #include <string>
@@ -13,10 +12,10 @@ namespace odt::detail::cli {
 
 ODT_INLINE void add_thread_flags(CLI::App& app, int& threads, int& data_threads) {
   app.add_option("--threads", threads, "threads that compute; 0: all of the machine's")
-      ->check(CLI::Range(0, 1024))
+      ->check(between(0, 1024))
       ->capture_default_str();
   app.add_option("--data_threads", data_threads, "threads that read images; 0: a quarter of the machine's")
-      ->check(CLI::Range(0, 1024))
+      ->check(between(0, 1024))
       ->capture_default_str();
 }
 

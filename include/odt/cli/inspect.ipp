@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/inspect.hpp>
 #include <odt/core/target.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>

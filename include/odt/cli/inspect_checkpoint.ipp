@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
+#include <optional>
 
 namespace odt {
 
@@ -55,8 +57,19 @@ ODT_INLINE std::string value_text(const checkpoint_reader& reader, const tensor_
 }
 
 ODT_INLINE std::string prefix_of(const std::string& path) {
+  if (path == "checkpoint") return checkpoint_prefix(".");
+  if (path.ends_with("/checkpoint")) return checkpoint_prefix(path.substr(0, path.size() - 11));
   const std::size_t data = path.rfind(".data-0");
   return checkpoint_prefix(data == std::string::npos ? path : path.substr(0, data));
+}
+
+/// Whether the file with the values of the first tensor is there.
+ODT_INLINE bool has_data(const checkpoint_reader& reader) {
+  const std::string start = reader.prefix() + ".data-";
+  const std::filesystem::path directory = std::filesystem::path(start).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(directory.empty() ? "." : directory))
+    if (entry.path().filename().string().starts_with(std::filesystem::path(start).filename().string())) return true;
+  return false;
 }
 
 }  // namespace detail::inspect_checkpoint
@@ -73,11 +86,14 @@ ODT_INLINE std::string inspect_checkpoint(const std::string& path) {
   }
   std::string text = str("checkpoint ", reader.prefix(), ": ", counted(std::ssize(reader.tensors()), "tensor"), ", ",
                          grouped(values), " values, ", human_bytes(bytes), "\n");
-  if (const auto run = read_run_state(reader))
+  const bool has_data = d::has_data(reader);
+  if (!has_data) text += "the values are not there: the file .data-... is missing\n";
+  if (const auto run = has_data ? read_run_state(reader) : std::nullopt)
     text += str("a run of odt: seed ", run->seed, ", ", grouped(static_cast<std::int64_t>(run->samples_seen)),
                 " images seen\n");
   for (const tensor_info& t : reader.tensors())
-    text += str("  ", padded(t.name, widest), "  ", padded(describe(t), 24), "  ", d::value_text(reader, t), "\n");
+    text += str("  ", padded(t.name, widest), "  ", padded(describe(t), 24), "  ",
+                has_data ? d::value_text(reader, t) : "", "\n");
   return text;
 }
 

@@ -78,7 +78,8 @@ ODT_INLINE file_kind kind_of_file(const std::string& path) {
   }
   const std::string name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
   if (name.find("tfevents") != std::string::npos) return file_kind::events;
-  if (name.ends_with(".index") || name.find(".data-0") != std::string::npos) return file_kind::checkpoint;
+  if (name == "checkpoint" || name.ends_with(".index") || name.find(".data-0") != std::string::npos)
+    return file_kind::checkpoint;
   const std::string bytes = d::first_bytes(path);
   if (bytes.empty()) fail(path, ": the file is empty");
   if (bytes.starts_with("\xff\xd8") || bytes.starts_with("\x89PNG")) return file_kind::picture;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/run.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 #include <odt/train/trainer.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -28,17 +27,17 @@ ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
   app.add_option("--num_train_steps", f.num_train_steps, "steps in all, instead of train_config.num_steps");
   app.add_option("--hparams_overrides", f.hparams_overrides,
                  "changes to the config: learning_rate=0.01,batch_size=8,train_config.gradient_clipping_by_norm=5");
-  app.add_flag("--eval_training_data{true}", f.evaluations.training_data, "evaluate on the training data instead");
+  app.add_flag("--eval_training_data", f.evaluations.training_data, "evaluate on the training data instead");
   app.add_option("--sample_1_of_n_eval_examples", f.evaluations.sample_1_of_n_eval_examples,
                  "evaluate on every n-th example only")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   app.add_option("--sample_1_of_n_eval_on_train_examples", f.evaluations.sample_1_of_n_eval_on_train_examples,
                  "the same with --eval_training_data")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   app.add_option("--checkpoint_dir", c.checkpoint_dir, "no training: evaluate the checkpoints of this directory");
-  app.add_flag("--run_once{true}", c.run_once, "with --checkpoint_dir: only the newest one");
-  app.add_flag("--alsologtostderr{true}", c.alsologtostderr, "write all lines to stderr instead of stdout");
+  app.add_flag("--run_once", c.run_once, "with --checkpoint_dir: only the newest one");
+  app.add_flag("--alsologtostderr", c.alsologtostderr, "write all lines to stderr instead of stdout");
 }
 
 ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
@@ -47,18 +46,18 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
   add_thread_flags(app, f.threads, f.data_threads);
   add_bad_example_flag(app, f.on_bad_example);
   app.add_option("--save_checkpoints_secs", f.save_checkpoints_secs, "seconds between checkpoints; 0: not by time")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   app.add_option("--save_checkpoints_steps", f.save_checkpoints_steps, "besides, a checkpoint every so many steps")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   app.add_option("--eval_every_steps", f.eval_every_steps, "save and evaluate every so many steps")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   app.add_option("--eval_interval", f.eval_interval,
                  "seconds at least between evaluations, which follow checkpoints; instead of eval_interval_secs")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   app.add_flag("--no_eval", c.no_eval, "no evaluation beside the training");
   app.add_option("--log_every", f.log_every, "steps between lines and summaries")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
 }
 

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include <odt/cli/run.hpp>
+
+#include "golden.hpp"
+#include "train/toy_data.hpp"
+#include "train/toy_detector.hpp"
+
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/train/restore.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+namespace {
+
+using odt::test::scratch_directory;
+using odt::test::toy_detector;
+
+struct outcome {
+  int status = -1;
+  std::string out, err;
+};
+
+/// Starts the program in a process of its own, its output in files of the directory.
+pid_t start(const scratch_directory& at, std::vector<std::string> arguments) {
+  std::fflush(nullptr);  // or the child writes it again
+  const pid_t child = fork();
+  if (child != 0) return child;
+  if (!std::freopen((at / "stdout").c_str(), "w", stdout) || !std::freopen((at / "stderr").c_str(), "w", stderr))
+    _exit(99);
+  arguments.insert(arguments.begin(), "odt");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  const int status = odt::run_cli({toy_detector::type()}, static_cast<int>(argv.size()), argv.data());
+  std::fflush(nullptr);
+  _exit(status);
+}
+
+outcome finish(const scratch_directory& at, pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, odt::read_file(at / "stdout"), odt::read_file(at / "stderr")};
+}
+
+outcome run(const scratch_directory& at, std::vector<std::string> arguments) {
+  return finish(at, start(at, std::move(arguments)));
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  const bool found = text.find(part) != std::string_view::npos;
+  if (!found) BOOST_TEST_MESSAGE("\"" << part << "\" is not in:\n" << text);
+  return found;
+}
+
+void write_picture(const std::string& path) { odt::write_file(path, odt::encode_png(odt::image(48, 64))); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(run_tests)
+
+BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
+  const scratch_directory at;
+  const auto all = run(at, {"--help"});
+  BOOST_TEST(all.status == 0);
+  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "shapes"}) {
+    BOOST_TEST(contains(all.out, name));
+    const auto one = run(at, {name, "--help"});
+    BOOST_TEST(one.status == 0);
+    BOOST_TEST(contains(one.out, "Example: odt "));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_status_2_and_says_where_help_is) {
+  const scratch_directory at;
+  const auto none = run(at, {});
+  BOOST_TEST(none.status == 2);
+  BOOST_TEST(contains(none.err, "odt: error: "));
+  const auto missing = run(at, {"train", "--model_dir", at / "model"});
+  BOOST_TEST(missing.status == 2);
+  BOOST_TEST(contains(missing.err, "--pipeline_config_path is required"));
+  BOOST_TEST(contains(missing.err, "odt train --help"));
+  const auto no_directory = run(at, {"train", "--pipeline_config_path", "x.config"});
+  BOOST_TEST(no_directory.status == 2);
+  BOOST_TEST(contains(no_directory.err, "--model_dir is required"));
+  const auto unknown = run(at, {"detect", "--checkpoint", "x", "--output", "y", "--min_scores", "1", "z.jpg"});
+  BOOST_TEST(unknown.status == 2);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_are_not_there_are_status_1_and_one_clear_message) {
+  const scratch_directory at;
+  const auto train = run(at, {"train", "--pipeline_config_path", at / "no.config", "--model_dir", at / "model"});
+  BOOST_TEST(train.status == 1);
+  BOOST_TEST(contains(train.err, "odt: error: " + (at / "no.config")));
+  BOOST_TEST(!odt::is_directory(at / "model"));
+  const auto inspect = run(at, {"inspect", at / "nothing"});
+  BOOST_TEST(inspect.status == 1);
+  write_picture(at / "a.png");
+  const auto detect = run(at, {"detect", "--checkpoint", at / "model", "--output", at / "found", at / "a.png"});
+  BOOST_TEST(detect.status == 1);
+  BOOST_TEST(contains(detect.err, at / "model"));
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_written_is_told_before_training) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  odt::write_file(at / "file", "not a directory");
+  const auto result = run(at, {"train", "--pipeline_config_path", config, "--model_dir", at / "file/model"});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.err, at / "file"));
+}
+
+BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  const auto train = run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "8",
+                              "--hparams_overrides", "batch_size=2", "--log_every", "4"});
+  BOOST_TEST(train.status == 0);
+  BOOST_TEST(contains(train.out, "trained up to step 8"));
+  const auto eval = run(at, {"eval", "--checkpoint", model, "--run_once", "--output", at / "results.json"});
+  BOOST_TEST(eval.status == 0);
+  BOOST_TEST(contains(eval.out, "evaluation at step 8: 4 images"));
+  const auto results = odt::test::json::parse(odt::read_file(at / "results.json"));
+  BOOST_TEST_REQUIRE(results.size() == 4u);
+  BOOST_TEST(results[0]["category_id"] == 1);
+  BOOST_TEST(results[0]["category_name"] == "thing");
+  const auto main_eval = run(at, {"train", "--pipeline_config_path", config, "--checkpoint_dir", model, "--run_once"});
+  BOOST_TEST(main_eval.status == 0);
+  BOOST_TEST(contains(main_eval.out, "evaluation at step 8"));
+
+  std::filesystem::create_directory(at / "photos");
+  write_picture(at / "photos/a.png");
+  write_picture(at / "photos/b.png");
+  odt::write_file(at / "photos/broken.jpg", "no image");
+  const auto detect = run(at, {"detect", "--checkpoint", model, "--output", at / "found", at / "photos"});
+  BOOST_TEST(detect.status == 1);
+  BOOST_TEST(contains(detect.err, "1 of 3 images"));
+  BOOST_TEST(contains(detect.out, "broken.jpg"));
+  BOOST_TEST(odt::file_exists(at / "found/a.png"));
+  const auto found = odt::test::json::parse(odt::read_file(at / "found/detections.json"));
+  BOOST_TEST_REQUIRE(found.size() == 2u);
+  BOOST_TEST(found[1]["file_name"] == at / "photos/b.png");
+  BOOST_TEST(found[1]["bbox"] == (std::vector<double>{16, 12, 16, 24}));
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_training_says_how_to_go_on) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  const pid_t child = start(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps",
+                                 "100000000", "--save_checkpoints_steps", "10"});
+  while (!odt::latest_checkpoint(model)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGTERM);
+  const auto result = finish(at, child);
+  BOOST_TEST(result.status == 128 + SIGTERM);
+  BOOST_TEST(contains(result.out, "the same command goes on from there"));
+}
+
+BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
+  const scratch_directory at;
+  BOOST_TEST(run(at, {"shapes", "--output", at / "shapes", "--count", "6"}).status == 0);
+  const auto convert = run(at, {"convert", "labelimg", "--images", at / "shapes/images", "--annotations",
+                                at / "shapes/annotations", "--output", at / "data", "--split", "0.5"});
+  BOOST_TEST(convert.status == 0);
+  BOOST_TEST(contains(convert.out, "train"));
+  const auto inspect = run(at, {"inspect", at / "data/train.record", at / "data/label_map.pbtxt"});
+  BOOST_TEST(inspect.status == 0);
+  BOOST_TEST(contains(inspect.out, "3 images"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
