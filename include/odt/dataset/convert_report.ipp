@@ -10,7 +10,7 @@
 
 namespace odt {
 
-namespace detail::convert_report {
+namespace detail::account {
 
 ODT_INLINE std::string padded(std::string text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
@@ -32,7 +32,7 @@ ODT_INLINE std::string sizes_text(std::vector<size2> sizes) {
 }
 
 /// A table of boxes by class (rows) and set (columns).
-ODT_INLINE std::string boxes_text(const odt::convert_report& report) {
+ODT_INLINE std::string boxes_text(const convert_report& report) {
   std::size_t longest = 10;
   for (const label_map_item& item : report.classes.items())
     longest = std::max(longest, report.classes.display_name(item.id).size());
@@ -55,7 +55,7 @@ ODT_INLINE std::string boxes_text(const odt::convert_report& report) {
   return text;
 }
 
-}  // namespace detail::convert_report
+}  // namespace detail::account
 
 ODT_INLINE std::size_t convert_report::count(conversion_problem::outcome done) const {
   return static_cast<std::size_t>(std::ranges::count(problems, done, &conversion_problem::done));
@@ -66,14 +66,12 @@ ODT_INLINE std::string convert_report::text(std::size_t most) const {
   for (const converted_set& set : sets)
     out +=
         str(set.files.front(), set.files.size() > 1 ? str(" ... (", set.files.size(), " files)") : std::string(), "\n");
-  out +=
-      str(label_map_path, label_map_made ? " (made)" : " (as it was)", "\n", detail::convert_report::boxes_text(*this));
-  if (!picture_sizes.empty())
-    out += str("  pictures of ", detail::convert_report::sizes_text(picture_sizes), " pixels\n");
+  out += str(label_map_path, label_map_made ? " (made)" : " (as it was)", "\n", detail::account::boxes_text(*this));
+  if (!picture_sizes.empty()) out += str("  pictures of ", detail::account::sizes_text(picture_sizes), " pixels\n");
   if (!box_sizes.empty()) {
     std::vector<double> sorted = box_sizes;
     std::ranges::sort(sorted);
-    const auto show = [&](std::size_t i) { return detail::convert_report::percent(sorted[i]); };
+    const auto show = [&](std::size_t i) { return detail::account::percent(sorted[i]); };
     out += str("  boxes of ", show(0), " to ", show(sorted.size() - 1), " of the picture's side, in the middle ",
                show(sorted.size() / 2), "\n");
   }
