@@ -67,37 +67,58 @@ struct ssd_loss_workspace {
 
 namespace detail {
 
-/// Turns the rows of up to `lanes` anchors into columns of vectors: tile[column] holds one number of every anchor.
-inline void load_rows(const float* rows, int count, int columns, float* tile) {
+/// Up to `lanes` anchors of the batch that are worked on together, by their rows in [batch, anchors].
+struct anchor_group {
+  std::array<std::ptrdiff_t, lanes> rows{};
+  int count = 0;
+
+  void add(std::ptrdiff_t row) { rows[static_cast<std::size_t>(count++)] = row; }
+  bool full() const { return count == lanes; }
+  /// Lanes beyond the count repeat the last anchor.
+  std::ptrdiff_t row(int lane) const { return rows[static_cast<std::size_t>(std::min(lane, count - 1))]; }
+};
+
+/// One number of every anchor.
+template <class T>
+vec load_group(const T* from, const anchor_group& group) {
+  alignas(64) float part[lanes];
+  for (int a = 0; a < lanes; ++a) part[a] = static_cast<float>(from[group.row(a)]);
+  return vec::load_aligned(part);
+}
+
+inline void store_group(float* to, const vec& value, const anchor_group& group) {
+  alignas(64) float part[lanes];
+  value.store_aligned(part);
+  for (int a = 0; a < group.count; ++a) to[group.row(a)] = part[a];
+}
+
+/// Turns the anchors' rows into columns of vectors: tile[column] holds one number of every anchor.
+inline void load_rows(const float* from, const anchor_group& group, int columns, float* tile) {
   for (int a = 0; a < lanes; ++a) {
-    const float* row = rows + static_cast<std::ptrdiff_t>(std::min(a, count - 1)) * columns;
+    const float* row = from + group.row(a) * columns;
     for (int c = 0; c < columns; ++c) tile[c * lanes + a] = row[c];
   }
 }
 
-inline void store_rows(const float* tile, int count, int columns, float* rows) {
-  for (int a = 0; a < count; ++a)
-    for (int c = 0; c < columns; ++c) rows[static_cast<std::ptrdiff_t>(a) * columns + c] = tile[c * lanes + a];
+inline void store_rows(const float* tile, const anchor_group& group, int columns, float* to) {
+  for (int a = 0; a < group.count; ++a) {
+    float* row = to + group.row(a) * columns;
+    for (int c = 0; c < columns; ++c) row[c] = tile[c * lanes + a];
+  }
 }
 
-/// `count` numbers as a vector, zeros behind.
-inline vec load_some(const float* from, int count) { return count == lanes ? load(from) : load_part(from, count); }
-
-inline void store_some(float* to, const vec& value, int count) {
-  count == lanes ? store(to, value) : store_part(to, value, count);
-}
-
-/// Costs of up to `lanes` anchors' rows with weights; gradients, times `scale`, are written where wanted.
+/// Costs of the anchors' rows; gradients, times `scale`, are written where wanted.
 template <loss L, class Target>
-vec rows_cost(const L& how, const float* rows, int count, int columns, const vec& weights, const vec& scale,
-              const Target& target, float* gradient, float* tile) {
-  load_rows(rows, count, columns, tile);
+vec rows_cost(const L& how, const float* predictions, const anchor_group& group, int columns, const vec& weights,
+              float scale, const Target& target, float* gradient, float* tile) {
+  load_rows(predictions, group, columns, tile);
   float* gradients = tile + columns * lanes;
   const auto element = [&](int c) { return loss_element<vec>{vec::load_aligned(tile + c * lanes), target(c)}; };
   if (!gradient) return row_cost<vec>(how, columns, weights, element, [](int, const vec&) {});
+  const vec factor(scale);
   const vec cost = row_cost<vec>(how, columns, weights, element,
-                                 [&](int c, const vec& g) { vec(g * scale).store_aligned(gradients + c * lanes); });
-  store_rows(gradients, count, columns, gradient);
+                                 [&](int c, const vec& g) { vec(g * factor).store_aligned(gradients + c * lanes); });
+  store_rows(gradients, group, columns, gradient);
   return cost;
 }
 
@@ -105,12 +126,8 @@ vec rows_cost(const L& how, const float* rows, int count, int columns, const vec
 /// column for the background, column 0 is also that of the first class: the API's labels then begin with background.)
 class class_targets {
  public:
-  class_targets(const int* classes, int count, const ssd_loss_options& o)
-      : first_(o.add_background_class ? 0 : 1), background_(!o.encode_background_as_zeros) {
-    alignas(64) float part[lanes];
-    for (int a = 0; a < lanes; ++a) part[a] = static_cast<float>(classes[std::min(a, count - 1)]);
-    classes_ = vec::load_aligned(part);
-  }
+  class_targets(const vec& classes, const ssd_loss_options& o)
+      : classes_(classes), first_(o.add_background_class ? 0 : 1), background_(!o.encode_background_as_zeros) {}
 
   vec operator()(int column) const {
     const int label = column + first_;
@@ -149,6 +166,83 @@ void mine_image(const hard_example_miner& how, const ssd_loss_options& o, const 
   space.mined[static_cast<std::size_t>(image_index)] = {result.positives, result.negatives};
 }
 
+/// What the two passes over the anchors share.
+template <classification_loss Classification, localization_loss Localization, int CodeSize>
+struct ssd_loss_passes {
+  const Classification& classes;
+  const Localization& boxes;
+  const ssd_loss_options& options;
+  const ssd_loss_input& in;
+  const assigned_targets& targets;
+  float class_scale, box_scale;  // of the gradients
+
+  /// Anchors that one thread works on in a row.
+  static constexpr int segment = 512;
+  int segments() const { return (in.anchors + segment - 1) / segment; }
+  int chunks() const { return in.batch * segments(); }
+
+  /// Calls body(row) for the rows of a chunk.
+  template <class Body>
+  void each_row(int chunk, const Body& body) const {
+    const int first = chunk % segments() * segment;
+    const std::ptrdiff_t image_row = std::ptrdiff_t{1} * (chunk / segments()) * in.anchors;
+    for (int a = first; a < std::min(first + segment, in.anchors); ++a) body(image_row + a);
+  }
+
+  /// Costs of a group into `space` where given, gradients where wanted.
+  void run(const anchor_group& group, bool gradients, ssd_loss_workspace* space, float* tile) const {
+    float* class_out = gradients ? in.logits_gradient : nullptr;
+    float* box_out = gradients ? in.encodings_gradient : nullptr;
+    const vec class_cost =
+        rows_cost(classes, in.logits, group, in.class_slots, load_group(targets.class_weights, group), class_scale,
+                  class_targets(load_group(targets.classes, group), options), class_out, tile);
+    alignas(64) float codes[static_cast<std::size_t>(CodeSize) * lanes];
+    load_rows(targets.regression, group, CodeSize, codes);
+    const vec box_cost = rows_cost(
+        boxes, in.encodings, group, CodeSize, load_group(targets.regression_weights, group), box_scale,
+        [&codes](int c) { return vec::load_aligned(codes + c * lanes); }, box_out, tile);
+    if (!space) return;
+    store_group(space->classification.data(), class_cost, group);
+    store_group(space->localization.data(), box_cost, group);
+  }
+
+  /// All anchors of a chunk.
+  void all(int chunk, bool gradients, ssd_loss_workspace& space, float* tile) const {
+    anchor_group group;
+    const auto flush = [&] {
+      if (group.count > 0) run(group, gradients, &space, tile);
+      group.count = 0;
+    };
+    each_row(chunk, [&](std::ptrdiff_t row) {
+      group.add(row);
+      if (group.full()) flush();
+    });
+    flush();
+  }
+
+  /// Gradients of the anchors of a chunk that mining kept, zeros for the others.
+  void kept(int chunk, const float* kept_anchors, float* tile) const {
+    anchor_group group;
+    const auto flush = [&] {
+      if (group.count > 0) run(group, true, nullptr, tile);
+      group.count = 0;
+    };
+    each_row(chunk, [&](std::ptrdiff_t row) {
+      if (kept_anchors[row] != 0)
+        group.add(row);
+      else
+        clear(row);
+      if (group.full()) flush();
+    });
+    flush();
+  }
+
+  void clear(std::ptrdiff_t row) const {
+    if (in.logits_gradient) std::fill_n(in.logits_gradient + row * in.class_slots, in.class_slots, 0.0f);
+    if (in.encodings_gradient) std::fill_n(in.encodings_gradient + row * CodeSize, CodeSize, 0.0f);
+  }
+};
+
 }  // namespace detail
 
 /// The losses of a batch. With mining, costs come first, and gradients only for the anchors that were kept.
@@ -156,59 +250,33 @@ template <classification_loss Classification, localization_loss Localization, bo
 ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, const Localization& boxes,
                            const BoxCoder& coder, const ssd_loss_options& o, std::span<const boxf> anchors,
                            const ssd_loss_input& p, const assigned_targets& t, ssd_loss_workspace& space) {
-  constexpr int code_size = BoxCoder::code_size;
-  const int n = p.anchors, groups = (n + lanes - 1) / lanes;
+  const std::size_t rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.anchors);
   double matches = 0;
-  for (int i = 0; i < p.batch * n; ++i) matches += static_cast<double>(t.regression_weights[i]);
+  for (std::size_t i = 0; i < rows; ++i) matches += static_cast<double>(t.regression_weights[i]);
   ssd_losses_report report;
   report.normalizer = o.normalize_loss_by_num_matches ? std::max(matches, 1.0) : 1.0;
   const auto normalizer = static_cast<float>(report.normalizer);
   const float class_scale = o.classification_weight / normalizer;
   const float box_scale =
-      o.localization_weight / (o.normalize_loc_loss_by_codesize ? normalizer * code_size : normalizer);
-
-  // `kept` tells which anchors send gradients; without one the costs are written too.
-  const auto group_of_anchors = [&](int image_index, int group, bool gradients, const float* kept, int thread) {
-    const int a = group * lanes, count = std::min(lanes, n - a);
-    const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(image_index) * n + a;
-    float* tile = space.tiles[static_cast<std::size_t>(thread)].data();
-    const vec on = kept ? detail::load_some(kept + row, count) : vec(1.0f);
-    float* class_out = gradients && p.logits_gradient ? p.logits_gradient + row * p.class_slots : nullptr;
-    float* box_out = gradients && p.encodings_gradient ? p.encodings_gradient + row * code_size : nullptr;
-    if (kept && xsimd::all(on == vec(0.0f))) {
-      if (class_out) std::fill_n(class_out, static_cast<std::ptrdiff_t>(count) * p.class_slots, 0.0f);
-      if (box_out) std::fill_n(box_out, static_cast<std::ptrdiff_t>(count) * code_size, 0.0f);
-      return;
-    }
-    const vec class_cost = detail::rows_cost(
-        classes, p.logits + row * p.class_slots, count, p.class_slots, detail::load_some(t.class_weights + row, count),
-        vec(on * vec(class_scale)), detail::class_targets(t.classes + row, count, o), class_out, tile);
-    alignas(64) float codes[static_cast<std::size_t>(code_size) * lanes];
-    detail::load_rows(t.regression + row * code_size, count, code_size, codes);
-    const vec box_cost = detail::rows_cost(
-        boxes, p.encodings + row * code_size, count, code_size, detail::load_some(t.regression_weights + row, count),
-        vec(on * vec(box_scale)), [&codes](int c) { return vec::load_aligned(codes + c * lanes); }, box_out, tile);
-    if (kept) return;
-    detail::store_some(space.classification.data() + row, class_cost, count);
-    detail::store_some(space.localization.data() + row, box_cost, count);
-  };
+      o.localization_weight / (o.normalize_loc_loss_by_codesize ? normalizer * BoxCoder::code_size : normalizer);
 
   const bool mining = o.miner.has_value();
-  pool.run(p.batch * groups,
-           [&](int i, int thread) { group_of_anchors(i / groups, i % groups, !mining, nullptr, thread); });
+  const detail::ssd_loss_passes<Classification, Localization, BoxCoder::code_size> passes{
+      classes, boxes, o, p, t, class_scale, box_scale};
+  const auto tile = [&space](int thread) { return space.tiles[static_cast<std::size_t>(thread)].data(); };
+  pool.run(passes.chunks(), [&](int chunk, int thread) { passes.all(chunk, !mining, space, tile(thread)); });
   if (mining) {
     pool.run(p.batch, [&](int i, int thread) {
       detail::mine_image(*o.miner, o, coder, anchors, p, t.match, i, space,
                          space.miners[static_cast<std::size_t>(thread)]);
     });
-    if (p.logits_gradient)
-      pool.run(p.batch * groups,
-               [&](int i, int thread) { group_of_anchors(i / groups, i % groups, true, space.kept.data(), thread); });
+    if (p.logits_gradient || p.encodings_gradient)
+      pool.run(passes.chunks(), [&](int chunk, int thread) { passes.kept(chunk, space.kept.data(), tile(thread)); });
     for (const auto& [positives, negatives] : space.mined)
       report.mined_positives += positives, report.mined_negatives += negatives;
   }
   double class_sum = 0, box_sum = 0;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(n); ++i) {
+  for (std::size_t i = 0; i < rows; ++i) {
     if (mining && space.kept[i] == 0) continue;
     class_sum += static_cast<double>(space.classification[i]);
     box_sum += static_cast<double>(space.localization[i]);
