@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <odt/core/error.hpp>
 #include <odt/core/text.hpp>
 #include <odt/exec/cpu/depthwise.hpp>
 
@@ -134,6 +135,10 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
     const results one = p.run(1, transform);
     for (const int threads : {2, 3, 5}) BOOST_TEST((p.run(threads, transform) == one), name(l));
   }
+}
+
+BOOST_AUTO_TEST_CASE(kernels_too_tall_are_refused) {
+  BOOST_CHECK_THROW(cpu::depthwise_scratch({.kernel_height = 65}, {1, 99, 9, 1}, {1, 35, 9, 1}, 1), error);
 }
 
 BOOST_AUTO_TEST_CASE(depthwise_conv2d_is_tensorflows, *needs(golden() / "units/nn/depthwise_conv2d")) {

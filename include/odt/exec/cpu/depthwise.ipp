@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/depthwise.hpp>
 #include <odt/exec/cpu/sums.hpp>
@@ -416,6 +417,8 @@ ODT_INLINE std::ptrdiff_t shared_floats(const convolution& c, const shape& out, 
 
 ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, const shape& out, int threads) {
   using namespace detail::depthwise;
+  if (c.kernel_height > most_lines)
+    fail("depthwise kernel ", c.kernel_height, " high; at most ", most_lines, " are supported");
   const int multiplier = out.channels / in.channels;
   const sweep_plan forward(c, multiplier, out);
   const sweep back = backward_sweep(c, {{nullptr, out.batch, out.height, out.width, out.channels, 0, 0}, {}}, in);
