@@ -1,0 +1,17 @@
+#!/bin/sh
+# Installs what is missing, builds, and runs all tests; then the quick ones again under the address and undefined
+# behaviour sanitizers. `test/run.sh --no-asan` leaves those out.
+set -eu
+cd "$(dirname "$0")/.."
+. examples/packages.sh
+odt_install $ODT_PACKAGES $ODT_TEST_PACKAGES
+
+jobs=$(nproc)
+cmake --preset release
+cmake --build --preset release -j "$jobs"
+ctest --preset release
+
+[ "${1-}" = --no-asan ] && exit 0
+cmake --preset asan -DODT_EXAMPLES=OFF
+cmake --build --preset asan -j "$jobs"
+ctest --preset asan -LE slow
