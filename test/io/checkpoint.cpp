@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <odt/core/text.hpp>
 #include <odt/io/checkpoint.hpp>
-#include <odt/io/crc32c.hpp>
 
 #include <golden.hpp>
+#include <io/hex.hpp>
 #include <scratch.hpp>
 
 #include <array>
@@ -13,6 +14,7 @@ namespace {
 using odt::checkpoint_reader;
 using odt::checkpoint_writer;
 using odt::test::check_error;
+using odt::test::from_hex;
 using odt::test::scratch_directory;
 
 constexpr std::array<std::int64_t, 3> shape = {2, 1, 3};
@@ -172,6 +174,35 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_removed_whole_and_alone) {
   odt::remove_checkpoint(scratch / "model.ckpt-1");
   BOOST_CHECK_EQUAL(scratch.entries(), 2u);
   BOOST_CHECK_EQUAL(checkpoint_reader(scratch / "model.ckpt-10").tensors().size(), 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_sharded_checkpoint_of_tensorflow_is_read) {
+  // Written by TensorFlow 2.15: in shard 0 "a" and "text", in shard 1 the others; "part" is a slice of a [4,2]
+  // variable.
+  const scratch_directory scratch;
+  odt::write_file(scratch / "s.data-00000-of-00002", from_hex("0000c03f000000c005d9c69c4368656c6c6f"));
+  odt::write_file(scratch / "s.data-00001-of-00002", from_hex("07000000000000000000803f000000400000404000008040003c"));
+  odt::write_file(
+      scratch / "s.index",
+      from_hex(
+          "00000608021a020801000d1700706172740001010280828082080112081202080212020802180120082810354c28987400010f61"
+          "08011204120208022808353d33c8f4000b0d676c6f62616c5f73746570080912001801280835bbd79f1100041368616c66081312"
+          "0412020801180120182802355b04ea850004187061727408011208120208041202080218013a080a0210020a0210020004117465"
+          "787408071204120208012008280a35ece0c0290000000001000000005f81250c000000000100000000c0f2a1b00001037500b701"
+          "0000000001000000005d622dd7bc0108c9010f000000000000000000000000000000000000000000000000000000000000000000"
+          "0057fb808b247547db"));
+  const checkpoint_reader reader(scratch / "s");
+  std::vector<std::string> names;
+  for (const odt::tensor_info& tensor : reader.tensors()) names.push_back(tensor.name);
+  BOOST_CHECK_EQUAL(odt::join(names, " "), "a global_step half part text");
+  BOOST_CHECK(reader.read<float>("a") == (std::vector<float>{1.5f, -2.0f}));
+  BOOST_CHECK_EQUAL(reader.read<std::int64_t>("global_step").at(0), 7);
+  BOOST_CHECK_EQUAL(describe(reader.at("half")), "float16 [1]");
+  BOOST_CHECK_EQUAL(describe(reader.at("text")), "string [1]");
+  check_error([&] { reader.read<float>("half"); }, {"\"half\" is float16"});
+  check_error([&] { reader.read<float>("part"); }, {"\"part\" is stored in slices"});
+  odt::remove_checkpoint(scratch / "s");
+  BOOST_CHECK_EQUAL(scratch.entries(), 0u);
 }
 
 BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_written_again_byte_for_byte,

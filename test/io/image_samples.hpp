@@ -4,18 +4,11 @@
 // {20 + 12 x, 40, 200 - 6 x}.
 #pragma once
 
+#include <io/hex.hpp>
+
 #include <string>
-#include <string_view>
 
 namespace odt::test {
-
-inline std::string from_hex(std::string_view digits) {
-  const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
-    bytes += static_cast<char>(value(digits[i]) * 16 + value(digits[i + 1]));
-  return bytes;
-}
 
 namespace samples {
 
