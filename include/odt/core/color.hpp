@@ -13,7 +13,7 @@ struct rgb {
   friend constexpr bool operator==(const rgb&, const rgb&) = default;
 };
 
-namespace detail::color {
+namespace detail::color_math {
 
 ODT_HD constexpr float smaller(float a, float b) { return b < a ? b : a; }
 ODT_HD constexpr float larger(float a, float b) { return a < b ? b : a; }
@@ -26,24 +26,24 @@ ODT_HD constexpr float hue_share(float k) {
   return larger(0.0f, smaller(smaller(k, 4.0f - k), 1.0f));
 }
 
-}  // namespace detail::color
+}  // namespace detail::color_math
 
 /// Adds `delta` (a share of the full scale) to every channel, then clips.
 ODT_HD constexpr rgb adjust_brightness(rgb p, float delta) {
   const float d = delta * 255.0f;
-  return detail::color::clip({p.r + d, p.g + d, p.b + d});
+  return detail::color_math::clip({p.r + d, p.g + d, p.b + d});
 }
 
 /// Scales the distance to the image's mean colour, then clips.
 ODT_HD constexpr rgb adjust_contrast(rgb p, float factor, rgb mean) {
-  return detail::color::clip(
+  return detail::color_math::clip(
       {(p.r - mean.r) * factor + mean.r, (p.g - mean.g) * factor + mean.g, (p.b - mean.b) * factor + mean.b});
 }
 
 /// Scales the saturation of the HSV form (at most to 1): hue and the largest channel stay, so the others move along the
 /// line to it.
 ODT_HD constexpr rgb adjust_saturation(rgb p, float factor) {
-  using namespace detail::color;
+  using namespace detail::color_math;
   const float top = larger(larger(p.r, p.g), p.b), range = top - smaller(smaller(p.r, p.g), p.b);
   const float k = range > 0 ? smaller(factor, top / range) : factor;
   return clip({top + (p.r - top) * k, top + (p.g - top) * k, top + (p.b - top) * k});
@@ -51,7 +51,7 @@ ODT_HD constexpr rgb adjust_saturation(rgb p, float factor) {
 
 /// Turns the hue of the HSV form by `delta` turns (-1..1); the largest and the smallest channel keep their values.
 ODT_HD constexpr rgb adjust_hue(rgb p, float delta) {
-  using namespace detail::color;
+  using namespace detail::color_math;
   const float top = larger(larger(p.r, p.g), p.b), range = top - smaller(smaller(p.r, p.g), p.b);
   const float unit = range > 0 ? 1.0f / range : 0.0f;
   float hue = p.r == top ? (p.g - p.b) * unit : p.g == top ? (p.b - p.r) * unit + 2.0f : (p.r - p.g) * unit + 4.0f;

@@ -18,7 +18,7 @@
 
 namespace odt {
 
-namespace detail::shapes {
+namespace detail::shape_drawing {
 
 inline constexpr float pi = std::numbers::pi_v<float>;
 inline constexpr int margin = 2;  // between an object and the picture's edge
@@ -414,12 +414,12 @@ ODT_INLINE void write(const shapes_options& options, int number, const shapes_pi
              voc_xml_text({"", stem + ".jpg", options.size, drawn.objects, {}}));
 }
 
-}  // namespace detail::shapes
+}  // namespace detail::shape_drawing
 
 ODT_INLINE std::vector<std::string> shape_names() { return {"circle", "square", "star", "triangle"}; }
 
 ODT_INLINE shapes_picture draw_shapes(const shapes_options& options, int number) {
-  namespace d = detail::shapes;
+  namespace d = detail::shape_drawing;
   d::check(options);
   random_stream random(options.seed, static_cast<std::uint64_t>(number));
   d::canvas canvas(options.size);
@@ -441,7 +441,7 @@ ODT_INLINE shapes_picture draw_shapes(const shapes_options& options, int number)
 }
 
 ODT_INLINE void make_shapes(const shapes_options& options) {
-  detail::shapes::check(options);
+  detail::shape_drawing::check(options);
   if (options.output.empty()) fail("output: a folder for the pictures is needed");
   if (options.count < 1) fail("count: ", options.count, "; at least one picture is needed");
   make_directories(join_path(options.output, "images"));
@@ -453,7 +453,7 @@ ODT_INLINE void make_shapes(const shapes_options& options) {
     pool.run(count,
              [&](int chunk, int) { drawn[static_cast<std::size_t>(chunk)] = draw_shapes(options, first + chunk); });
     for (int i = 0; i < count; ++i) {
-      detail::shapes::write(options, first + i, drawn[static_cast<std::size_t>(i)]);
+      detail::shape_drawing::write(options, first + i, drawn[static_cast<std::size_t>(i)]);
       if (options.progress)
         options.progress(static_cast<std::size_t>(first + i) + 1, static_cast<std::size_t>(options.count));
     }

@@ -17,7 +17,7 @@
 
 namespace odt {
 
-namespace detail::detect_images {
+namespace detail::detecting {
 
 ODT_INLINE bool is_image_name(const std::filesystem::path& path) {
   std::string ending = path.extension().string();
@@ -40,7 +40,7 @@ ODT_INLINE std::string output_name(const std::string& path, std::set<std::string
   return name;
 }
 
-}  // namespace detail::detect_images
+}  // namespace detail::detecting
 
 ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& arguments) {
   std::vector<std::string> files;
@@ -55,7 +55,7 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
     }
     const std::size_t before = files.size();
     for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if (entry.is_regular_file() && detail::detect_images::is_image_name(entry.path()))
+      if (entry.is_regular_file() && detail::detecting::is_image_name(entry.path()))
         files.push_back(entry.path().string());
     if (files.size() == before) fail(argument, ": this directory has no .jpg, .jpeg or .png file");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
@@ -76,7 +76,7 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
   auto last = std::chrono::steady_clock::now();
   for (const std::string& path : images) {
     try {
-      image picture = detail::detect_images::read_upright(path);
+      image picture = detail::detecting::read_upright(path);
       results.push_back({path, picture.size(), detector.model->detect(picture)});
       const detections& found = results.back().found;
       drawn = std::move(picture);
@@ -89,7 +89,7 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
       out.line(str("skipped: ", wrong.what()));
       continue;
     }
-    write_image(join_path(how.output, detail::detect_images::output_name(path, taken)), drawn);
+    write_image(join_path(how.output, detail::detecting::output_name(path, taken)), drawn);
     const auto now = std::chrono::steady_clock::now();
     if (now - last < std::chrono::seconds(out.terminal() ? 0 : 10)) continue;
     last = now;
