@@ -9,7 +9,7 @@
 namespace test = odt::test;
 namespace data = boost::unit_test::data;
 
-namespace {
+namespace model_cases {
 
 const std::vector<std::string> all_cases{"train_ssd_mobilenet_v1", "train_ssd_inception_v2",
                                          "train_ssd_mobilenet_v1_frozen_bn", "train_ssd_mobilenet_v1_frozen_bn_focal"};
@@ -66,7 +66,9 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-}  // namespace
+}  // namespace model_cases
+
+using namespace model_cases;
 
 BOOST_AUTO_TEST_SUITE(train_tests, *test::needs(test::models()))
 

@@ -27,7 +27,7 @@ void initialize_stores(const variable_layout& layout, const variable_stores& sto
                stores.values.subspan(static_cast<std::size_t>(v.offset), static_cast<std::size_t>(v.size)));
   }
   for (std::size_t s = 0; s < stores.slots.size(); ++s) std::ranges::fill(stores.slots[s], how.slots[s].initial);
-  std::ranges::copy(initial_scalars<O>(), stores.scalars.begin());
+  for (std::size_t s = 0; s < stores.scalars.size(); ++s) stores.scalars[s] = O::scalars[s].initial;
   std::ranges::copy(stores.values.first(stores.averages.size()), stores.averages.begin());
 }
 

@@ -186,9 +186,9 @@ class ssd_step final : public device_step {
           update_stores stores{values_.data(), gradients_.data(), {}, averages_.empty() ? nullptr : averages_.data()};
           for (auto& slot : slots_) stores.slots.push_back(slot.data());
           optimizer_scalars<O> scalars{};
-          std::ranges::copy(scalars_, scalars.begin());
+          for (std::size_t s = 0; s < scalars.size(); ++s) scalars[s] = scalars_[s];
           const update_report report = update(pool_, how, scalars, options_.update, learning_rate, plan_, stores);
-          std::ranges::copy(scalars, scalars_.begin());
+          for (std::size_t s = 0; s < scalars.size(); ++s) scalars_[s] = scalars[s];
           return report;
         },
         options_.optimizer);
