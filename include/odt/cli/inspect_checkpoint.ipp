@@ -17,7 +17,7 @@
 
 namespace odt {
 
-namespace detail::inspect_checkpoint {
+namespace detail::checkpoint_inspection {
 
 ODT_INLINE std::string statistics(const std::vector<float>& values) {
   double sum = 0, squares = 0, low = std::numeric_limits<double>::infinity(), high = -low;
@@ -72,10 +72,10 @@ ODT_INLINE bool has_data(const checkpoint_reader& reader) {
   return false;
 }
 
-}  // namespace detail::inspect_checkpoint
+}  // namespace detail::checkpoint_inspection
 
 ODT_INLINE std::string inspect_checkpoint(const std::string& path) {
-  namespace d = detail::inspect_checkpoint;
+  namespace d = detail::checkpoint_inspection;
   const checkpoint_reader reader(d::prefix_of(path));
   std::int64_t bytes = 0, values = 0;
   std::size_t widest = 0;

@@ -13,7 +13,7 @@
 
 namespace odt {
 
-namespace detail::inspect_events {
+namespace detail::events_inspection {
 
 struct tag_summary {
   event::kind what = event::kind::other;
@@ -75,13 +75,13 @@ ODT_INLINE std::vector<std::string> files_in(const std::string& directory) {
   return files;
 }
 
-}  // namespace detail::inspect_events
+}  // namespace detail::events_inspection
 
 ODT_INLINE std::string inspect_events(const std::string& path) {
-  if (!is_directory(path)) return detail::inspect_events::inspect_one(path);
+  if (!is_directory(path)) return detail::events_inspection::inspect_one(path);
   std::string text;
-  for (const std::string& file : detail::inspect_events::files_in(path))
-    text += detail::inspect_events::inspect_one(file);
+  for (const std::string& file : detail::events_inspection::files_in(path))
+    text += detail::events_inspection::inspect_one(file);
   return text;
 }
 

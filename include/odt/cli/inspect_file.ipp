@@ -20,7 +20,7 @@
 
 namespace odt {
 
-namespace detail::inspect_file {
+namespace detail::file_inspection {
 
 ODT_INLINE std::string first_bytes(const std::string& path) {
   const input_file file(path);
@@ -63,10 +63,10 @@ ODT_INLINE bool has_event_files(const std::string& directory) {
   return false;
 }
 
-}  // namespace detail::inspect_file
+}  // namespace detail::file_inspection
 
 ODT_INLINE file_kind kind_of_file(const std::string& path) {
-  namespace d = detail::inspect_file;
+  namespace d = detail::file_inspection;
   if (is_directory(path)) {
     if (file_exists(join_path(path, "checkpoint"))) return file_kind::checkpoint;
     if (d::has_event_files(path)) return file_kind::events;

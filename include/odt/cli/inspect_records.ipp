@@ -14,7 +14,7 @@
 
 namespace odt {
 
-namespace detail::inspect_records {
+namespace detail::records_inspection {
 
 /// Of all examples of a file.
 struct totals {
@@ -87,10 +87,10 @@ ODT_INLINE std::string summary(const totals& t, const std::string& path) {
   return text;
 }
 
-}  // namespace detail::inspect_records
+}  // namespace detail::records_inspection
 
 ODT_INLINE std::string inspect_records(const std::string& path) {
-  namespace d = detail::inspect_records;
+  namespace d = detail::records_inspection;
   record_reader reader(path);
   d::totals totals;
   std::string first, bytes;

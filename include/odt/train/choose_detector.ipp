@@ -9,7 +9,7 @@
 
 namespace odt {
 
-namespace detail::choose {
+namespace detail::detector_choice {
 
 /// A part that the library has: its name in pipeline.config, and in C++.
 struct known_part {
@@ -44,10 +44,10 @@ ODT_INLINE const settings* find(const settings* node, std::initializer_list<std:
   return node;
 }
 
-}  // namespace detail::choose
+}  // namespace detail::detector_choice
 
 ODT_INLINE std::string source_for(const settings& root) {
-  namespace d = detail::choose;
+  namespace d = detail::detector_choice;
   const settings* ssd = d::find(&root, {"model", "ssd"});
   const settings* type = d::find(ssd, {"feature_extractor", "type"});
   if (!ssd || !ssd->set || !type) return {};

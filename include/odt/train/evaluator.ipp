@@ -15,7 +15,7 @@
 
 namespace odt {
 
-namespace detail::evaluate {
+namespace detail::evaluating {
 
 /// Puts the averages in the place of the variables while it lives.
 class averages_in_place {
@@ -55,7 +55,7 @@ ODT_INLINE void add_image(evaluation& result, const batch& b, std::size_t i, det
   ++result.images;
 }
 
-}  // namespace detail::evaluate
+}  // namespace detail::evaluating
 
 ODT_INLINE const std::pair<std::string, double>* evaluation::headline() const {
   for (const auto& one : metrics)
@@ -65,17 +65,17 @@ ODT_INLINE const std::pair<std::string, double>* evaluation::headline() const {
 
 ODT_INLINE evaluation evaluate(detector& model, const batch_stream& next, const evaluator_settings& how) {
   const auto start = std::chrono::steady_clock::now();
-  const detail::evaluate::averages_in_place averages(model, how.options.use_moving_averages);
+  const detail::evaluating::averages_in_place averages(model, how.options.use_moving_averages);
   const auto metrics =
       make_metrics(how.options.metrics_set, {how.labels.class_names(), how.options.include_metrics_per_category});
   evaluation result;
   result.step = model.global_step();
   std::int64_t batches = 0;
   for (batch b; next(b); ++batches) {
-    detail::evaluate::add_losses(result.losses, model.evaluate(b));
+    detail::evaluating::add_losses(result.losses, model.evaluate(b));
     auto found = model.detect(b);
     for (std::size_t i = 0; i < found.size(); ++i)
-      detail::evaluate::add_image(result, b, i, std::move(found[i]), metrics, how);
+      detail::evaluating::add_image(result, b, i, std::move(found[i]), metrics, how);
     if (how.progress) how.progress(result.images);
   }
   for (auto& [tag, sum] : result.losses) sum /= static_cast<double>(batches);

@@ -12,7 +12,7 @@
 
 namespace odt {
 
-namespace detail::restore {
+namespace detail::restoring {
 
 inline constexpr std::string_view average_suffix = "/ExponentialMovingAverage";
 
@@ -87,13 +87,13 @@ ODT_INLINE std::string group(const std::string& name) {
   return name.substr(0, second);
 }
 
-}  // namespace detail::restore
+}  // namespace detail::restoring
 
 ODT_INLINE void save_checkpoint(detector& model, const run_state& run, const std::string& prefix) {
   auto tensors = model.state();
   std::ranges::sort(tensors, {}, &state_tensor::name);
   checkpoint_writer writer(prefix);
-  for (const state_tensor& t : tensors) writer.add<float>(t.name, detail::restore::wide(t.shape), t.values);
+  for (const state_tensor& t : tensors) writer.add<float>(t.name, detail::restoring::wide(t.shape), t.values);
   writer.add<std::int64_t>("global_step", model.global_step());
   write_run_state(writer, run);
   writer.commit();
@@ -101,23 +101,23 @@ ODT_INLINE void save_checkpoint(detector& model, const run_state& run, const std
 
 ODT_INLINE run_state resume_checkpoint(detector& model, const checkpoint_reader& checkpoint,
                                        const run_state& unless_there) {
-  detail::restore::read_all(model, checkpoint, [](const state_tensor&) { return true; });
-  model.set_global_step(detail::restore::read_global_step(checkpoint));
+  detail::restoring::read_all(model, checkpoint, [](const state_tensor&) { return true; });
+  model.set_global_step(detail::restoring::read_global_step(checkpoint));
   if (auto run = read_run_state(checkpoint)) return *std::move(run);
   return unless_there;
 }
 
 ODT_INLINE void restore_variables(detector& model, const checkpoint_reader& checkpoint, bool averages) {
-  using detail::restore::average_suffix;
+  using detail::restoring::average_suffix;
   const auto is_average = [](const state_tensor& t) { return t.name.ends_with(average_suffix); };
-  detail::restore::read_all(model, checkpoint, [](const state_tensor& t) { return t.model_variable; });
-  model.set_global_step(detail::restore::read_global_step(checkpoint));
+  detail::restoring::read_all(model, checkpoint, [](const state_tensor& t) { return t.model_variable; });
+  model.set_global_step(detail::restoring::read_global_step(checkpoint));
   if (!averages) return;
   if (std::ranges::none_of(checkpoint.tensors(), [](const auto& t) { return t.name.ends_with(average_suffix); })) {
     warn(checkpoint.prefix(), ": has no moving averages; its variables are used as they are");
     return model.reset_averages();
   }
-  detail::restore::read_all(model, checkpoint, is_average);
+  detail::restoring::read_all(model, checkpoint, is_average);
 }
 
 ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& options) {
@@ -129,7 +129,7 @@ ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& op
   std::set<std::string> used;
   for (const state_tensor& t : model.state()) {
     if (!t.model_variable) continue;
-    report.lines.push_back(detail::restore::compare(t, checkpoint, options));
+    report.lines.push_back(detail::restoring::compare(t, checkpoint, options));
     if (report.lines.back().what != restore_line::outcome::restored) continue;
     checkpoint.read<float>(report.lines.back().source, t.values);
     used.insert(report.lines.back().source);
@@ -155,7 +155,7 @@ ODT_INLINE std::string restore_report::table() const {
   std::map<std::pair<std::string, outcome>, int> groups;
   for (const restore_line& line : lines)
     if (line.what == outcome::restored || line.what == outcome::not_asked_for)
-      ++groups[{detail::restore::group(line.variable), line.what}];
+      ++groups[{detail::restoring::group(line.variable), line.what}];
   for (const auto& [key, n] : groups)
     text += str(key.second == outcome::restored ? "  restored       " : "  initial values ", key.first, " (", n,
                 n == 1 ? " variable" : " variables", key.second == outcome::restored ? ")\n" : "; not asked for)\n");
