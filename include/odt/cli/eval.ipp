@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <odt/cli/cli11.ipp>
+#include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
