@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// SSDs at full size with the fixtures' formula weights: one photo, evaluation mode, from pixels to detections.
+#include "models/model_case.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+
+namespace test = odt::test;
+namespace data = boost::unit_test::data;
+
+namespace full_cases {
+
+odt::image load_photo(const test::fs::path& path) {
+  const auto array = test::load_npy(path);
+  odt::image picture(static_cast<int>(array.shape[0]), static_cast<int>(array.shape[1]));
+  for (std::size_t i = 0; i < array.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(array[i]);
+  return picture;
+}
+
+/// Largest difference over the largest value, on the elements that were sampled.
+double distance(const float* actual, const test::fs::path& stem) {
+  if (!test::fs::exists(stem.string() + ".json")) {
+    const auto expected = test::load_npy(stem.string() + ".npy");
+    return test::over_max(std::span<const float>(actual, expected.size()), expected.values);
+  }
+  double worst = 0;
+  for (const auto& expected : test::load_samples(stem)) {
+    std::vector<float> values;
+    for (std::size_t k = 0; k < expected.values.size(); ++k) values.push_back(actual[k * expected.stride]);
+    worst = std::max(worst, test::over_max(values, expected.values));
+  }
+  return worst;
+}
+
+}  // namespace full_cases
+
+using namespace full_cases;
+
+BOOST_AUTO_TEST_SUITE(full_tests, *test::needs(test::models()))
+
+BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
+                     data::make({"full_ssd_mobilenet_v1", "full_ssd_inception_v2"})) {
+  const auto folder = test::models() / std::string(sample);
+  const auto what = test::load_json(folder / "case.json");
+  const auto detector = test::make_detector(folder / "pipeline.config");
+  test::load_formula_weights(*detector, what["params"]["scales"]);
+  const odt::image photo = load_photo(folder / "photo.npy");
+
+  const odt::network_input input = odt::prepare(photo, detector->resizer(), detector->pixels());
+  BOOST_TEST(distance(input.pixels.pixels.data(), folder / "preprocessed") < 1e-6);
+
+  const odt::detections found = detector->detect(photo);
+  auto& step = static_cast<odt::cpu::ssd_step<test::any_ssd::axes>&>(detector->device());
+  BOOST_TEST(distance(step.network_runner().encodings(), folder / "box_encodings") < 3e-5);
+  BOOST_TEST(distance(step.network_runner().logits(), folder / "class_predictions_with_background") < 3e-5);
+
+  const auto anchors = test::load_npy(folder / "anchors.npy");
+  BOOST_REQUIRE_EQUAL(step.last_anchors().size() * 4, anchors.size());
+  test::check_close(std::span<const float>(&step.last_anchors()[0].ymin, anchors.size()), anchors, 1e-6, 1e-7,
+                    "anchors");
+
+  const auto boxes = test::load_npy(folder / "detection_boxes.npy"),
+             scores = test::load_npy(folder / "detection_scores.npy"),
+             labels = test::load_npy(folder / "detection_classes.npy"),
+             count = test::load_npy(folder / "num_detections.npy");
+  BOOST_REQUIRE_EQUAL(found.size(), static_cast<std::size_t>(count[0]));
+  int misses = 0;
+  for (const odt::detection& d : found) {  // as sets, for neighbouring scores are nearer than the tolerance
+    bool there = false;
+    for (std::size_t k = 0; k < scores.size() && !there; ++k) {
+      const float corners[] = {d.bounds.ymin, d.bounds.xmin, d.bounds.ymax, d.bounds.xmax};
+      there = std::abs(d.score - scores[k]) < 3e-5 && d.label == static_cast<int>(labels[k]);
+      for (std::size_t c = 0; c < 4; ++c) there = there && std::abs(corners[c] - boxes[k * 4 + c]) < 3e-5;
+    }
+    misses += there ? 0 : 1;
+  }
+  BOOST_TEST(misses <= 1);  // the last of a hundred may swap with the first that was dropped
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include <odt/ssd.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <cstring>
+
+namespace {
+
+using small = odt::ssd<odt::any_of<odt::mobilenet_v1, odt::inception_v2>>;
+using pets = odt::ssd<odt::inception_v2, odt::faster_rcnn_box_coder, odt::argmax_matcher, odt::rms_prop>;
+
+static_assert(pets::anchor_count({300, 300}) == 1917);
+static_assert(small::anchor_count({300, 300}) == 1917);
+static_assert(small::parameter_count() == 6819839);
+static_assert(small::multiply_adds({300, 300}) / 100000 == 12371);
+
+/// A quarter of the width, so that a step takes milliseconds.
+small::options thin(bool inception) {
+  small::options o;
+  o.num_classes = 3;
+  if (inception) o.feature_extractor = odt::inception_v2{};
+  std::visit([](auto& extractor) { extractor.opts.depth_multiplier = 0.25f; }, o.feature_extractor);
+  std::get<0>(o.box_predictor).opts.use_dropout = true;
+  o.loss.miner = odt::hard_example_miner{3000, 0.99f, odt::mining_loss::classification, 3, 0};
+  o.update.clip_norm = 10;
+  return o;
+}
+
+odt::batch pictures() {
+  odt::batch b = odt::batch::zeros(2, 96, 96, 4);
+  odt::random_stream random(3);
+  for (float& pixel : b.images) pixel = random.uniform(-1, 1);
+  b.counts = {2, 1};
+  b.boxes[0] = {0.1f, 0.2f, 0.6f, 0.7f}, b.boxes[1] = {0.5f, 0.5f, 0.9f, 1.0f}, b.boxes[4] = {0.0f, 0.1f, 0.8f, 0.4f};
+  b.classes[0] = 2, b.classes[1] = 0, b.classes[4] = 1;
+  b.weights.assign(8, 1.0f);
+  return b;
+}
+
+std::vector<float> weights_after(int steps, bool inception, int threads) {
+  small detector(thin(inception), {.seed = 5, .threads = threads});
+  for (int i = 0; i < steps; ++i) detector.train_step(pictures());
+  const auto values = detector.device().stores().values;
+  return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ssd_tests)
+
+BOOST_AUTO_TEST_CASE(steps_are_the_same_bits_with_any_number_of_threads) {
+  for (const bool inception : {false, true}) {
+    const auto one = weights_after(4, inception, 1);
+    for (const int threads : {2, 3}) {
+      const auto more = weights_after(4, inception, threads);
+      BOOST_TEST(std::memcmp(one.data(), more.data(), one.size() * sizeof(float)) == 0);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(other_seeds_give_other_weights) {
+  small a(thin(false), {.seed = 1}), b(thin(false), {.seed = 2});
+  BOOST_TEST(a.device().stores().values[0] != b.device().stores().values[0]);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_stays_the_same_is_learnt) {
+  for (const bool inception : {false, true}) {
+    small detector(thin(inception), {.seed = 5});
+    const float first = detector.train_step(pictures()).total_loss;
+    float last = first;
+    for (int i = 0; i < 60; ++i) last = detector.train_step(pictures()).total_loss;
+    BOOST_TEST(last < 0.7f * first);
+    BOOST_TEST(detector.global_step() == 61);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_and_detection_change_nothing) {
+  small detector(thin(false), {.seed = 5});
+  detector.train_step(pictures());
+  const auto values = detector.device().stores().values;
+  const std::vector<float> before(values.begin(), values.end());
+  const auto report = detector.evaluate(pictures());
+  BOOST_TEST(std::isfinite(report.total_loss));
+  detector.detect(pictures());
+  odt::image picture(50, 70);
+  detector.detect(picture);
+  BOOST_TEST(std::memcmp(before.data(), values.data(), before.size() * sizeof(float)) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_arena_is_what_was_foretold) {
+  small detector(thin(false), {.seed = 5});
+  detector.train_step(pictures());
+  const auto foretold = detector.describe(2, {96, 96}).step_bytes;
+  const auto& runner = static_cast<odt::cpu::ssd_step<small::axes>&>(detector.device()).network_runner();
+  const auto used = static_cast<std::int64_t>(runner.arena_bytes() - runner.scratch_bytes());
+  BOOST_TEST(used >= foretold);
+  BOOST_TEST(static_cast<double>(used) <= 1.05 * static_cast<double>(foretold));
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_changes_nothing_and_names_the_layer) {
+  small detector(thin(false), {.seed = 5});
+  odt::batch b = pictures();
+  const auto values = detector.device().stores().values;
+  const std::vector<float> before(values.begin(), values.end());
+  b.images[100] = std::nanf("");
+  const auto report = detector.train_step(b);
+  BOOST_TEST(!report.finite);
+  BOOST_TEST(detector.global_step() == 0);
+  BOOST_TEST(detector.first_non_finite_layer(b).find("input") != std::string::npos);
+  const auto trainable = static_cast<std::size_t>(detector.variables().trainable_floats);
+  BOOST_TEST(std::memcmp(before.data(), values.data(), trainable * sizeof(float)) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(averages_follow_and_can_be_swapped_in) {
+  auto options = thin(false);
+  options.update.average = true;
+  options.update.average_decay = 0.5f;
+  small detector(options, {.seed = 5});
+  const auto stores = detector.device().stores();
+  const float start = stores.values[0];
+  detector.train_step(pictures());
+  const float now = stores.values[0], average = stores.averages[0];
+  BOOST_TEST(average == start - 0.5f * (start - now), boost::test_tools::tolerance(1e-6f));
+  detector.swap_averages();
+  BOOST_TEST(stores.values[0] == average);
+  detector.swap_averages();
+  BOOST_TEST(stores.values[0] == now);
+}
+
+BOOST_AUTO_TEST_CASE(frozen_variables_stay) {
+  auto options = thin(false);
+  options.freeze_variables = {".*Conv2d_0/.*"};
+  small detector(options, {.seed = 5});
+  const auto state = detector.state();
+  const auto at = [&state](const std::string& name) {
+    for (const auto& t : state)
+      if (t.name == name) return t.values[0];
+    throw std::runtime_error(name);
+  };
+  const std::string frozen = "FeatureExtractor/MobilenetV1/Conv2d_0/weights",
+                    free = "BoxPredictor_0/ClassPredictor/weights";
+  const float kept = at(frozen), moved = at(free);
+  detector.train_step(pictures());
+  BOOST_TEST(at(frozen) == kept);
+  BOOST_TEST(at(free) != moved);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
