@@ -75,3 +75,10 @@ foreach(kind support header_only)
   set_tests_properties(odr_${kind}_builds PROPERTIES FIXTURES_SETUP odr_${kind})
   set_tests_properties(odr_${kind} PROPERTIES FIXTURES_REQUIRED odr_${kind})
 endforeach()
+
+# Somebody else's project, with an installed copy of odt.
+add_test(NAME consumer
+         COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer
+                 -DGENERATOR=${CMAKE_GENERATOR} -DCOMPILER=${CMAKE_CXX_COMPILER}
+                 -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.cpp -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
+set_tests_properties(consumer PROPERTIES LABELS slow TIMEOUT 1800 RUN_SERIAL ON)
