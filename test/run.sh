@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs all tests; then the quick ones again under the address and undefined
-# behaviour sanitizers. `test/run.sh --no-asan` leaves those out.
+# behaviour sanitizers. `test/run.sh --no-asan` leaves those out; $ODT_CMAKE_ARGS goes to cmake.
 set -eu
 cd "$(dirname "$0")/.."
 . examples/packages.sh
 odt_install $ODT_PACKAGES $ODT_TEST_PACKAGES
 
 jobs=$(nproc)
-cmake --preset release
+cmake --preset release ${ODT_CMAKE_ARGS-}
 cmake --build --preset release -j "$jobs"
 ctest --preset release
 
