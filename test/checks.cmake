@@ -46,6 +46,10 @@ endfunction()
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/include/odt/*.hpp)
 list(FILTER headers EXCLUDE REGEX "^odt/exec/cuda/")
+find_path(ODT_XTENSOR_INCLUDE_DIR NAMES xtensor/xtensor.hpp xtensor/containers/xtensor.hpp)
+if(NOT ODT_XTENSOR_INCLUDE_DIR)
+  list(REMOVE_ITEM headers odt/adapt.hpp)
+endif()
 
 # Every header alone, included twice.
 set(units "")
