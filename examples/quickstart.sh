@@ -1,8 +1,9 @@
 #!/bin/sh
-# From nothing to a picture with detections, on a fresh Debian or Ubuntu:
-#   examples/quickstart.sh               draws a labelled photo set, trains on it, and detects in its held-out part
-#   examples/quickstart.sh PHOTOS_DIR    the same with one's own photos and labelImg's XML files beside them
-# Everything it makes lies in runs/<name>; a second call goes on where the first was interrupted.
+# From nothing to pictures with detections, on a fresh Debian 12 or Ubuntu 24.04:
+#   examples/quickstart.sh               draws a labelled photo set, trains on it, and detects in pictures it never saw
+#   examples/quickstart.sh PHOTOS_DIR    the same with one's own photos and labelImg's XML files (beside them, or in
+#                                        PHOTOS_DIR/images and PHOTOS_DIR/annotations)
+# Everything it makes lies in runs/<name>. Called again, it goes on where it was interrupted.
 set -eu
 photos=${1-}
 [ -z "$photos" ] || photos=$(cd "$photos" && pwd)
@@ -13,36 +14,42 @@ echo "== packages"
 odt_install $ODT_PACKAGES
 
 echo "== build"
-cmake --preset release -DODT_TESTS=OFF -DODT_BENCH=OFF -G Ninja
+cmake --preset release -G Ninja -DODT_TESTS=OFF -DODT_BENCH=OFF
 cmake --build --preset release --target odt
-odt=$PWD/build/release/bin/odt
+odt=build/release/bin/odt
 
 if [ -z "$photos" ]; then
-  run=runs/shapes
-  echo "== draw photos"
-  [ -d $run/photos ] || "$odt" shapes --output $run/photos
-  photos=$run/photos
+  echo "== draw pictures"
+  run=runs/shapes photos=runs/shapes/photos split=0.9 overrides=
+  [ -d $photos ] || $odt shapes --output $photos --count 1600
+  $odt shapes --output $run/unseen --count 12 --seed 1
+  unseen=$run/unseen/images
 else
-  run=runs/$(basename "$photos")
+  # Photos take a larger network and larger images than drawn shapes.
+  run=runs/$(basename "$photos") split=0.8 unseen=$photos
+  overrides=,batch_size=8,model.ssd.feature_extractor.depth_multiplier=1
+  overrides=$overrides,model.ssd.image_resizer.fixed_shape_resizer.height=300
+  overrides=$overrides,model.ssd.image_resizer.fixed_shape_resizer.width=300
+  [ -d "$photos/images" ] && unseen=$photos/images
 fi
 images=$photos annotations=$photos
-[ -d "$photos/images" ] && images=$photos/images annotations=$photos/images
+[ -d "$photos/images" ] && images=$photos/images
 [ -d "$photos/annotations" ] && annotations=$photos/annotations
 
 echo "== convert"
-"$odt" convert labelimg --images "$images" --annotations "$annotations" --output $run/data --seed 1
-classes=$(grep -c 'id:' $run/data/label_map.pbtxt)
+$odt convert labelimg --images "$images" --annotations "$annotations" --output "$run/data" --split $split --seed 1
+classes=$(grep -c 'id:' "$run/data/label_map.pbtxt")
 
 echo "== train"
-data="label_map_path=$run/data/label_map.pbtxt,train_input_path=$run/data/train.record,eval_input_path=$run/data/val.record"
-"$odt" train --pipeline_config_path examples/shapes.config --model_dir $run/model \
-  --hparams_overrides "model.ssd.num_classes=$classes,$data"
+$odt train --pipeline_config_path examples/shapes.config --model_dir "$run/model" --eval_every_steps 500 \
+  --hparams_overrides "model.ssd.num_classes=$classes,label_map_path=$run/data/label_map.pbtxt,\
+train_input_path=$run/data/train.record,eval_input_path=$run/data/val.record$overrides"
 
 echo "== evaluate"
-"$odt" eval --checkpoint $run/model --run_once --output $run/detections.json
+$odt eval --checkpoint "$run/model/best" --run_once --output "$run/detections.json"
 
 echo "== detect"
-"$odt" detect --checkpoint $run/model --output $run/found "$images"
+$odt detect --checkpoint "$run/model/best" --output "$run/found" "$unseen"
 echo
-echo "pictures with boxes: $run/found"
+echo "look at the pictures in $run/found"
 echo "curves: tensorboard --logdir $run/model"
