@@ -158,6 +158,20 @@ BOOST_AUTO_TEST_CASE(an_interrupted_training_says_how_to_go_on) {
   BOOST_TEST(contains(result.out, "the same command goes on from there"));
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_is_watched_until_the_program_is_told_to_stop) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  BOOST_TEST(!odt::is_directory(model + "/eval_0"));
+  const pid_t child = start(at, {"eval", "--checkpoint_dir", model});
+  const auto waits = [&at] { return odt::read_file(at / "stdout").find("waiting for the next") != std::string::npos; };
+  while (!odt::is_directory(model + "/eval_0") || !waits()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGINT);
+  const auto result = finish(at, child);
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(contains(result.out, "evaluation at step 2: 4 images"));
+}
+
 BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
   const scratch_directory at;
   BOOST_TEST(run(at, {"shapes", "--output", at / "shapes", "--count", "6"}).status == 0);
