@@ -41,7 +41,7 @@ $odt convert labelimg --images "$images" --annotations "$annotations" --output "
 classes=$(grep -c 'id:' "$run/data/label_map.pbtxt")
 
 echo "== train"
-$odt train --pipeline_config_path examples/shapes.config --model_dir "$run/model" --eval_every_steps 300 \
+$odt train --pipeline_config_path examples/shapes.config --model_dir "$run/model" --eval_every_steps 400 \
   --hparams_overrides "model.ssd.num_classes=$classes,label_map_path=$run/data/label_map.pbtxt,\
 train_input_path=$run/data/train.record,eval_input_path=$run/data/val.record$overrides"
 
