@@ -163,9 +163,9 @@ ODT_INLINE std::string restore_report::table() const {
   for (const restore_line& line : lines) {
     if (line.what == outcome::restored || line.what == outcome::not_asked_for) continue;
     if (++shown > 20) continue;
-    text += str("  NOT restored   ", line.variable, " ", line.shape, ": ",
-                line.what == outcome::missing ? "the checkpoint has no " : "the checkpoint's ", line.source,
-                line.what == outcome::missing ? "" : " is ", line.found, "\n");
+    text += str("  NOT restored   ", line.variable, " ", line.shape, ": the checkpoint",
+                line.what == outcome::missing ? " has none" : "'s is ", line.found,
+                line.source == line.variable ? "" : str(" (", line.source, ")"), "\n");
   }
   if (shown > 20) text += str("  and ", shown - 20, " more that were not restored\n");
   if (!unused.empty()) {
