@@ -5,7 +5,9 @@
 #include <odt/cli/command.hpp>
 #include <odt/cli/run.hpp>
 #include <odt/core/error.hpp>
+#include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
+#include <odt/exec/cpu/isa.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -50,6 +52,8 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   app.name("odt");
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
+  if (cpu::isa_name == "baseline")
+    warn("this program was compiled without AVX2 and FMA and is slow; compile it with -march=native (odt::native)");
   detail::cli::program program{detectors, {}};
   detail::cli::add_convert(app, program);
   detail::cli::add_train(app, program);

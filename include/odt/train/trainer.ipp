@@ -74,9 +74,8 @@ ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags
 ODT_INLINE void check_continuity(const setup& s, const run_state& before) {
   if (before.data_fingerprint != s.data->fingerprint())
     warn(
-        "the training data is not what this run began with: it goes on with the data as it is now, which is not what "
-        "an "
-        "uninterrupted run would have done");
+        "the training data is not what this run began with: it goes on with the data as it is now, which is not "
+        "what an uninterrupted run would have done");
   if (before.config.empty()) return;
   const pipeline old = pipeline::parse(before.config, "the checkpoint's pipeline.config");
   for (const std::string& change : config_changes(old.root(), s.config.root()))

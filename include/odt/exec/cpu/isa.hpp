@@ -15,6 +15,9 @@
 #define ODT_ISA neon
 #define ODT_ISA_NAME "neon"
 #else
+#if defined(__OPTIMIZE__) && !defined(ODT_BASELINE_ISA)
+#pragma message("odt: compiled below AVX2 with FMA, which is slow: add -march=native, or define ODT_BASELINE_ISA")
+#endif
 #define ODT_ISA baseline
 #define ODT_ISA_NAME "baseline"
 #endif
