@@ -73,7 +73,6 @@ DOORS = [
     (r"pugixml", {"dataset"}, ""),
     (r"nlohmann/", {"dataset", "train", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
-    (r"spdlog/", {"cli"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]
 SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|\w*mmintrin|unistd|fcntl|glob|signal|poll|sched|pthread|netdb)\.h$")
