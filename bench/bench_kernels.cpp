@@ -93,17 +93,26 @@ struct operands {
 
   void forward() {
     const cpu::batch_statistics statistics{mean.data(), variance.data()};
-    const auto run = depthwise ? cpu::depthwise_forward : cpu::conv_forward;
-    run(pool(), window, reading(), weights.data(), nullptr, cpu::dense(y.data(), out), &statistics, scratch.data());
+    const cpu::tensor to = cpu::dense(y.data(), out);
+    if (depthwise)
+      cpu::depthwise_forward(pool(), window, reading(), weights.data(), nullptr, to, &statistics, scratch.data());
+    else
+      cpu::conv_forward(pool(), window, reading(), weights.data(), nullptr, to, &statistics, scratch.data());
   }
   void backward_data() {
-    const auto run = depthwise ? cpu::depthwise_backward_data : cpu::conv_backward_data;
-    run(pool(), window, cpu::dense(std::as_const(y).data(), out), weights.data(), cpu::dense(dx.data(), in), false,
-        scratch.data());
+    const cpu::const_tensor dy = cpu::dense(std::as_const(y).data(), out);
+    if (depthwise)
+      cpu::depthwise_backward_data(pool(), window, dy, weights.data(), cpu::dense(dx.data(), in), false,
+                                   scratch.data());
+    else
+      cpu::conv_backward_data(pool(), window, dy, weights.data(), cpu::dense(dx.data(), in), false, scratch.data());
   }
   void backward_weights() {
-    const auto run = depthwise ? cpu::depthwise_backward_weights : cpu::conv_backward_weights;
-    run(pool(), window, reading(), cpu::dense(std::as_const(y).data(), out), dw.data(), nullptr, scratch.data(), false);
+    const cpu::const_tensor dy = cpu::dense(std::as_const(y).data(), out);
+    if (depthwise)
+      cpu::depthwise_backward_weights(pool(), window, reading(), dy, dw.data(), nullptr, scratch.data());
+    else
+      cpu::conv_backward_weights(pool(), window, reading(), dy, dw.data(), nullptr, scratch.data());
   }
 };
 

@@ -5,6 +5,8 @@
 
 #include <odt/exec/cpu/gemm.hpp>
 
+#include <cstdint>
+
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
@@ -27,20 +29,15 @@ struct grid_cursor {
 struct gather {
   const_tensor source;
   gather_axis y, x;
+  const std::int32_t* chosen = nullptr;  ///< the grid positions that are rows, in order; null: all
+  std::ptrdiff_t chosen_count = 0;
 
-  std::ptrdiff_t rows() const { return std::ptrdiff_t{1} * source.batch * y.size * x.size; }
+  std::ptrdiff_t rows() const { return chosen ? chosen_count : std::ptrdiff_t{1} * source.batch * y.size * x.size; }
   std::ptrdiff_t depth() const { return std::ptrdiff_t{1} * y.taps * x.taps * source.channels; }
 
-  grid_cursor cursor(std::ptrdiff_t row) const {
-    const std::ptrdiff_t line = row / x.size;
-    return {static_cast<int>(line / y.size), static_cast<int>(line % y.size), static_cast<int>(row % x.size)};
-  }
-  /// Whether row r is simply source pixel r, as in a 1x1 convolution of stride 1.
-  bool pointwise() const {
-    const auto same = [](const gather_axis& a) {
-      return a.taps == 1 && a.step == 1 && a.offset == 0 && a.size == a.source;
-    };
-    return same(y) && same(x);
+  grid_cursor position(std::ptrdiff_t at) const {
+    const std::ptrdiff_t line = at / x.size;
+    return {static_cast<int>(line / y.size), static_cast<int>(line % y.size), static_cast<int>(at % x.size)};
   }
   void advance(grid_cursor& c) const {
     if (++c.x < x.size) return;
@@ -49,80 +46,178 @@ struct gather {
     c.y = 0;
     ++c.image;
   }
+  /// The positions of `count` rows from `row` on.
+  void positions(std::ptrdiff_t row, int count, grid_cursor* to) const {
+    if (chosen) {
+      for (int r = 0; r < count; ++r) to[r] = position(chosen[row + r]);
+    } else {
+      grid_cursor at = position(row);
+      for (int r = 0; r < count; ++r, advance(at)) to[r] = at;
+    }
+  }
+  /// Whether row r reads source pixel r alone and whole, as in a 1x1 convolution of stride 1.
+  bool pointwise() const {
+    const auto same = [](const gather_axis& a) {
+      return a.taps == 1 && a.step == 1 && a.offset == 0 && a.size == a.source;
+    };
+    return same(y) && same(x);
+  }
 };
 
-/// pack_block of a pointwise gather: pixels, image by image.
-inline void pack_pixels(const gather& g, std::ptrdiff_t row, int count, std::ptrdiff_t first, std::ptrdiff_t last,
-                        float* block) {
-  const const_tensor& s = g.source;
-  const std::ptrdiff_t image_pixels = std::ptrdiff_t{1} * s.height * s.width, channels = last - first;
-  for (int done = 0; done < count;) {
-    const std::ptrdiff_t image = (row + done) / image_pixels, pixel = (row + done) % image_pixels;
-    const int rows = static_cast<int>(std::min<std::ptrdiff_t>(count - done, image_pixels - pixel));
-    const float* from = s.data + (image * s.image_stride + pixel * s.pixel_stride + first);
-    float* to = block + std::ptrdiff_t{done} * block_stride;
-    done += rows;
-    if (channels <= lanes)
-      copy_pixels<1>(to, block_stride, from, s.pixel_stride, rows, channels, s.transform, first);
-    else if (channels == 2 * lanes)
-      copy_pixels<2>(to, block_stride, from, s.pixel_stride, rows, channels, s.transform, first);
-    else if (channels == 4 * lanes)
-      copy_pixels<4>(to, block_stride, from, s.pixel_stride, rows, channels, s.transform, first);
-    else
-      for (int r = 0; r < rows; ++r, to += block_stride, from += s.pixel_stride)
-        copy_channels(to, from, channels, s.transform, first);
+/// Reads the same columns [first, last) of one row after another as floats, the source's transform applied.
+class row_reader {
+ public:
+  /// At most this many columns.
+  static constexpr int most_columns = 2 * block_width;
+
+  row_reader(const gather& g, std::ptrdiff_t first, std::ptrdiff_t last)
+      : g_(g), first_(first), columns_(last - first), pointwise_(g.pointwise()) {
+    if (!pointwise_) find_runs(first, last);
+  }
+
+  /// May write up to lanes-1 floats beyond the columns.
+  void read(const grid_cursor& at, float* to) const {
+    const const_tensor& s = g_.source;
+    if (pointwise_) return copy_channels(to, s.pixel(at.image, at.y, at.x) + first_, columns_, s.transform, first_);
+    const int y = at.y * g_.y.step + g_.y.offset, x = at.x * g_.x.step + g_.x.offset;
+    const float* const origin =
+        s.data + at.image * s.image_stride + (std::ptrdiff_t{1} * y * s.width + x) * s.pixel_stride;
+    for (int i = 0; i < count_; ++i) {
+      const run& r = runs_[i];
+      const int left = x + r.x;
+      if (y + r.y < 0 || y + r.y >= g_.y.source)
+        zero_channels(to + r.to, r.end - r.begin);
+      else if (left >= 0 && left + span_ <= g_.x.source)
+        copy_channels(to + r.to, origin + r.from, r.end - r.begin, s.transform, r.begin);
+      else
+        read_at_border(r, left, origin, to + r.to);
+    }
+  }
+
+ private:
+  /// Columns that lie together in a row and in the source: some channels of a tap, or of several taps along a line.
+  struct run {
+    int y, x;                   ///< the first tap's place, from that of the row's tap 0
+    std::ptrdiff_t begin, end;  ///< channels, counted through the taps of the run
+    std::ptrdiff_t from, to;    ///< of channel `begin`, from the source's pixel at tap 0 and in the row
+  };
+
+  void find_runs(std::ptrdiff_t first, std::ptrdiff_t last) {
+    const const_tensor& s = g_.source;
+    // Taps along a line whose pixels touch are one run, unless the transform differs by channel.
+    const bool touching = g_.x.delta == 1 && s.pixel_stride == s.channels && !s.transform.scale;
+    span_ = touching ? g_.x.taps : 1;
+    const std::ptrdiff_t width = std::ptrdiff_t{span_} * s.channels;
+    const int in_line = span_ > 0 ? g_.x.taps / span_ : 0;
+    for (std::ptrdiff_t at = first; at < last;) {
+      const std::ptrdiff_t index = at / width, begin = at % width, end = std::min(width, begin + last - at);
+      const int y = static_cast<int>(index / in_line) * g_.y.delta;
+      const int x = static_cast<int>(index % in_line) * g_.x.delta;
+      const std::ptrdiff_t pixel = (std::ptrdiff_t{1} * y * s.width + x) * s.pixel_stride;
+      runs_[count_++] = {y, x, begin, end, pixel + begin, at - first};
+      at += end - begin;
+    }
+  }
+
+  void read_at_border(const run& r, int left, const float* origin, float* to) const {
+    const std::ptrdiff_t channels = g_.source.channels;
+    const std::ptrdiff_t from = std::clamp<std::ptrdiff_t>(-left * channels, r.begin, r.end);
+    const std::ptrdiff_t upto = std::clamp((g_.x.source - left) * channels, from, r.end);
+    if (r.begin < from) zero_channels(to, from - r.begin);
+    if (from < upto)
+      copy_channels(to + (from - r.begin), origin + r.from + (from - r.begin), upto - from, g_.source.transform, from);
+    if (upto < r.end) zero_channels(to + (upto - r.begin), r.end - upto);
+  }
+
+  const gather& g_;
+  std::ptrdiff_t first_, columns_;
+  bool pointwise_;
+  int span_ = 1, count_ = 0;
+  run runs_[most_columns];
+};
+
+/// Elements that `count` numbers take.
+template <class Product>
+constexpr std::ptrdiff_t elements(std::ptrdiff_t count) {
+  return ceil_div(count, Product::depth);
+}
+
+/// Packs columns [first, last) of the rows at `positions` into rows of `block_stride` elements.
+template <class Product>
+void pack_rows(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
+               float* block) {
+  const row_reader reader(g, first, last);
+  if constexpr (Product::depth == 1) {
+    for (int r = 0; r < count; ++r, block += block_stride) {
+      reader.read(positions[r], block);
+      if constexpr (std::is_same_v<Product, bf16_product>)
+        for (std::ptrdiff_t i = 0; i < last - first; i += lanes) store(block + i, Product::round(load(block + i)));
+    }
+  } else {
+    alignas(64) float row[Product::depth * block_width + 2 * lanes];
+    const std::ptrdiff_t width = last - first;
+    for (int r = 0; r < count; ++r, block += block_stride) {
+      reader.read(positions[r], row);
+      zero_channels(row + round_up(width, lanes), lanes);
+      if (width % lanes != 0)
+        store(row + width / lanes * lanes, load_first(row + width / lanes * lanes, width % lanes));
+      for (std::ptrdiff_t i = 0; i < width; i += 2 * lanes)
+        store(block + i / 2, Product::join(load(row + i), load(row + i + lanes)));
+    }
   }
 }
 
-/// Packs rows [row, row + count) and columns [first, last) of the matrix, last - first <= block_width, into rows of
-/// `block_stride` floats, with the source's transform applied.
-inline void pack_block(const gather& g, std::ptrdiff_t row, int count, std::ptrdiff_t first, std::ptrdiff_t last,
-                       float* block) {
-  if (g.pointwise()) return pack_pixels(g, row, count, first, last, block);
-  const const_tensor& s = g.source;
-  const std::ptrdiff_t channels = s.channels;
-  // Taps along a line whose pixels touch are one run, unless the transform differs by channel.
-  const bool touching = g.x.delta == 1 && s.pixel_stride == channels && !s.transform.scale;
-  const int span = touching ? g.x.taps : 1;
-  const grid_cursor start = g.cursor(row);
-  for (int ty = 0; ty < g.y.taps; ++ty)
-    for (int tx = 0; tx < g.x.taps; tx += span) {
-      const std::ptrdiff_t run = (std::ptrdiff_t{1} * ty * g.x.taps + tx) * channels;
-      const std::ptrdiff_t begin = std::max(first, run) - run, end = std::min(last, run + span * channels) - run;
-      if (begin >= end) continue;
-      float* to = block + (run + begin - first);
-      grid_cursor at = start;
-      for (int r = 0; r < count; ++r, to += block_stride, g.advance(at)) {
-        const int sy = at.y * g.y.step + g.y.offset + ty * g.y.delta;
-        const int sx = at.x * g.x.step + g.x.offset + tx * g.x.delta;
-        const bool inside = sy >= 0 && sy < g.y.source;
-        const std::ptrdiff_t from = std::clamp<std::ptrdiff_t>(-sx * channels, begin, end);
-        const std::ptrdiff_t upto = inside ? std::clamp((g.x.source - sx) * channels, from, end) : from;
-        if (begin < from) zero_channels(to, from - begin);
-        if (from < upto) {
-          const std::ptrdiff_t pixel =
-              at.image * s.image_stride + (std::ptrdiff_t{1} * sy * s.width + sx) * s.pixel_stride;
-          copy_channels(to + (from - begin), s.data + (pixel + from), upto - from, s.transform, from);
-        }
-        if (upto < end) zero_channels(to + (upto - begin), end - upto);
+/// Packs columns [first, last) of the rows at `positions`, transposed: tiles of nearly equal height one after another,
+/// each with elements(count) columns of `slot` elements. The sum of the product runs over the rows.
+template <class Product>
+void pack_columns(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
+                  int tiles, float* block) {
+  const row_reader reader(g, first, last);
+  alignas(64) float rows[Product::depth][block_width + slot + lanes] = {};
+  const std::ptrdiff_t tile_size = elements<Product>(count) * slot;
+  const int height = static_cast<int>(last - first);
+  for (int r = 0; r < count; r += Product::depth, block += slot) {
+    for (int d = 0; d < Product::depth; ++d)
+      r + d < count ? reader.read(positions[r + d], rows[d]) : zero_channels(rows[d], height);
+    for (int t = 0; t < tiles; ++t) {
+      const int from = tile_begin(height, tiles, t);
+      for (int v = 0; v < slot; v += lanes) {
+        float* const to = block + t * tile_size + v;
+        if constexpr (Product::depth == 1)
+          store(to, Product::round(load(rows[0] + from + v)));
+        else
+          store(to, Product::pair(load(rows[0] + from + v), load(rows[1] + from + v)));
       }
     }
+  }
 }
 
-/// Floats of a packed right matrix.
+/// Elements of a packed right matrix.
+template <class Product>
 constexpr std::ptrdiff_t panels_size(std::ptrdiff_t depth, std::ptrdiff_t columns) {
-  return depth * round_up(columns, tile_columns);
+  return elements<Product>(depth) * round_up(columns, tile_columns);
 }
 
-/// Packs `count` <= tile_columns columns of `depth` rows into a panel, zeros beyond them; row(k) is where row k begins.
-template <class Row>
-void pack_panel(const Row& row, std::ptrdiff_t depth, std::ptrdiff_t count, float* panel) {
-  for (std::ptrdiff_t k = 0; k < depth; ++k, panel += tile_columns) {
+/// Packs rows [first, last) of a right matrix of `columns` columns into panels of `tile_columns` columns, zeros beyond
+/// them; row(k) is where row k begins; the panels have elements(depth) rows. `first` is a multiple of Product::depth.
+template <class Product, class Row>
+void pack_panels(const Row& row, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t depth,
+                 std::ptrdiff_t columns, float* panels) {
+  const std::ptrdiff_t panel_size = elements<Product>(depth) * tile_columns;
+  for (std::ptrdiff_t k = first; k < last; k += Product::depth) {
     const float* from = row(k);
-    unroll<tile_vectors>([&](auto j) {
-      const std::ptrdiff_t rest = count - j * lanes;
-      store(panel + j * lanes, rest > 0 ? load_first(from + j * lanes, rest) : vec(0.0f));
-    });
+    [[maybe_unused]] const float* next = nullptr;
+    if constexpr (Product::depth == 2) next = k + 1 < last ? row(k + 1) : nullptr;
+    float* to = panels + k / Product::depth * tile_columns;
+    for (std::ptrdiff_t c = 0; c < columns; c += tile_columns, to += panel_size)
+      unroll<tile_vectors>([&](auto j) {
+        const std::ptrdiff_t at = c + j * lanes, rest = columns - at;
+        const vec value = rest > 0 ? load_first(from + at, rest) : vec(0.0f);
+        if constexpr (Product::depth == 1)
+          store(to + j * lanes, Product::round(value));
+        else
+          store(to + j * lanes, Product::pair(value, next && rest > 0 ? load_first(next + at, rest) : vec(0.0f)));
+      });
   }
 }
 

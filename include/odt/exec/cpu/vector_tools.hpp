@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -59,6 +60,24 @@ alignas(64) inline constexpr std::int32_t lane_masks[16] = {-1, -1, -1, -1, -1, 
 #endif
 }
 
+/// Writes to memory past the caches, where the instruction set can; `to` is on a vector's boundary. A thread that did
+/// so calls finish_stores before others read.
+[[gnu::always_inline]] inline void store_past_caches(float* to, const vec& value) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, value);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(to, value);
+#else
+  store(to, value);
+#endif
+}
+
+inline void finish_stores() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
 /// A pending transform for one vector of channels. A NaN stays one.
 struct vector_transform {
   vec scale = vec(1.0f), shift = vec(0.0f), low, high;
@@ -101,6 +120,16 @@ void copy_pixels(float* to, std::ptrdiff_t to_step, const float* from, std::ptrd
   for (int r = 0; r < rows; ++r, to += to_step, from += from_step)
     unroll<Vectors>(
         [&](auto v) { store(to + v * lanes, transforms[v](load_first(from + v * lanes, count - v * lanes))); });
+}
+
+/// Whether a tensor is so large that its reader will not find it in the caches anyway, and lies so that whole vectors
+/// can be written past them.
+inline bool worth_streaming(const tensor& t) {
+  constexpr std::ptrdiff_t large = std::ptrdiff_t{16} << 20;
+  constexpr std::ptrdiff_t line = 16;
+  const bool lines = t.pixel_stride % line == 0 && t.image_stride % line == 0 && t.channels % line == 0 &&
+                     reinterpret_cast<std::uintptr_t>(t.data) % (line * sizeof(float)) == 0;
+  return lines && t.extents().elements() * std::ptrdiff_t{sizeof(float)} >= large;
 }
 
 /// Zeros in whole vectors: may write up to lanes-1 elements beyond `count`.
