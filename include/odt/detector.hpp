@@ -4,6 +4,7 @@
 
 #include <odt/core/batch.hpp>
 #include <odt/core/pixel_transform.hpp>
+#include <odt/core/precision.hpp>
 #include <odt/core/settings.hpp>
 #include <odt/image_resizer.hpp>
 
@@ -57,8 +58,9 @@ struct detector_description {
 /// Run-time choices that no pipeline.config makes.
 struct run_options {
   std::uint64_t seed = 0;
-  int threads = 0;             ///< of the train step; 0: all of the machine's
-  std::string device = "cpu";  ///< "cpu"
+  int threads = 0;                      ///< of the train step; 0: all of the machine's
+  std::string device = "cpu";           ///< "cpu"
+  precision compute = precision::fp32;  ///< of the convolutions
 };
 
 class detector {

@@ -238,11 +238,16 @@ BOOST_DATA_TEST_CASE(the_first_steps_of_frozen_cases_move_the_variables_as_the_a
 BOOST_DATA_TEST_CASE(the_curve_of_a_hundred_steps_agrees_by_its_means, data::make(all_cases)) {
   trained t(sample);
   const auto curve = t.load("curve");
+  // The API's own run, begun one rounding error apart, has parted from itself by `drift`: nothing can be asked to be
+  // nearer.
+  double near = 0.01;
+  for (const auto& run : t.what["drift"])
+    near = std::max(near, run["relative_drift"]["regularization"]["max_steps_51_to_100"].get<double>());
   double actual = 0, expected = 0;
   for (int step = 0; step < 100; ++step) {
     const auto report = t.detector->train_step(test::photo_batch(*t.detector, step));
     const auto row = static_cast<std::size_t>(step) * 4;
-    BOOST_TEST(report.losses[2].second == curve[row + 2], boost::test_tools::tolerance(0.01));
+    BOOST_TEST(report.losses[2].second == curve[row + 2], boost::test_tools::tolerance(step < 50 ? 0.01 : near));
     if (step >= 80) actual += report.total_loss, expected += curve[row + 3];
   }
   BOOST_TEST_MESSAGE(sample << ": mean of the last 20 losses " << actual / 20 << ", the API's " << expected / 20);

@@ -3,10 +3,11 @@
 // lifetimes.
 //
 // Every convolution writes its raw output. What follows it in the network (batch norm, activation) is not an operation
-// over memory: it is a pending scale, shift and clamp, applied by whoever reads the buffer. Branches of a concat write
-// their slices of its buffer, and heads their slices of the anchors' tensors. Backward mirrors forward: a buffer's
-// gradient is the sum of what its readers send, becomes the gradient of the raw output in place, and is then used by
-// the producer.
+// over memory: it is a pending scale, shift and clamp, applied by whoever reads the buffer; or, where the statistics
+// are known beforehand, by the convolution itself. Branches of a concat write their slices of its buffer, and heads
+// their slices of the anchors' tensors. Backward mirrors forward: a buffer's gradient is the sum of what its readers
+// send, becomes the gradient of the raw output in place, and is then used by the producer. The sums that a batch norm's
+// gradient begins with are added up by the last reader that sends.
 #pragma once
 
 #include <odt/core/error.hpp>
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace odt {
@@ -42,9 +44,10 @@ struct layer_place {
   tensor_place value;
   tensor_place gradient;
   pending_place pending;
-  int producer = -1;  ///< the layer whose operation writes `value`
-  int norm = -1;      ///< producers: the batch norm behind it
-  int clamp = -1;     ///< producers: the activation behind it
+  pending_place finish;  ///< producers: applied to what they write
+  int producer = -1;     ///< the layer whose operation writes `value`
+  int norm = -1;         ///< producers: the batch norm behind it
+  int clamp = -1;        ///< producers: the activation behind it
   bool differentiable = false;
 };
 
@@ -68,8 +71,7 @@ enum class operation : std::uint8_t {
   clamp_backward,
   weights_backward,
   data_backward,
-  depthwise_weights_backward,
-  depthwise_data_backward,
+  depthwise_backward,  ///< the weights' and, where the input has one, the input's gradient
   max_pool_backward,
   average_pool_backward,
   dropout_backward
@@ -79,6 +81,8 @@ struct plan_operation {
   operation kind = operation::convolution;
   int layer = 0;            ///< the layer it belongs to
   bool accumulate = false;  ///< adds to the gradient of the layer's input
+  bool sums = false;        ///< completes the gradient of the layer's input, and leaves its batch norm's sums
+  bool summed = false;      ///< normalize_backward: the sums are there
 };
 
 enum class run_mode : std::uint8_t { train, infer };
@@ -256,6 +260,8 @@ class lowering {
       const layer_place& producer = at(at(i).producer);
       at(i).value = producer.value, at(i).gradient = producer.gradient, at(i).pending = producer.pending;
     }
+    if (!train())
+      for (layer_place& place : plan_.places) place.finish = std::exchange(place.pending, {});
   }
 
   constexpr void emit(operation kind, int l, bool accumulate = false) {
@@ -268,13 +274,12 @@ class lowering {
           emit(operation::pad, i);
           break;
         case layer_kind::convolution:
-          emit(operation::convolution, i);
-          break;
         case layer_kind::depthwise_convolution:
-          emit(operation::depthwise_convolution, i);
+          if (!train() && at(i).norm >= 0) emit(operation::normalize, at(i).norm);
+          emit(net_[i].kind == layer_kind::convolution ? operation::convolution : operation::depthwise_convolution, i);
           break;
         case layer_kind::batch_norm:
-          emit(operation::normalize, i);
+          if (train()) emit(operation::normalize, i);
           break;
         case layer_kind::max_pool:
           emit(operation::max_pool, i);
@@ -303,16 +308,19 @@ class lowering {
       const layer_place& place = at(i);
       if (place.producer != i || !place.differentiable || net_[i].kind == layer_kind::concat) continue;
       if (!written[static_cast<std::size_t>(place.gradient.buffer)]) continue;
-      if (place.norm >= 0)
+      if (place.norm >= 0) {
         emit(operation::normalize_backward, i);
-      else if (place.clamp >= 0)
+        share_sums(i);
+      } else if (place.clamp >= 0) {
         emit(operation::clamp_backward, i);
-      const bool depthwise = net_[i].kind == layer_kind::depthwise_convolution;
+      }
       switch (net_[i].kind) {
         case layer_kind::convolution:
+          emit(operation::weights_backward, i);
+          send(operation::data_backward, i, written);
+          break;
         case layer_kind::depthwise_convolution:
-          emit(depthwise ? operation::depthwise_weights_backward : operation::weights_backward, i);
-          send(depthwise ? operation::depthwise_data_backward : operation::data_backward, i, written);
+          send(operation::depthwise_backward, i, written);
           break;
         case layer_kind::max_pool:
           send(operation::max_pool_backward, i, written);
@@ -333,13 +341,42 @@ class lowering {
   constexpr void send(operation kind, int l, std::vector<char>& written) {
     const int input = net_[l].inputs[0];
     const layer_place& source = at(input);
-    if (!source.differentiable) return;
+    if (!source.differentiable) {
+      if (kind == operation::depthwise_backward) emit(kind, l);
+      return;
+    }
     const tensor_place& g = source.gradient;
     char& done = written[static_cast<std::size_t>(g.buffer)];
     const bool whole = g.pixel_stride == g.channels;
     if (!done && !whole) emit(operation::zero, input);
     emit(kind, l, done || !whole);
     done = 1;
+  }
+
+  constexpr bool is_head(int l) const {
+    for (const prediction_head& head : net_.heads)
+      if (head.encodings == l || head.logits == l) return true;
+    return false;
+  }
+
+  /// Lets the operation that completed the gradient of producer `i` add up the sums for its batch norm, which was
+  /// emitted last.
+  constexpr void share_sums(int i) {
+    const tensor_place& own = at(i).gradient;
+    for (auto op = plan_.operations.rbegin() + 1; op != plan_.operations.rend(); ++op) {
+      const bool convolves = op->kind == operation::data_backward || op->kind == operation::depthwise_backward;
+      const bool pools = op->kind == operation::max_pool_backward || op->kind == operation::average_pool_backward ||
+                         op->kind == operation::dropout_backward;
+      if (op->kind == operation::loss) return;
+      if (!convolves && !pools && op->kind != operation::zero) continue;
+      const tensor_place& to = at(op->kind == operation::zero ? op->layer : net_[op->layer].inputs[0]).gradient;
+      if (to.buffer != own.buffer || to.offset + to.channels <= own.offset || own.offset + own.channels <= to.offset)
+        continue;
+      const bool whole = to.offset <= own.offset && own.offset + own.channels <= to.offset + to.channels;
+      if (!convolves || !whole || is_head(op->layer)) return;
+      op->sums = plan_.operations.back().summed = true;
+      return;
+    }
   }
 
   constexpr void find_lifetimes() {
@@ -382,10 +419,12 @@ class lowering {
     const layer_place& input = at(net_[op.layer].inputs[0]);
     switch (op.kind) {
       case operation::weights_backward:
-      case operation::depthwise_weights_backward:
         return touch(index, input.value), touch(index, own.gradient);
+      case operation::depthwise_backward:
+        return touch(index, input.value), touch(index, own.gradient), touch(index, input.gradient);
       case operation::data_backward:
-      case operation::depthwise_data_backward:
+        if (op.sums) touch(index, input.value);
+        return touch(index, own.gradient), touch(index, input.gradient);
       case operation::average_pool_backward:
       case operation::dropout_backward:
         return touch(index, own.gradient), touch(index, input.gradient);

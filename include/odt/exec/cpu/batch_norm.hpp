@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/thread_pool.hpp>
+#include <odt/exec/cpu/gradient_sums.hpp>
 #include <odt/exec/cpu/tensor.hpp>
 
 #include <cstddef>
@@ -22,9 +23,11 @@ void compute_statistics(thread_pool& pool, const const_tensor& x, const batch_st
 /// transform. In: dy is the gradient with respect to y. Out: dy is that with respect to z.
 /// With g = dy where low < z*scale + shift < high, else 0, and xhat = (z - mean)*inv_std over N pixels:
 /// dbeta = sum(g), dgamma = sum(g*xhat), dz = scale*(g - dbeta/N - xhat*dgamma/N).
-/// With frozen statistics (mean and variance are constants) dz = scale*g. dgamma and dbeta may be null.
+/// With frozen statistics (mean and variance are constants) dz = scale*g. dgamma and dbeta may be null. `ready` holds
+/// the sums over g where whoever wrote dy has added them up.
 void batch_norm_backward(thread_pool& pool, const const_tensor& z, const float* mean, const float* inv_std,
-                         const tensor& dy, float* dgamma, float* dbeta, bool frozen, std::byte* scratch);
+                         const tensor& dy, float* dgamma, float* dbeta, bool frozen, std::byte* scratch,
+                         const gradient_sums* ready = nullptr);
 
 /// The gradient through y = clamp(z*scale + shift) with constant scale and shift (or none), in place: dz = scale*dy
 /// where low < y < high, else 0.

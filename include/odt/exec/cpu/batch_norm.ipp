@@ -136,7 +136,8 @@ ODT_INLINE void compute_statistics(thread_pool& pool, const const_tensor& x, con
 }
 
 ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, const float* mean, const float* inv_std,
-                                    const tensor& dy, float* dgamma, float* dbeta, bool frozen, std::byte* scratch) {
+                                    const tensor& dy, float* dgamma, float* dbeta, bool frozen, std::byte* scratch,
+                                    const gradient_sums* ready) {
   using namespace detail::norm;
   const pixel_pieces pieces = pieces_of(z.extents());
   const std::ptrdiff_t stride = sums_stride(z.channels);
@@ -145,7 +146,10 @@ ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, co
   float* const sums = space.take(2 * stride);
   float *const offset = space.take(stride), *const slope = space.take(stride);
   const bool summed = !frozen || dgamma || dbeta;
-  if (summed) {
+  if (ready) {
+    std::copy_n(ready->sum, z.channels, sums);
+    std::copy_n(ready->product, z.channels, sums + stride);
+  } else if (summed) {
     each_piece(pool, z.extents(), [&](int piece, int image, int first, int pixels) {
       float* to = partial + 2 * stride * piece;
       each_channel(z.channels, [&](auto vectors, int c) {

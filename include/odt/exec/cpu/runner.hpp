@@ -3,7 +3,9 @@
 // image size has been seen.
 #pragma once
 
+#include <odt/core/precision.hpp>
 #include <odt/core/thread_pool.hpp>
+#include <odt/exec/cpu/gradient_sums.hpp>
 #include <odt/exec/cpu/tensor.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/plan.hpp>
@@ -44,7 +46,7 @@ struct dropout_key {
 class runner {
  public:
   /// Both must outlive the runner.
-  runner(const network& net, const variable_layout& layout, thread_pool& pool);
+  runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute = precision::fp32);
   ~runner();
 
   /// Makes the plan for a batch and image size current: lowered at first sight, then found again. Invalidates what the
@@ -86,6 +88,9 @@ class runner {
 
   tensor at(const tensor_place& place) const;
   const_tensor reading_of(int layer) const;
+  pending transform_of(const pending_place& place) const;
+  const layer_place& place_of(int layer) const;
+  gradient_sums sums_of(int layer);
   void run(const plan_operation& op, float* values, float* gradients);
   void run_forward(const plan_operation& op, float* values);
   void run_backward(const plan_operation& op, const float* values, float* gradients);
@@ -97,11 +102,12 @@ class runner {
   const network& net_;
   const variable_layout& layout_;
   thread_pool& pool_;
+  precision precision_;
   std::vector<std::unique_ptr<prepared>> plans_;
   prepared* current_ = nullptr;
   arena_memory memory_;
   std::size_t scratch_bytes_ = 0;
-  std::vector<float> scale_, shift_, mean_, inv_std_;
+  std::vector<float> scale_, shift_, mean_, inv_std_, sum_, product_;  ///< by the plan's `affine`
   dropout_key key_;
   bool keep_all_ = false;
 };

@@ -39,8 +39,8 @@ struct runner::prepared {
   arena_layout where;
 };
 
-ODT_INLINE runner::runner(const network& net, const variable_layout& layout, thread_pool& pool)
-    : net_(net), layout_(layout), pool_(pool) {}
+ODT_INLINE runner::runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute)
+    : net_(net), layout_(layout), pool_(pool), precision_(compute) {}
 
 ODT_INLINE runner::~runner() = default;
 
@@ -72,7 +72,7 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   }
   const auto affines = static_cast<std::size_t>(p.affines);
   if (affines > scale_.size())
-    scale_.resize(affines), shift_.resize(affines), mean_.resize(affines), inv_std_.resize(affines);
+    for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
 }
 
 ODT_INLINE void runner::keep_all(bool keep) {
@@ -88,14 +88,15 @@ ODT_INLINE shape extents(const tensor_place& place, int batch) {
 }
 
 /// The window of a layer over an input of the given size.
-ODT_INLINE convolution window_of(const layer& l, const tensor_place& in) {
+ODT_INLINE convolution window_of(const layer& l, const tensor_place& in, precision compute = precision::fp32) {
   return {l.kernel_height,
           l.kernel_width,
           l.stride,
           l.stride,
           l.rate,
           place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
-          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before};
+          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before,
+          compute};
 }
 
 }  // namespace detail
@@ -129,13 +130,18 @@ ODT_INLINE tensor runner::at(const tensor_place& place) const {
 }
 
 ODT_INLINE const_tensor runner::reading_of(int layer) const {
-  const layer_place& place = current_->what.places[static_cast<std::size_t>(layer)];
-  pending transform{nullptr, nullptr, place.pending.low, place.pending.high};
-  if (place.pending.affine >= 0) {
-    transform.scale = scale_.data() + place.pending.affine;
-    transform.shift = shift_.data() + place.pending.affine;
-  }
-  return reading(at(place.value), transform);
+  const layer_place& place = place_of(layer);
+  return reading(at(place.value), transform_of(place.pending));
+}
+
+ODT_INLINE pending runner::transform_of(const pending_place& place) const {
+  pending transform{nullptr, nullptr, place.low, place.high};
+  if (place.affine >= 0) transform.scale = scale_.data() + place.affine, transform.shift = shift_.data() + place.affine;
+  return transform;
+}
+
+ODT_INLINE const layer_place& runner::place_of(int layer) const {
+  return current_->what.places[static_cast<std::size_t>(layer)];
 }
 
 ODT_INLINE float* runner::images() { return at(current_->what.places[0].value).data; }
@@ -176,13 +182,13 @@ ODT_INLINE void runner::run(const plan_operation& op, float* values, float* grad
 
 ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
   const layer& l = net_[op.layer];
-  const layer_place& place = current_->what.places[static_cast<std::size_t>(op.layer)];
+  const layer_place& place = place_of(op.layer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
   if (op.kind == operation::normalize) return normalize(op.layer, values);
   if (op.kind == operation::dropout) return dropout(op.layer, false, false);
   const const_tensor x = reading_of(l.inputs[0]);
   const tensor y = at(place.value);
-  const convolution window = detail::window_of(l, current_->what.places[static_cast<std::size_t>(l.inputs[0])].value);
+  const convolution window = detail::window_of(l, place_of(l.inputs[0]).value, precision_);
   const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
   batch_statistics statistics;
   const bool wants_statistics =
@@ -191,10 +197,10 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
   switch (op.kind) {
     case operation::convolution:
       return conv_forward(pool_, window, x, values + vars.weights, bias, y, wants_statistics ? &statistics : nullptr,
-                          memory_.data());
+                          memory_.data(), transform_of(place.finish));
     case operation::depthwise_convolution:
       return depthwise_forward(pool_, window, x, values + vars.weights, bias, y,
-                               wants_statistics ? &statistics : nullptr, memory_.data());
+                               wants_statistics ? &statistics : nullptr, memory_.data(), transform_of(place.finish));
     case operation::max_pool:
       return max_pool_forward(pool_, window, x, y);
     case operation::average_pool:
@@ -220,7 +226,7 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
 
 ODT_INLINE void runner::run_backward(const plan_operation& op, const float* values, float* gradients) {
   const layer& l = net_[op.layer];
-  const layer_place& place = current_->what.places[static_cast<std::size_t>(op.layer)];
+  const layer_place& place = place_of(op.layer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
   const tensor own = at(place.gradient);
   if (op.kind == operation::zero) {
@@ -229,31 +235,34 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
   }
   if (op.kind == operation::normalize_backward) {
     const layer_variables_place& norm = layout_.layers[static_cast<std::size_t>(place.norm)];
+    const gradient_sums ready = sums_of(op.layer);
     return batch_norm_backward(
         pool_, reading_of(op.layer), mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine, own,
         norm.gamma >= 0 ? gradients + norm.gamma : nullptr, norm.beta >= 0 ? gradients + norm.beta : nullptr,
-        !net_[place.norm].norm.train, memory_.data());
+        !net_[place.norm].norm.train, memory_.data(), op.summed ? &ready : nullptr);
   }
   if (op.kind == operation::clamp_backward) return activation_backward(pool_, reading_of(op.layer), own);
   if (op.kind == operation::dropout_backward) return dropout(op.layer, true, op.accumulate);
 
-  const layer_place& input = current_->what.places[static_cast<std::size_t>(l.inputs[0])];
-  const convolution window = detail::window_of(l, input.value);
+  const layer_place& input = place_of(l.inputs[0]);
+  const convolution window = detail::window_of(l, input.value, precision_);
   const const_tensor dy = reading(own);
   float* bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
+  const gradient_sums sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums{};
+  const int predictions = place.gradient.buffer;  // what mining left out is zero
+  const bool head = predictions == current_->what.logits_gradient || predictions == current_->what.encodings_gradient;
+  const gradient_kind kind = head ? gradient_kind::sparse : gradient_kind::dense;
   switch (op.kind) {
     case operation::weights_backward:
       return conv_backward_weights(pool_, window, reading_of(l.inputs[0]), dy, gradients + vars.weights, bias,
-                                   memory_.data());
-    case operation::depthwise_weights_backward:
-      return depthwise_backward_weights(pool_, window, reading_of(l.inputs[0]), dy, gradients + vars.weights, bias,
-                                        memory_.data());
+                                   memory_.data(), false, kind);
     case operation::data_backward:
       return conv_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulate,
-                                memory_.data());
-    case operation::depthwise_data_backward:
-      return depthwise_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulate,
-                                     memory_.data());
+                                memory_.data(), op.sums ? &sums : nullptr, kind);
+    case operation::depthwise_backward:
+      return depthwise_backward(pool_, window, reading_of(l.inputs[0]), dy, values + vars.weights,
+                                input.gradient.buffer >= 0 ? at(input.gradient) : tensor{}, op.accumulate,
+                                gradients + vars.weights, bias, op.sums ? &sums : nullptr, memory_.data());
     case operation::max_pool_backward:
       return max_pool_backward(pool_, window, reading_of(l.inputs[0]), dy, at(input.gradient), op.accumulate);
     case operation::average_pool_backward:
@@ -263,13 +272,18 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
   }
 }
 
+ODT_INLINE gradient_sums runner::sums_of(int layer) {
+  const int first = place_of(layer).pending.affine;
+  return {reading_of(layer), mean_.data() + first, sum_.data() + first, product_.data() + first};
+}
+
 /// Statistics (left in mean_ and inv_std_ by the convolution) or moving averages to scale and shift.
 ODT_INLINE void runner::normalize(int number, float* values) {
   const layer& l = net_[number];
-  const int producer = current_->what.places[static_cast<std::size_t>(number)].producer;
-  const layer_place& place = current_->what.places[static_cast<std::size_t>(producer)];
+  const int producer = place_of(number).producer;
+  const layer_place& place = place_of(producer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
-  const auto first = static_cast<std::size_t>(place.pending.affine);
+  const auto first = static_cast<std::size_t>(std::max(place.pending.affine, place.finish.affine));
   const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
   const double count = static_cast<double>(current_->what.batch) * place.value.height * place.value.width;
   const auto bessel = static_cast<float>(count / std::max(count - 1, 1.0));
@@ -297,8 +311,8 @@ ODT_INLINE void runner::normalize(int number, float* values) {
 /// step, layer and element. Identity where the plan does not train.
 ODT_INLINE void runner::dropout(int number, bool backward, bool accumulate) {
   const layer& l = net_[number];
-  const layer_place& place = current_->what.places[static_cast<std::size_t>(number)];
-  const layer_place& input = current_->what.places[static_cast<std::size_t>(l.inputs[0])];
+  const layer_place& place = place_of(number);
+  const layer_place& input = place_of(l.inputs[0]);
   const tensor out = backward ? at(input.gradient) : at(place.value);
   if (!backward) apply_pending(pool_, reading_of(l.inputs[0]), out);
   if (current_->what.mode != run_mode::train) return;

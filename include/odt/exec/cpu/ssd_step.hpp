@@ -35,7 +35,7 @@ class ssd_step final : public device_step {
         layout_(layout),
         seed_(run.seed),
         pool_(run.threads),
-        runner_(net, layout, pool_),
+        runner_(net, layout, pool_, run.compute),
         net_(net),
         values_(static_cast<std::size_t>(layout.floats)),
         gradients_(static_cast<std::size_t>(layout.trainable_floats)),
