@@ -4,7 +4,6 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/depthwise.hpp>
-#include <odt/exec/cpu/batch_norm.hpp>
 #include <odt/exec/cpu/sums.hpp>
 
 #include <cstring>
@@ -431,7 +430,7 @@ ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, 
 
 ODT_INLINE void depthwise_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                                   const float* bias, const tensor& y, const batch_statistics* statistics,
-                                  std::byte* scratch, const pending& finish) {
+                                  std::byte* scratch) {
   using namespace detail::depthwise;
   const sweep s = forward_sweep(c, x, y.extents());
   const sweep_plan plan(c, s.multiplier, y.extents());
@@ -439,7 +438,6 @@ ODT_INLINE void depthwise_forward(thread_pool& pool, const convolution& c, const
   float* const moments = space.take(shared_floats(c, y.extents(), plan));
   correlate_all(pool, s, weights, false, false, {y, bias, false, statistics ? moments : nullptr},
                 scratch + space.used());
-  if (!finish.none()) apply_pending(pool, reading(y, finish), y);
   if (!statistics) return;
   const auto size_of = [&](int chunk) {
     return static_cast<double>(plan.rows(chunk % plan.bands, y.height)) * y.width;
@@ -483,21 +481,6 @@ ODT_INLINE void depthwise_backward_weights(thread_pool& pool, const convolution&
   each_job(pool, s, plan, scratch + space.used(), thread_bytes(plan, c, s.out_width), job);
   join_sums(pool, partial, size, static_cast<int>(chunks), size, dw, accumulate);
   if (dbias) sum_pixels(pool, dy, dbias, accumulate, partial + size * chunks);
-}
-
-ODT_INLINE void depthwise_backward(thread_pool& pool, const convolution& c, const const_tensor& x, const const_tensor& dy,
-                        const float* weights, const tensor& dx, bool accumulate, float* dw, float* dbias,
-                        const gradient_sums* sums, std::byte* scratch) {
-  depthwise_backward_weights(pool, c, x, dy, dw, dbias, scratch, false);
-  if (!dx.data) return;
-  depthwise_backward_data(pool, c, dy, weights, dx, accumulate, scratch);
-  if (!sums) return;
-  const int lines = dx.batch * dx.height;
-  std::vector<float> partial(gradient_sums_size(dx.channels, lines));
-  pool.run(lines, [&](int l, int) {
-    add_gradient_sums(*sums, [&](int r) { return dx.pixel(l / dx.height, l % dx.height, r); }, [&](int r) { return sums->z.pixel(l / dx.height, l % dx.height, r); }, dx.width, 0, dx.channels, gradient_sums_chunk(partial.data(), dx.channels, l), true);
-  });
-  join_gradient_sums(pool, *sums, partial.data(), lines);
 }
 
 }  // namespace ODT_ISA
