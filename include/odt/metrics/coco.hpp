@@ -62,14 +62,22 @@ class coco_detection_metrics final : public metric {
   };
 
   void match(int label, std::span<const truth_box> truth, std::span<const found_box> found);
-  void match_area(int area, std::span<const truth_box> truth, std::span<const found_box> found,
-                  std::span<outcome> outcomes);
+  void compare(std::span<const truth_box> truth, std::span<const found_box> found);
+  void match_area(int area, std::span<const truth_box> truth, std::span<outcome> outcomes);
   curves accumulate(std::size_t label) const;
 
   metric_settings settings_;
   std::vector<std::vector<outcome>> outcomes_;             // by class
   std::vector<std::array<std::int64_t, areas>> expected_;  // by class: ground truth that counts
-  std::vector<double> overlaps_;                           // scratch: found x truth
+
+  struct hopeful {  // a detection that reaches the lowest threshold
+    std::size_t number;
+    double largest_overlap;
+  };
+  std::vector<double> overlaps_;  // scratch: found x truth
+  std::vector<hopeful> hopeful_;
+  std::vector<std::size_t> order_;
+  std::vector<std::uint8_t> taken_;
 };
 
 }  // namespace odt

@@ -5,7 +5,9 @@
 #include <odt/metrics/coco.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -44,6 +46,53 @@ double overlap(const A& found, const B& truth) {
   if (w <= 0 || h <= 0) return 0;
   const double intersection = w * h, found_area = found.width * found.height;
   return intersection / (truth.crowd ? found_area : found_area + truth.width * truth.height - intersection);
+}
+
+/// Bits area * thresholds + threshold for the areas that leave out a box of this size.
+ODT_INLINE std::uint64_t left_out(double size) {
+  constexpr std::uint64_t every_threshold = (1u << coco_detection_metrics::thresholds) - 1;
+  std::uint64_t bits = 0;
+  for (int a = 0; a < coco_detection_metrics::areas; ++a)
+    if (ranges[a].leaves_out(size)) bits |= every_threshold << (a * coco_detection_metrics::thresholds);
+  return bits;
+}
+
+/// The right detections of one curve, by falling score: precision after each one. No other point of a curve can be
+/// the first at its recall, or the largest of those behind it.
+struct hits {
+  std::vector<double> precision;
+  std::int64_t first = 0, first_ten = 0;  ///< among the first one and ten of an image and class
+
+  std::int64_t all() const { return static_cast<std::int64_t>(precision.size()); }
+};
+
+/// Follows all curves at once; `sorted` are outcomes by falling score.
+template <class Outcomes>
+void find_hits(const Outcomes& sorted, std::span<hits> curves) {
+  constexpr std::size_t count = coco_detection_metrics::areas * coco_detection_metrics::thresholds;
+  std::array<std::uint64_t, count> seen{};
+  for (const auto& o : sorted) {
+    for (std::size_t i = 0; i < count; ++i) seen[i] += ~o.ignored >> i & 1;
+    for (std::uint64_t right = o.matched & ~o.ignored; right != 0; right &= right - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(right));
+      hits& curve = curves[i];
+      const auto hit = static_cast<double>(curve.precision.size() + 1);
+      curve.precision.push_back(hit / (static_cast<double>(seen[i]) + std::numeric_limits<double>::epsilon()));
+      curve.first += o.rank < 1;
+      curve.first_ten += o.rank < 10;
+    }
+  }
+}
+
+/// Precision at each of the recalls, made monotonous; 0 where a recall is not reached.
+ODT_INLINE void interpolate(std::vector<double>& precision, double expected, double* out) {
+  for (std::size_t i = precision.size(); i-- > 1;) precision[i - 1] = std::max(precision[i - 1], precision[i]);
+  std::size_t hit = 0;
+  for (int r = 0; r < coco_detection_metrics::recalls; ++r) {
+    const double recall = evenly(0, 1, coco_detection_metrics::recalls, r);
+    while (hit < precision.size() && static_cast<double>(hit + 1) / expected < recall) ++hit;
+    out[r] = hit < precision.size() ? precision[hit] : 0;
+  }
 }
 
 /// The mean of the numbers above -1; -1 when there are none.
@@ -115,46 +164,57 @@ ODT_INLINE void coco_detection_metrics::match(int label, std::span<const truth_b
   for (std::size_t a = 0; a < areas; ++a)
     expected_[c][a] += std::ranges::count_if(
         truth, [&](const truth_box& t) { return !t.crowd && !detail::coco::ranges[a].leaves_out(t.area); });
-  overlaps_.clear();
-  for (const found_box& f : found)
-    for (const truth_box& t : truth) overlaps_.push_back(detail::coco::overlap(f, t));
   auto& all = outcomes_[c];
   const std::size_t before = all.size();
-  for (std::size_t d = 0; d < found.size(); ++d) all.push_back({found[d].score, static_cast<int>(d), 0, 0});
-  for (int area = 0; area < areas; ++area) match_area(area, truth, found, std::span(all).subspan(before));
+  for (const found_box& f : found)
+    all.push_back({f.score, static_cast<int>(all.size() - before), 0, detail::coco::left_out(f.width * f.height)});
+  compare(truth, found);
+  if (hopeful_.empty()) return;
+  for (int area = 0; area < areas; ++area) match_area(area, truth, std::span(all).subspan(before));
+}
+
+ODT_INLINE void coco_detection_metrics::compare(std::span<const truth_box> truth, std::span<const found_box> found) {
+  overlaps_.resize(truth.size() * found.size());
+  hopeful_.clear();
+  if (truth.empty()) return;
+  double* row = overlaps_.data();
+  for (std::size_t d = 0; d < found.size(); ++d, row += truth.size()) {
+    double largest = 0;
+    for (std::size_t g = 0; g < truth.size(); ++g)
+      largest = std::max(largest, row[g] = detail::coco::overlap(found[d], truth[g]));
+    if (largest >= detail::coco::threshold(0)) hopeful_.push_back({d, largest});
+  }
 }
 
 ODT_INLINE void coco_detection_metrics::match_area(int area, std::span<const truth_box> truth,
-                                                   std::span<const found_box> found, std::span<outcome> outcomes) {
+                                                   std::span<outcome> outcomes) {
   const auto& range = detail::coco::ranges[area];
-  std::vector<std::size_t> order(truth.size());  // what counts, then what is to be ignored
-  std::iota(order.begin(), order.end(), 0);
+  order_.resize(truth.size());  // what counts, then what is to be ignored
+  std::iota(order_.begin(), order_.end(), 0);
   const auto middle = std::stable_partition(
-      order.begin(), order.end(), [&](std::size_t g) { return !truth[g].crowd && !range.leaves_out(truth[g].area); });
-  const auto counted = static_cast<std::size_t>(middle - order.begin());
+      order_.begin(), order_.end(), [&](std::size_t g) { return !truth[g].crowd && !range.leaves_out(truth[g].area); });
+  const auto counted = static_cast<std::size_t>(middle - order_.begin());
 
-  std::vector<std::uint8_t> taken(truth.size());
   for (int t = 0; t < thresholds; ++t) {
     const std::uint64_t bit = std::uint64_t{1} << (area * thresholds + t);
-    std::ranges::fill(taken, 0);
-    for (std::size_t d = 0; d < found.size(); ++d) {
+    taken_.assign(truth.size(), 0);
+    for (const auto& [d, largest] : hopeful_) {
       const double* overlap = overlaps_.data() + d * truth.size();
       double best = detail::coco::threshold(t);
-      std::size_t match = order.size();
-      for (std::size_t k = 0; k < order.size(); ++k) {
-        const std::size_t g = order[k];
+      if (largest < best) continue;
+      std::size_t match = order_.size();
+      for (std::size_t k = 0; k < order_.size(); ++k) {
+        const std::size_t g = order_[k];
         if (k >= counted && match < counted) break;  // anything that counts goes before what is ignored
-        if ((taken[g] && !truth[g].crowd) || overlap[g] < best) continue;
+        if ((taken_[g] && !truth[g].crowd) || overlap[g] < best) continue;
         best = overlap[g];
         match = k;
       }
-      if (match < order.size()) {
-        taken[order[match]] = 1;
-        outcomes[d].matched |= bit;
-        if (match >= counted) outcomes[d].ignored |= bit;
-      } else if (range.leaves_out(found[d].width * found[d].height)) {
-        outcomes[d].ignored |= bit;
-      }
+      if (match == order_.size()) continue;
+      taken_[order_[match]] = 1;
+      outcome& o = outcomes[d];
+      o.matched |= bit;
+      o.ignored = match >= counted ? o.ignored | bit : o.ignored & ~bit;
     }
   }
 }
@@ -170,31 +230,19 @@ ODT_INLINE coco_detection_metrics::curves coco_detection_metrics::accumulate(std
   for (auto& cut : result.recall) cut.fill(-1);
   std::vector<outcome> sorted = outcomes_[label];
   std::ranges::stable_sort(sorted, std::greater{}, &outcome::score);
-
-  std::vector<double> precision, recall;
+  std::vector<detail::coco::hits> hits(areas * thresholds);
+  detail::coco::find_hits(sorted, hits);
   for (std::size_t cut = 0; cut < result.recall.size(); ++cut) {
     const auto [area, limit] = detail::coco::cuts[cut];
-    const std::int64_t expected = expected_[label][static_cast<std::size_t>(area)];
+    const auto expected = static_cast<double>(expected_[label][static_cast<std::size_t>(area)]);
     if (expected == 0) continue;
     for (int t = 0; t < thresholds; ++t) {
-      const std::uint64_t bit = std::uint64_t{1} << (area * thresholds + t);
-      precision.clear(), recall.clear();
-      double right = 0, wrong = 0;
-      for (const outcome& o : sorted) {
-        if (o.rank >= limit) continue;
-        if (!(o.ignored & bit)) ++((o.matched & bit) ? right : wrong);
-        recall.push_back(right / static_cast<double>(expected));
-        precision.push_back(right / (wrong + right + std::numeric_limits<double>::epsilon()));
-      }
-      result.recall[cut][static_cast<std::size_t>(t)] = recall.empty() ? 0 : recall.back();
-      if (limit != detail::coco::max_detections) continue;
-      for (std::size_t i = precision.size(); i-- > 1;) precision[i - 1] = std::max(precision[i - 1], precision[i]);
-      double* out = result.precision.data() + (area * thresholds + t) * recalls;
-      auto at = recall.begin();
-      for (int r = 0; r < recalls; ++r) {
-        at = std::lower_bound(at, recall.end(), detail::coco::evenly(0, 1, recalls, r));
-        out[r] = at == recall.end() ? 0 : precision[static_cast<std::size_t>(at - recall.begin())];
-      }
+      auto& curve = hits[static_cast<std::size_t>(area * thresholds + t)];
+      const std::int64_t right = limit == 1 ? curve.first : limit == 10 ? curve.first_ten : curve.all();
+      result.recall[cut][static_cast<std::size_t>(t)] = static_cast<double>(right) / expected;
+      if (limit == detail::coco::max_detections)
+        detail::coco::interpolate(curve.precision, expected,
+                                  result.precision.data() + (area * thresholds + t) * recalls);
     }
   }
   return result;

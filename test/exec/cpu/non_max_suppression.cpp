@@ -4,6 +4,7 @@
 
 #include <box_coders/golden_coder.hpp>
 
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -115,6 +116,26 @@ BOOST_AUTO_TEST_CASE(selections_are_those_of_the_plain_algorithm) {
           const auto expected = plainly(s, iou, score, limit);
           BOOST_REQUIRE(std::ranges::equal(selected, expected));
         }
+}
+
+BOOST_AUTO_TEST_CASE(high_thresholds_find_what_lies_near_in_any_size) {
+  cpu::nms_workspace space;
+  for (const float size : {1e-6f, .01f, 1.f, 300.f, 1e6f}) {
+    odt::random_stream random(3);
+    scene s = random_scene(40, 4);
+    for (int i = 0; i < 600; ++i) {  // from far apart to almost equal
+      const boxf& b = s.boxes[static_cast<std::size_t>(i % 40)];
+      const float far = std::exp2(-random.uniform(3, 20));
+      const auto move = [&](float x) { return x + far * random.uniform(-.1f, .1f); };
+      s.boxes.push_back({move(b.ymin), move(b.xmin), move(b.ymax), move(b.xmax)});
+      s.scores.push_back(random.uniform());
+    }
+    for (boxf& b : s.boxes) b = {b.ymin * size, b.xmin * size, b.ymax * size, b.xmax * size};
+    for (const float iou : {.79f, .81f, .9f, .95f, .99f, .999f, .9999f, 1.f, 1.5f})
+      for (const int limit : {100, 1000})
+        BOOST_TEST(std::ranges::equal(cpu::non_max_suppression(s.boxes, s.scores, iou, lowest, limit, space),
+                                      plainly(s, iou, lowest, limit)));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_threshold_is_strict_and_ties_go_to_the_lower_index) {

@@ -166,14 +166,17 @@ void write_targets(const BoxCoder& coder, const truth_of_image& truth, std::span
   constexpr std::size_t code_size = BoxCoder::code_size;
   const std::size_t begin = image * anchors.size();
   std::fill_n(out.regression + begin * code_size, anchors.size() * code_size, 0.0f);
+  std::fill_n(out.classes + begin, anchors.size(), 0);
+  std::fill_n(out.regression_weights + begin, anchors.size(), 0.0f);
+  for (std::size_t at = begin; at < begin + anchors.size(); ++at)
+    out.class_weights[at] = out.match[at] == unmatched ? negative_class_weight : 0.0f;
   for (std::size_t a = 0; a < anchors.size(); ++a) {
     const std::size_t at = begin + a;
     const int match = out.match[at];
-    const auto row = static_cast<std::size_t>(match);
-    out.classes[at] = match < 0 ? 0 : truth.classes[row] + 1;
-    out.regression_weights[at] = match < 0 ? 0 : truth.weights[row];
-    out.class_weights[at] = match == unmatched ? negative_class_weight : out.regression_weights[at];
     if (match < 0) continue;
+    const auto row = static_cast<std::size_t>(match);
+    out.classes[at] = truth.classes[row] + 1;
+    out.class_weights[at] = out.regression_weights[at] = truth.weights[row];
     const auto code = coder.encode(truth.boxes[row], anchors[a]);
     std::copy(code.begin(), code.end(), out.regression + at * code_size);
   }

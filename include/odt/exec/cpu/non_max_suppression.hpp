@@ -35,12 +35,12 @@ struct nms_workspace {
 
   std::vector<waiting> heap;
   std::vector<std::uint64_t> keys, merged;  // score (best first) and index
-  std::vector<float> suppressors;           // selected boxes with an area: five rows of coordinates and areas
+  std::vector<float> suppressors;           // selected boxes with an area, in blocks
+  std::vector<int> next_blocks;
   std::vector<float> class_scores, selected_scores;
   std::vector<boxf> class_boxes;
   detections best;
   std::vector<int> selected, labels, begun;  // begun: for soft NMS, which suppressors a box has met
-  std::size_t row = 0;                       // length of a row of `suppressors`
 };
 
 /// Indices of boxes whose score is above `score_threshold` (-infinity is allowed), best first, ties by lower index,

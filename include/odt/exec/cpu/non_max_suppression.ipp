@@ -3,6 +3,7 @@
 #include <odt/exec/cpu/simd.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -31,51 +32,100 @@ inline boxf upright(const boxf& b) {
   return {std::min(b.ymin, b.ymax), std::min(b.xmin, b.xmax), std::max(b.ymin, b.ymax), std::max(b.xmin, b.xmax)};
 }
 
-/// The selected boxes that have an area, as structure of arrays padded with boxes that touch nothing.
+/// The selected boxes that have an area, in blocks of one vector, padded with boxes that touch nothing. An overlap
+/// above the threshold bounds how far two areas lie apart: where that bound is narrow, blocks are chained by area, and
+/// a candidate meets three chains only.
 class suppressors {
  public:
-  explicit suppressors(nms_workspace& space) : data_(space.suppressors.data()), row_(space.row) {}
+  /// For overlaps above `threshold`; with 0, all boxes lie in one chain.
+  suppressors(nms_workspace& space, float threshold)
+      : blocks_(space.suppressors.data()), next_(space.next_blocks.data()), scale_(chains_by_area(threshold)) {
+    heads_.fill(none);
+  }
 
   std::size_t size() const { return count_; }
 
   void add(const boxf& b) {
-    if (count_ % lanes == 0)
-      for (std::size_t k = 0; k < 5; ++k) store(data_ + k * row_ + count_, vec(nothing[k]));
-    const float values[5] = {b.ymin, b.xmin, b.ymax, b.xmax, area(b)};
-    for (std::size_t k = 0; k < 5; ++k) data_[k * row_ + count_] = values[k];
+    const auto chain = static_cast<std::size_t>(chain_of(area(b)));
+    if (heads_[chain] == none || filled_[chain] == lanes) begin_block(chain);
+    float* block = at(tails_[chain]);
+    const float values[rows] = {b.ymin, b.xmin, b.ymax, b.xmax, area(b)};
+    for (int k = 0; k < rows; ++k) block[k * lanes + filled_[chain]] = values[k];
+    ++filled_[chain];
     ++count_;
   }
 
-  /// Whether any of them overlaps the box by more than the threshold. A division is made only near a hit.
+  /// Whether any of them overlaps the box by more than the threshold.
   bool suppress(const boxf& b, float threshold) const {
     const box<vec> candidate{b.ymin, b.xmin, b.ymax, b.xmax};
     const vec own(area(b)), limit(threshold), low(threshold * 0.999999f);
-    for (std::size_t i = 0; i < count_; i += lanes) {
-      const vec shared = intersection(at(i), candidate);
-      const vec either = load(data_ + 4 * row_ + i) + own - shared;
-      if (xsimd::any(shared > either * low) && xsimd::any(shared / either > limit)) return true;
+    if (scale_ == 0) {
+      for (int i = 0; i < used_; ++i)
+        if (reaches(at(i), candidate, own, limit, low)) return true;
+      return false;
     }
+    const int chain = chain_of(area(b));
+    for (const int neighbour : {chain, chain + chains - 1, chain + 1})
+      for (int i = heads_[static_cast<std::size_t>(neighbour % chains)]; i != none; i = next_[i])
+        if (reaches(at(i), candidate, own, limit, low)) return true;
     return false;
   }
 
-  /// IoU of the box with suppressor i.
+  /// IoU of the box with suppressor i of the only chain.
   float overlap(const boxf& b, std::size_t i) const {
-    const boxf other{data_[i], data_[row_ + i], data_[2 * row_ + i], data_[3 * row_ + i]};
+    const float* from = blocks_ + i / lanes * rows * lanes + i % lanes;
+    const boxf other{from[0], from[lanes], from[2 * lanes], from[3 * lanes]};
     const float shared = intersection(other, b);
-    return shared / (data_[4 * row_ + i] + area(b) - shared);
+    return shared / (from[4 * lanes] + area(b) - shared);
   }
+
+  /// Blocks that `count` boxes may take.
+  static std::size_t most_blocks(std::size_t count) { return std::min(count, chains + count / lanes); }
+
+  static constexpr int rows = 5;  ///< of a block: coordinates and area
 
  private:
+  static constexpr int chains = 128, none = -1;
   static constexpr float far = std::numeric_limits<float>::max();
-  static constexpr float nothing[5] = {far, far, -far, -far, 0};
+  static constexpr float nothing[rows] = {far, far, -far, -far, 0};
 
-  box<vec> at(std::size_t i) const {
-    return {load(data_ + i), load(data_ + row_ + i), load(data_ + 2 * row_ + i), load(data_ + 3 * row_ + i)};
+  /// Chains for each power of two; 0: only one. Between areas whose ratio is the threshold lie at most
+  /// 1.387 log2(1 / threshold) of what `chain_of` takes for a logarithm; the chains are a little wider than that.
+  static float chains_by_area(float threshold) {
+    return threshold > 0.8f ? 1 / (1e-3f - 1.45f * std::log2(std::min(threshold, 1.0f))) : 0;
   }
 
-  float* data_;
-  std::size_t row_;
+  /// From the bits of a float, read as a number: a logarithm that is linear between powers of two.
+  int chain_of(float area) const {
+    if (scale_ == 0) return 0;
+    const auto logarithm = static_cast<float>(std::bit_cast<std::int32_t>(area)) * 0x1p-23f;
+    return static_cast<int>(logarithm * scale_) % chains;
+  }
+
+  void begin_block(std::size_t chain) {
+    for (int k = 0; k < rows; ++k) store(at(used_) + k * lanes, vec(nothing[k]));
+    (heads_[chain] == none ? heads_[chain] : next_[tails_[chain]]) = used_;
+    next_[used_] = none;
+    tails_[chain] = used_++;
+    filled_[chain] = 0;
+  }
+
+  /// A division is made only near a hit.
+  static bool reaches(const float* block, const box<vec>& candidate, const vec& own, const vec& limit, const vec& low) {
+    const box<vec> others{load(block), load(block + lanes), load(block + 2 * lanes), load(block + 3 * lanes)};
+    const vec shared = intersection(others, candidate);
+    const vec either = load(block + 4 * lanes) + own - shared;
+    return xsimd::any(shared > either * low) && xsimd::any(shared / either > limit);
+  }
+
+  float* at(int block) const { return blocks_ + std::ptrdiff_t{block} * rows * lanes; }
+
+  float* blocks_;
+  int* next_;
+  float scale_;
+  int used_ = 0;
   std::size_t count_ = 0;
+  std::array<int, chains> heads_, tails_, filled_;
 };
 
 inline nms_selection suppress(std::span<const boxf> boxes, std::span<const float> scores, int max_output,
@@ -144,8 +194,9 @@ inline void sort_by_score(detections& found, nms_workspace& space) {
 ODT_INLINE void nms_workspace::reserve(int boxes) {
   const auto n = static_cast<std::size_t>(boxes);
   if (n <= class_scores.size()) return;
-  row = padded(n);
-  suppressors.resize(5 * row);
+  const std::size_t blocks = detail::nms::suppressors::most_blocks(n);
+  suppressors.resize(blocks * detail::nms::suppressors::rows * lanes);
+  next_blocks.resize(blocks);
   keys.reserve(n);
   class_scores.resize(n);
   selected_scores.reserve(n);
@@ -163,7 +214,7 @@ ODT_INLINE std::span<const int> non_max_suppression(std::span<const boxf> boxes,
   space.reserve(static_cast<int>(boxes.size()));
   collect_keys(scores, score_threshold, space.keys);
   space.selected.clear();
-  suppressors chosen(space);
+  suppressors chosen(space, iou_threshold);
   const auto limit = static_cast<std::size_t>(std::max(max_output, 0));
   // The best ones are usually enough: sort in pieces.
   const auto piece = static_cast<std::ptrdiff_t>(std::max<std::size_t>(64, 2 * limit));
@@ -196,7 +247,7 @@ ODT_INLINE nms_selection soft_non_max_suppression(std::span<const boxf> boxes, s
   for (std::size_t i = 0; i < scores.size(); ++i)
     if (scores[i] > score_threshold) heap.push_back({scores[i], static_cast<int>(i)});
   std::make_heap(heap.begin(), heap.end());
-  suppressors chosen(space);
+  suppressors chosen(space, 0);
   const float scale = -0.5f / sigma;
   while (!heap.empty() && space.selected.size() < static_cast<std::size_t>(std::max(max_output, 0))) {
     std::pop_heap(heap.begin(), heap.end());

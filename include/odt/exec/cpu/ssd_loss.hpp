@@ -6,14 +6,17 @@
 #include <odt/box_coder.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/assign.hpp>
+#include <odt/exec/cpu/decode.hpp>
 #include <odt/exec/cpu/mining.hpp>
 #include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/transpose.hpp>
 #include <odt/loss.hpp>
 #include <odt/ssd/loss_options.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -49,7 +52,7 @@ struct ssd_loss_workspace {
         mined(static_cast<std::size_t>(batch)),
         tiles(static_cast<std::size_t>(threads)),
         miners(static_cast<std::size_t>(threads)) {
-    for (auto& tile : tiles) tile.resize(2 * static_cast<std::size_t>(std::max(class_slots, 16)) * lanes);
+    for (auto& tile : tiles) tile.resize(2 * static_cast<std::size_t>(padded(std::max(class_slots, 16))) * lanes);
     for (auto& miner : miners) {
       miner.suppression.reserve(anchors);
       miner.boxes.resize(static_cast<std::size_t>(anchors));
@@ -94,17 +97,11 @@ inline void store_group(float* to, const vec& value, const anchor_group& group) 
 
 /// Turns the anchors' rows into columns of vectors: tile[column] holds one number of every anchor.
 inline void load_rows(const float* from, const anchor_group& group, int columns, float* tile) {
-  for (int a = 0; a < lanes; ++a) {
-    const float* row = from + group.row(a) * columns;
-    for (int c = 0; c < columns; ++c) tile[c * lanes + a] = row[c];
-  }
+  rows_to_columns([&](int lane) { return from + group.row(lane) * columns; }, columns, tile);
 }
 
 inline void store_rows(const float* tile, const anchor_group& group, int columns, float* to) {
-  for (int a = 0; a < group.count; ++a) {
-    float* row = to + group.row(a) * columns;
-    for (int c = 0; c < columns; ++c) row[c] = tile[c * lanes + a];
-  }
+  columns_to_rows(tile, columns, group.count, [&](int lane) { return to + group.row(lane) * columns; });
 }
 
 /// Costs of the anchors' rows; gradients, times `scale`, are written where wanted.
@@ -112,7 +109,7 @@ template <loss L, class Target>
 vec rows_cost(const L& how, const float* predictions, const anchor_group& group, int columns, const vec& weights,
               float scale, const Target& target, float* gradient, float* tile) {
   load_rows(predictions, group, columns, tile);
-  float* gradients = tile + columns * lanes;
+  float* gradients = tile + padded(columns) * lanes;
   const auto element = [&](int c) { return loss_element<vec>{vec::load_aligned(tile + c * lanes), target(c)}; };
   if (!gradient) return row_cost<vec>(how, columns, weights, element, [](int, const vec&) {});
   const vec factor(scale);
@@ -120,6 +117,18 @@ vec rows_cost(const L& how, const float* predictions, const anchor_group& group,
                                  [&](int c, const vec& g) { vec(g * factor).store_aligned(gradients + c * lanes); });
   store_rows(gradients, group, columns, gradient);
   return cost;
+}
+
+/// The sum of `count` terms in double, in an order that their number fixes: many sums side by side, then joined.
+template <class Term>
+double total(std::size_t count, const Term& term) {
+  constexpr std::size_t width = 16;
+  double sums[width] = {};
+  const std::size_t whole = count / width * width;
+  for (std::size_t i = 0; i < whole; i += width)
+    for (std::size_t k = 0; k < width; ++k) sums[k] += static_cast<double>(term(i + k));
+  for (std::size_t i = whole; i < count; ++i) sums[i - whole] += static_cast<double>(term(i));
+  return std::accumulate(sums, sums + width, 0.0);
 }
 
 /// The target of a column of the logits: 1 in the matched class' column, and in column 0 for background. (Without a
@@ -149,11 +158,8 @@ void mine_image(const hard_example_miner& how, const ssd_loss_options& o, const 
                 std::span<const boxf> anchors, const ssd_loss_input& p, const int* match, int image_index,
                 ssd_loss_workspace& space, mining_workspace& mine_space) {
   const std::size_t n = anchors.size(), first = static_cast<std::size_t>(image_index) * n;
+  decode_boxes(coder, p.encodings + first * BoxCoder::code_size, anchors, mine_space.boxes.data());
   for (std::size_t a = 0; a < n; ++a) {
-    const float* code = p.encodings + (first + a) * BoxCoder::code_size;
-    box_code<BoxCoder, float> numbers;
-    std::copy_n(code, numbers.size(), numbers.begin());
-    mine_space.boxes[a] = coder.decode(numbers, anchors[a]);
     const float cls = space.classification[first + a], loc = space.localization[first + a];
     mine_space.losses[a] = how.ranks_by == mining_loss::both
                                ? cls * o.classification_weight + loc * o.localization_weight
@@ -196,7 +202,7 @@ struct ssd_loss_passes {
     const vec class_cost =
         rows_cost(classes, in.logits, group, in.class_slots, load_group(targets.class_weights, group), class_scale,
                   class_targets(load_group(targets.classes, group), options), class_out, tile);
-    alignas(64) float codes[static_cast<std::size_t>(CodeSize) * lanes];
+    alignas(64) float codes[static_cast<std::size_t>(padded(CodeSize)) * lanes];
     load_rows(targets.regression, group, CodeSize, codes);
     const vec box_cost = rows_cost(
         boxes, in.encodings, group, CodeSize, load_group(targets.regression_weights, group), box_scale,
@@ -251,8 +257,7 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
                            const BoxCoder& coder, const ssd_loss_options& o, std::span<const boxf> anchors,
                            const ssd_loss_input& p, const assigned_targets& t, ssd_loss_workspace& space) {
   const std::size_t rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.anchors);
-  double matches = 0;
-  for (std::size_t i = 0; i < rows; ++i) matches += static_cast<double>(t.regression_weights[i]);
+  const double matches = detail::total(rows, [&t](std::size_t i) { return t.regression_weights[i]; });
   ssd_losses_report report;
   report.normalizer = o.normalize_loss_by_num_matches ? std::max(matches, 1.0) : 1.0;
   const auto normalizer = static_cast<float>(report.normalizer);
@@ -275,14 +280,11 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
     for (const auto& [positives, negatives] : space.mined)
       report.mined_positives += positives, report.mined_negatives += negatives;
   }
-  double class_sum = 0, box_sum = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    if (mining && space.kept[i] == 0) continue;
-    class_sum += static_cast<double>(space.classification[i]);
-    box_sum += static_cast<double>(space.localization[i]);
-  }
-  report.classification = static_cast<float>(class_sum * static_cast<double>(class_scale));
-  report.localization = static_cast<float>(box_sum * static_cast<double>(box_scale));
+  const auto sum_of = [&](const std::vector<float>& costs) {
+    return detail::total(rows, [&](std::size_t i) { return mining && space.kept[i] == 0 ? 0.0f : costs[i]; });
+  };
+  report.classification = static_cast<float>(sum_of(space.classification) * static_cast<double>(class_scale));
+  report.localization = static_cast<float>(sum_of(space.localization) * static_cast<double>(box_scale));
   return report;
 }
 
