@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Whole train steps of an SSD on random data: images a second, milliseconds, and the share of the machine's peak of
-// multiply-adds measured at the same moment. bench/compare.sh runs it beside PyTorch.
-#include "ceiling.hpp"
-
+// Whole train steps of an SSD on random data: images a second, milliseconds, memory, and the shares of what the machine
+// gives at the same moment. bench/compare.sh runs it beside its peers.
+#include <odt/cli/roofline.hpp>
+#include <odt/exec/cpu/ceiling.hpp>
 #include <odt/ssd.hpp>
+#include <odt/train/benchmark.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -19,18 +18,18 @@ namespace {
 
 using detector = odt::ssd<odt::any_of<odt::mobilenet_v1, odt::inception_v2>, odt::faster_rcnn_box_coder,
                           odt::argmax_matcher, odt::momentum>;
+using json = nlohmann::ordered_json;
 
 struct arguments {
   std::string model = "ssd_mobilenet_v1";
   int num_classes = 90;
   int image_size = 300;
   int batch_size = 8;
-  int threads = 2;
-  int steps = 20;
   std::string precision = "fp32";
-  bool forward_only = false;
   bool layers = false;
+  bool ceilings = false;
   bool json = false;
+  odt::benchmark_options how{.threads = 2};
 };
 
 detector::options options_of(const arguments& a) {
@@ -47,39 +46,77 @@ detector::options options_of(const arguments& a) {
   return o;
 }
 
-odt::batch random_batch(const arguments& a) {
-  odt::batch b = odt::batch::zeros(a.batch_size, a.image_size, a.image_size, 100);
-  odt::random_stream random(1);
-  for (float& pixel : b.images) pixel = random.uniform(-1, 1);
-  const odt::boxf boxes[] = {{0.1f, 0.1f, 0.4f, 0.5f}, {0.3f, 0.4f, 0.9f, 0.8f}, {0.5f, 0.05f, 0.75f, 0.35f}};
-  for (int i = 0; i < a.batch_size; ++i) {
-    b.counts[static_cast<std::size_t>(i)] = 3;
-    for (int k = 0; k < 3; ++k) {
-      const auto at = static_cast<std::size_t>(i * 100 + k);
-      b.boxes[at] = boxes[k], b.classes[at] = (1 + 4 * k) % a.num_classes, b.weights[at] = 1;
-    }
-  }
-  return b;
+/// A benchmark of wrong results is worth nothing: losses are finite and fall on a batch that stays the same.
+void check_training(detector& d, const odt::batch& b) {
+  const float first = d.train_step(b).total_loss;
+  float last = first;
+  for (int i = 0; i < 4; ++i) last = d.train_step(b).total_loss;
+  if (!std::isfinite(last) || !(last < first)) odt::fail("the loss went from ", first, " to ", last);
 }
 
-/// Milliseconds of every operation of the plan over one step, largest first.
-void print_layers(detector& d, const odt::batch& b) {
-  auto& step = static_cast<odt::cpu::ssd_step<detector::axes>&>(d.device());
-  std::vector<std::pair<double, std::string>> rows;
-  static constexpr const char* names[] = {"pad",          "conv",      "depthwise", "normalize", "max_pool",
-                                          "average_pool", "dropout",   "loss",      "zero",      "normalize'",
-                                          "clamp'",       "conv dw",   "conv dx",   "depthw dw", "depthw dx",
-                                          "max_pool'",    "avg_pool'", "dropout'"};
-  step.network_runner().observer = [&](int layer, odt::operation kind, double seconds) {
-    char line[256];
-    std::snprintf(line, sizeof line, "%8.3f ms  %-10s %s", seconds * 1e3, names[static_cast<int>(kind)],
-                  d.layers()[layer].name.c_str());
-    rows.emplace_back(seconds, line);
-  };
-  d.train_step(b);
-  step.network_runner().observer = {};
-  std::ranges::sort(rows, std::greater<>{});
-  for (const auto& row : rows) std::puts(row.second.c_str());
+void check_forward(detector& d, const odt::batch& b) {
+  if (const float loss = d.evaluate(b).total_loss; !std::isfinite(loss)) odt::fail("the loss is ", loss);
+}
+
+void print_layers(detector& d, const odt::batch& b, const arguments& a) {
+  odt::step_profile profile = odt::profile_steps(d, b, a.how);
+  std::vector<odt::operation_time> totals = odt::totals_by_kind(profile.operations);
+  for (auto* rows : {&profile.operations, &totals}) {
+    odt::sort_by_lost_time(*rows, profile.ceilings);
+    std::puts(odt::roofline_table(*rows, profile.ceilings).c_str());
+  }
+}
+
+/// The least bytes of a step's operations.
+double step_bytes(detector& d, const odt::batch& b, bool forward_only) {
+  double bytes = 0;
+  for (const odt::operation_time& o : d.profile(b, forward_only)) bytes += o.bytes;
+  return bytes;
+}
+
+json result_of(const arguments& a, const odt::benchmark_report& r, double bytes) {
+  const double mega = 1e6, seconds = r.median_seconds;
+  return {{"program", "odt"},
+          {"model", a.model},
+          {"batch_size", a.batch_size},
+          {"threads", a.how.threads},
+          {"precision", a.precision},
+          {"forward_only", a.how.forward_only},
+          {"isa", odt::cpu::isa_name},
+          {"img_per_s", a.batch_size / seconds},
+          {"median_ms", seconds * 1e3},
+          {"min_ms", r.least_seconds * 1e3},
+          {"step_gflop", r.flops / 1e9},
+          {"step_gbyte", bytes / 1e9},
+          {"fma_peak_gflops", r.ceilings.flops / 1e9},
+          {"bandwidth_gbs", r.ceilings.bytes / 1e9},
+          {"share_of_peak", r.flops / seconds / r.ceilings.flops},
+          {"share_of_bandwidth", bytes / seconds / r.ceilings.bytes},
+          {"planned_mb", static_cast<double>(r.planned_bytes) / mega},
+          {"rss_growth_mb", static_cast<double>(r.growth_bytes) / mega}};
+}
+
+/// The ceilings alone, for peers that cannot measure them.
+void print_ceilings(int threads) {
+  odt::thread_pool pool(threads);
+  const double flops = odt::cpu::fma_peak(pool, 20);
+  const double bytes = odt::cpu::memory_ceiling(pool).measure();
+  std::puts(json{{"fma_peak_gflops", flops / 1e9}, {"bandwidth_gbs", bytes / 1e9}}.dump().c_str());
+}
+
+void add_flags(CLI::App& app, arguments& a) {
+  app.add_option("--model", a.model)->check(CLI::IsMember({"ssd_mobilenet_v1", "ssd_inception_v2"}));
+  app.add_option("--num_classes", a.num_classes);
+  app.add_option("--image_size", a.image_size);
+  app.add_option("--batch_size", a.batch_size);
+  app.add_option("--threads", a.how.threads);
+  app.add_option("--steps", a.how.steps)->check(CLI::PositiveNumber);
+  app.add_option("--warmup", a.how.warmup, "steps before, besides those that check the results");
+  app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32"}));
+  app.add_flag("--forward_only", a.how.forward_only, "the network in evaluation mode, without post-processing");
+  app.add_flag("--layers", a.layers, "every operation, those first that lose most against the machine's ceilings");
+  app.add_flag("--ceilings", a.ceilings, "only what the machine gives at this moment");
+  app.add_flag("--json", a.json, "one line of JSON (the default output is the same line)");
 }
 
 }  // namespace
@@ -87,56 +124,18 @@ void print_layers(detector& d, const odt::batch& b) {
 int main(int argc, char** argv) try {
   arguments a;
   CLI::App app{"Times train steps of an SSD on random data."};
-  app.add_option("--model", a.model)->check(CLI::IsMember({"ssd_mobilenet_v1", "ssd_inception_v2"}));
-  app.add_option("--num_classes", a.num_classes);
-  app.add_option("--image_size", a.image_size);
-  app.add_option("--batch_size", a.batch_size);
-  app.add_option("--threads", a.threads);
-  app.add_option("--steps", a.steps);
-  app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32"}));
-  app.add_flag("--forward_only", a.forward_only, "detections of evaluation mode instead of train steps");
-  app.add_flag("--layers", a.layers, "the time of every operation");
-  app.add_flag("--json", a.json, "one line of JSON (the default output is the same line)");
+  add_flags(app, a);
   CLI11_PARSE(app, argc, argv);
+  if (a.ceilings) return print_ceilings(a.how.threads), 0;
 
-  detector d(options_of(a), {.seed = 1, .threads = a.threads});
-  const odt::batch b = random_batch(a);
-  // A benchmark of wrong results is worth nothing: losses are finite and fall on a batch that stays the same.
-  const float first = d.train_step(b).total_loss;
-  float last = first;
-  for (int i = 0; i < 4; ++i) last = d.train_step(b).total_loss;
-  if (!std::isfinite(last) || !(last < first)) {
-    std::fprintf(stderr, "bench_train_step: the loss went from %g to %g\n", static_cast<double>(first),
-                 static_cast<double>(last));
-    return 1;
-  }
-  if (a.layers) return print_layers(d, b), 0;
-
-  odt::thread_pool pool(a.threads);
-  std::vector<double> times, peaks;
-  for (int i = 0; i < a.steps; ++i) {
-    if (i % 5 == 0) peaks.push_back(odt::bench::fma_peak(pool, 1));
-    times.push_back(odt::bench::seconds([&] { a.forward_only ? void(d.detect(b)) : void(d.train_step(b)); }));
-  }
-  std::ranges::sort(times);
-  std::ranges::sort(peaks);
-  const double median = times[times.size() / 2], peak = peaks[peaks.size() / 2];
-  const double flop = (a.forward_only ? 2.0 : 6.0) * a.batch_size *
-                      static_cast<double>(odt::multiply_adds(d.layers(), {a.image_size, a.image_size}));
-  const nlohmann::ordered_json line{{"program", "odt"},
-                                    {"model", a.model},
-                                    {"batch_size", a.batch_size},
-                                    {"threads", a.threads},
-                                    {"precision", a.precision},
-                                    {"forward_only", a.forward_only},
-                                    {"isa", odt::cpu::isa_name},
-                                    {"img_per_s", a.batch_size / median},
-                                    {"median_ms", median * 1e3},
-                                    {"min_ms", times.front() * 1e3},
-                                    {"fma_peak_gflops", peak / 1e9},
-                                    {"share_of_peak", flop / median / peak},
-                                    {"arena_mb", static_cast<double>(d.device().arena_bytes()) / 1e6}};
-  std::puts(line.dump().c_str());
+  const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
+  const odt::memory_growth memory;
+  detector d(options_of(a), {.seed = 1, .threads = a.how.threads});
+  if (!a.how.forward_only) check_training(d, b);
+  if (a.layers) return print_layers(d, b, a), 0;
+  const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);
+  std::puts(result_of(a, report, step_bytes(d, b, a.how.forward_only)).dump().c_str());
+  if (a.how.forward_only) check_forward(d, b);
   return 0;
 } catch (const std::exception& e) {
   std::fprintf(stderr, "bench_train_step: %s\n", e.what());

@@ -148,4 +148,37 @@ BOOST_AUTO_TEST_CASE(frozen_variables_stay) {
   BOOST_TEST(at(free) != moved);
 }
 
+BOOST_AUTO_TEST_CASE(a_profile_has_every_operation_of_the_plan_and_changes_no_bits) {
+  const odt::batch b = pictures();
+  small plain(thin(false), {.seed = 5, .threads = 1}), watched(thin(false), {.seed = 5, .threads = 1});
+  plain.train_step(b);
+  const auto operations = watched.profile(b, false);
+  const auto p = odt::lower(plain.layers(), b.size, {b.height, b.width}, odt::run_mode::train);
+  BOOST_TEST(operations.size() == p.operations.size() + 3);  // and the images, the targets, the update
+  double flops = 0;
+  for (const odt::operation_time& o : operations)
+    if (o.operation == "convolution" || o.operation == "depthwise") flops += o.flops;
+  const auto forward = static_cast<double>(odt::multiply_adds(plain.layers(), {b.height, b.width}));
+  BOOST_TEST(flops == 2 * b.size * forward);
+  const auto values = [](small& detector) { return detector.device().stores().values; };
+  BOOST_TEST(std::memcmp(values(plain).data(), values(watched).data(), values(plain).size_bytes()) == 0);
+  BOOST_TEST(watched.global_step() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_forward_profile_runs_the_network_alone) {
+  small detector(thin(true), {.seed = 5, .threads = 1});
+  for (const odt::operation_time& o : detector.profile(pictures(), true)) {
+    BOOST_TEST(o.operation.find(" dw") == std::string::npos);
+    BOOST_TEST(o.operation != "update");
+  }
+  BOOST_TEST(detector.global_step() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(planned_bytes_are_arena_and_stores) {
+  small detector(thin(false), {.seed = 5, .threads = 1});
+  detector.train_step(pictures());
+  const auto described = detector.describe(2, {96, 96});
+  BOOST_TEST(detector.planned_bytes() >= described.step_bytes + described.variable_bytes);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/core/batch.hpp>
+#include <odt/core/error.hpp>
 #include <odt/core/pixel_transform.hpp>
 #include <odt/core/precision.hpp>
 #include <odt/core/settings.hpp>
@@ -55,6 +56,15 @@ struct detector_description {
   std::int64_t variable_bytes = 0;  ///< of variables, gradients, slots and averages
 };
 
+/// One operation of a step: how long it took, and the least that it has to do (nn/cost.hpp).
+struct operation_time {
+  std::string layer;      ///< TensorFlow's name; empty for what belongs to no layer
+  std::string operation;  ///< "convolution", "loss"
+  double seconds = 0;
+  double flops = 0;
+  double bytes = 0;
+};
+
 /// Run-time choices that no pipeline.config makes.
 struct run_options {
   std::uint64_t seed = 0;
@@ -97,6 +107,17 @@ class detector {
 
   /// After a step that was not finite: the first layer of a forward run over the batch whose output is not, or empty.
   virtual std::string first_non_finite_layer(const batch& b) = 0;
+
+  // For benchmarks; a detector may leave them out.
+
+  /// The network alone in evaluation mode, without what detect() does with its predictions.
+  virtual void forward(const batch& b) { detect(b); }
+  /// A train step, or forward(), timed operation by operation, in their order.
+  virtual std::vector<operation_time> profile(const batch&, bool /*forward_only*/) {
+    fail("this detector does not time its operations");
+  }
+  /// Bytes that its steps so far have allocated; 0 when it does not count them.
+  virtual std::int64_t planned_bytes() const { return 0; }
 };
 
 /// A detector type that a program was compiled with: how to tell whether a config asks for it, and to make one.

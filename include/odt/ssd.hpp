@@ -160,6 +160,16 @@ class ssd final : public detector {
 
   std::string first_non_finite_layer(const batch& b) override { return step_->first_non_finite_layer(b); }
 
+  void forward(const batch& b) override { step_->forward(b); }
+  std::vector<operation_time> profile(const batch& b, bool forward_only) override {
+    std::vector<operation_time> times;
+    step_->observe([&times](operation_time time) { times.push_back(std::move(time)); });
+    forward_only ? forward(b) : void(train_step(b));
+    step_->observe({});
+    return times;
+  }
+  std::int64_t planned_bytes() const override { return step_->planned_bytes(); }
+
  private:
   static constexpr network default_network(int num_classes = 90) {
     using std::get;

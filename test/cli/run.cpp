@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
   const scratch_directory at;
   const auto all = run(at, {"--help"});
   BOOST_TEST(all.status == 0);
-  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "shapes"}) {
+  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "shapes", "bench"}) {
     BOOST_TEST(contains(all.out, name));
     const auto one = run(at, {name, "--help"});
     BOOST_TEST(one.status == 0);
@@ -182,6 +182,39 @@ BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
   const auto inspect = run(at, {"inspect", at / "data/train.record", at / "data/label_map.pbtxt"});
   BOOST_TEST(inspect.status == 0);
   BOOST_TEST(contains(inspect.out, "3 images"));
+}
+
+BOOST_AUTO_TEST_CASE(bench_times_a_config_on_random_data) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  const auto train = run(at, {"bench", "--pipeline_config_path", config, "--steps", "2", "--threads", "1"});
+  BOOST_TEST(train.status == 0);
+  BOOST_TEST(contains(train.out, "toy, batch of 3 x 8 x 8"));
+  BOOST_TEST(contains(train.out, "train step"));
+  BOOST_TEST(contains(train.out, "images/s"));
+  BOOST_TEST(contains(train.out, "% of the peak of "));
+  BOOST_TEST(contains(train.out, " GB/s"));
+  const auto forward = run(at, {"bench", "--pipeline_config_path", config, "--steps", "1", "--threads", "1",
+                                "--batch_size", "5", "--forward_only"});
+  BOOST_TEST(forward.status == 0);
+  BOOST_TEST(contains(forward.out, "toy, batch of 5 x 8 x 8"));
+  BOOST_TEST(contains(forward.out, "forward pass"));
+}
+
+BOOST_AUTO_TEST_CASE(bench_says_what_it_lacks) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  const auto none = run(at, {"bench", "--steps", "3"});
+  BOOST_TEST(none.status == 2);
+  BOOST_TEST(contains(none.err, "--pipeline_config_path is required"));
+  BOOST_TEST(run(at, {"bench", "--pipeline_config_path", config, "--batch_size", "0"}).status == 2);
+  const auto missing = run(at, {"bench", "--pipeline_config_path", at / "no.config"});
+  BOOST_TEST(missing.status == 1);
+  BOOST_TEST(contains(missing.err, at / "no.config"));
+  const auto layers =
+      run(at, {"bench", "--pipeline_config_path", config, "--steps", "1", "--threads", "1", "--layers"});
+  BOOST_TEST(layers.status == 1);
+  BOOST_TEST(contains(layers.err, "does not time its operations"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,5 +24,6 @@ void add_eval(CLI::App& app, program& p);
 void add_detect(CLI::App& app, program& p);
 void add_inspect(CLI::App& app, program& p);
 void add_shapes(CLI::App& app, program& p);
+void add_bench(CLI::App& app, program& p);
 
 }  // namespace odt::detail::cli

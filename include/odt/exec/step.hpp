@@ -5,6 +5,7 @@
 
 #include <odt/core/batch.hpp>
 #include <odt/detector.hpp>
+#include <odt/exec/part_timer.hpp>
 #include <odt/nn/variable_layout.hpp>
 
 #include <cstdint>
@@ -34,6 +35,8 @@ class device_step {
   virtual step_report evaluate(const batch& b) = 0;
   /// Detections, normalized to the network's input without its padding.
   virtual std::vector<detections> detect(const batch& b) = 0;
+  /// The network alone, in evaluation mode.
+  virtual void forward(const batch& b) = 0;
   /// The first layer of a forward run whose output is not finite, or empty.
   virtual std::string first_non_finite_layer(const batch& b) = 0;
 
@@ -41,6 +44,10 @@ class device_step {
   virtual variable_stores stores() = 0;
   /// Bytes that are allocated for activations and gradients of activations.
   virtual std::int64_t arena_bytes() const = 0;
+  /// Bytes that are allocated in all: the arena, the stores, and the workspaces beside them.
+  virtual std::int64_t planned_bytes() const = 0;
+  /// From now on tells every operation's time, as it ends; an empty function ends that.
+  virtual void observe(step_observer observer) = 0;
 };
 
 }  // namespace odt

@@ -80,8 +80,8 @@ class runner {
   /// From now on no two buffers share memory, so that `output` of every layer is there after a run.
   void keep_all(bool keep);
 
-  /// Called with (layer, operation, seconds) after every operation when set: for `odt bench --layers`.
-  std::function<void(int, operation, double)> observer;
+  /// Called with the seconds of every operation after it, when set: for `odt bench --layers`.
+  std::function<void(const plan_operation&, double)> observer;
 
  private:
   struct prepared;

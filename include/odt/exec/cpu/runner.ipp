@@ -154,7 +154,7 @@ ODT_INLINE float* runner::encodings_gradient() { return at({.buffer = current_->
 ODT_INLINE void runner::observe(const plan_operation& op, const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
   work();
-  observer(op.layer, op.kind, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  observer(op, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
 ODT_INLINE void runner::forward(float* values, const dropout_key& key) {

@@ -10,7 +10,9 @@
 #include <odt/exec/cpu/runner.hpp>
 #include <odt/exec/cpu/ssd_loss.hpp>
 #include <odt/exec/cpu/update.hpp>
+#include <odt/exec/part_timer.hpp>
 #include <odt/exec/step.hpp>
+#include <odt/nn/cost.hpp>
 #include <odt/ssd/options.hpp>
 
 #include <algorithm>
@@ -76,6 +78,11 @@ class ssd_step final : public device_step {
     return detect_from(b, sized);
   }
 
+  void forward(const batch& b) override {
+    prepare(b, run_mode::infer);
+    runner_.forward(values_.data(), {});
+  }
+
   std::string first_non_finite_layer(const batch& b) override {
     runner_.keep_all(true);
     prepare(b, run_mode::train);
@@ -97,6 +104,23 @@ class ssd_step final : public device_step {
   }
 
   std::int64_t arena_bytes() const override { return static_cast<std::int64_t>(runner_.arena_bytes()); }
+
+  std::int64_t planned_bytes() const override {
+    std::size_t floats = values_.size() + gradients_.size() + averages_.size();
+    for (const auto& slot : slots_) floats += slot.size();
+    return arena_bytes() + static_cast<std::int64_t>(floats * sizeof(float));
+  }
+
+  void observe(step_observer observer) override {
+    observer_ = std::move(observer);
+    runner_.observer = {};
+    if (!observer_) return;
+    runner_.observer = [this](const plan_operation& op, double seconds) {
+      const operation_cost cost = cost_of(net_, runner_.current(), op);
+      observer_({net_[op.layer].name, std::string(name_of(op.kind)), seconds, static_cast<double>(cost.flops),
+                 static_cast<double>(cost.bytes)});
+    };
+  }
 
   /// The plans' interpreter, for tests and benchmarks that look into a step.
   runner& network_runner() { return runner_; }
@@ -124,6 +148,7 @@ class ssd_step final : public device_step {
 
   per_size& prepare(const batch& b, run_mode mode) {
     runner_.prepare(b.size, {b.height, b.width}, mode);
+    const part_timer timer(observer_, "copy images", {0, 24 * std::int64_t{b.size} * b.height * b.width});
     std::copy_n(b.images.data(), static_cast<std::ptrdiff_t>(b.size) * b.height * b.width * 3, runner_.images());
     const auto same = [&b](const per_size& s) {
       return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes >= b.max_boxes;
@@ -146,6 +171,7 @@ class ssd_step final : public device_step {
   }
 
   void assign_targets(const batch& b, per_size& sized) {
+    const part_timer timer(observer_, "assign targets");
     const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
     const auto code_size = static_cast<std::size_t>(runner_.current().code_size);
     if (targets_.match.size() < rows || targets_.regression.size() < rows * code_size) {
@@ -166,6 +192,7 @@ class ssd_step final : public device_step {
   }
 
   ssd_losses_report compute_loss(const batch& b, per_size& sized, float* logits_gradient, float* encodings_gradient) {
+    const part_timer timer(observer_, "loss", cost_of(net_, runner_.current(), {operation::loss}));
     const ssd_loss_input input{b.size,
                                static_cast<int>(sized.anchors.size()),
                                runner_.current().class_slots,
@@ -181,6 +208,8 @@ class ssd_step final : public device_step {
   }
 
   update_report update_variables(float learning_rate) {
+    const part_timer timer(observer_, "update",
+                           update_cost(layout_.trainable_floats, static_cast<int>(slots_.size()), !averages_.empty()));
     return std::visit(
         [&]<optimizer O>(const O& how) {
           update_stores stores{values_.data(), gradients_.data(), {}, averages_.empty() ? nullptr : averages_.data()};
@@ -252,6 +281,7 @@ class ssd_step final : public device_step {
   targets targets_;
   std::vector<std::unique_ptr<per_size>> sizes_;
   per_size* last_ = nullptr;
+  step_observer observer_;
 };
 
 }  // namespace ODT_ISA
