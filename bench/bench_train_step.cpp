@@ -112,7 +112,7 @@ void add_flags(CLI::App& app, arguments& a) {
   app.add_option("--threads", a.how.threads);
   app.add_option("--steps", a.how.steps)->check(CLI::PositiveNumber);
   app.add_option("--warmup", a.how.warmup, "steps before, besides those that check the results");
-  app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32"}));
+  app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_flag("--forward_only", a.how.forward_only, "the network in evaluation mode, without post-processing");
   app.add_flag("--layers", a.layers, "every operation, those first that lose most against the machine's ceilings");
   app.add_flag("--ceilings", a.ceilings, "only what the machine gives at this moment");
@@ -130,7 +130,8 @@ int main(int argc, char** argv) try {
 
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   const odt::memory_growth memory;
-  detector d(options_of(a), {.seed = 1, .threads = a.how.threads});
+  const auto compute = a.precision == "bf16" ? odt::precision::bf16 : odt::precision::fp32;
+  detector d(options_of(a), {.seed = 1, .threads = a.how.threads, .compute = compute});
   if (!a.how.forward_only) check_training(d, b);
   if (a.layers) return print_layers(d, b, a), 0;
   const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);

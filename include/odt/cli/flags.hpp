@@ -2,6 +2,7 @@
 // Flags that several subcommands have.
 #pragma once
 
+#include <odt/core/precision.hpp>
 #include <odt/dataset/loader.hpp>
 
 namespace CLI {
@@ -12,6 +13,9 @@ namespace odt::detail::cli {
 
 /// --threads and --data_threads.
 void add_thread_flags(CLI::App& app, int& threads, int& data_threads);
+
+/// --precision=fp32|bf16
+void add_precision_flag(CLI::App& app, precision& what);
 
 /// --on_bad_example=skip|fail
 void add_bad_example_flag(CLI::App& app, bad_example& what);

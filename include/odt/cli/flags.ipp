@@ -19,6 +19,14 @@ ODT_INLINE void add_thread_flags(CLI::App& app, int& threads, int& data_threads)
       ->capture_default_str();
 }
 
+ODT_INLINE void add_precision_flag(CLI::App& app, precision& what) {
+  static const std::map<std::string, precision> names{{"fp32", precision::fp32}, {"bf16", precision::bf16}};
+  app.add_option("--precision", what, "of the products in convolutions; sums and variables are fp32 either way")
+      ->transform(CLI::CheckedTransformer(names, CLI::ignore_case).description(""))
+      ->type_name("fp32|bf16")
+      ->default_str("fp32");
+}
+
 ODT_INLINE void add_bad_example_flag(CLI::App& app, bad_example& what) {
   static const std::map<std::string, bad_example> names{{"fail", bad_example::fail}, {"skip", bad_example::skip}};
   app.add_option("--on_bad_example", what, "skip (count and list them) or fail")

@@ -12,10 +12,11 @@ inline namespace ODT_ISA {
 /// of `in.channels`; the quotient is the depth multiplier.
 std::size_t depthwise_scratch(const convolution& c, const shape& in, const shape& out, int threads);
 
-/// y[.., i*multiplier + q] = conv(transform(x)[.., i], weights[.., i, q]) + bias; weights are [height, width, channels,
-/// multiplier]; bias may be null. When statistics are asked for they are those of y as written.
+/// y[.., i*multiplier + q] = finish(conv(transform(x)[.., i], weights[.., i, q]) + bias); weights are [height, width,
+/// channels, multiplier]; bias may be null. When statistics are asked for they are those of y as written.
 void depthwise_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
-                       const float* bias, const tensor& y, const batch_statistics* statistics, std::byte* scratch);
+                       const float* bias, const tensor& y, const batch_statistics* statistics, std::byte* scratch,
+                       const pending& finish = {});
 
 /// dx = (accumulate ? dx : 0) + the gradient of sum(y*dy) with respect to the transformed x.
 void depthwise_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy, const float* weights,

@@ -60,6 +60,7 @@ struct sweep_output {
   const float* bias = nullptr;
   bool accumulate = false;
   float* moments = nullptr;
+  const pending* finish = nullptr;
 };
 
 ODT_INLINE void add_repeated(const float* line, std::ptrdiff_t step, const sweep& s, int channel, int count, float* to,
@@ -96,7 +97,9 @@ ODT_INLINE void correlate_all(thread_pool& pool, const sweep& s, const float* we
                              out.accumulate && !summed,
                              out.moments ? out.moments + 3 * stride * chunk + channel : nullptr,
                              stride,
-                             y == plan.first_row(band)};
+                             y == plan.first_row(band),
+                             out.finish,
+                             channel};
       with_kernel(s.window, [&](auto k, auto kernel_stride) {
         correlate_line<k, kernel_stride>(walk, s.window, memory.weights, plan.padded_block, line);
       });
@@ -147,14 +150,14 @@ ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, 
 
 ODT_INLINE void depthwise_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                                   const float* bias, const tensor& y, const batch_statistics* statistics,
-                                  std::byte* scratch) {
+                                  std::byte* scratch, const pending& finish) {
   using namespace detail::depthwise;
   const sweep s = forward_sweep(c, x, y.extents());
   const sweep_plan plan(c, s.multiplier, y.extents());
   scratch_space space(scratch);
   float* const moments = space.take(shared_floats(c, y.extents(), plan));
-  correlate_all(pool, s, weights, false, false, {y, bias, false, statistics ? moments : nullptr},
-                scratch + space.used());
+  const sweep_output out{y, bias, false, statistics ? moments : nullptr, finish.none() ? nullptr : &finish};
+  correlate_all(pool, s, weights, false, false, out, scratch + space.used());
   if (!statistics) return;
   const auto size_of = [&](int chunk) {
     return static_cast<double>(plan.rows(chunk % plan.bands, y.height)) * y.width;

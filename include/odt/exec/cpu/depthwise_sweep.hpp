@@ -210,7 +210,9 @@ struct line_output {
   bool accumulate;
   float* moments;  ///< or null
   std::ptrdiff_t moments_stride;
-  bool first;  ///< of the chunk
+  bool first;             ///< of the chunk
+  const pending* finish;  ///< applied to what is stored, or null; for channels from `channel` on
+  int channel;
 };
 
 template <int K, int Stride, int Pixels>
@@ -223,6 +225,10 @@ void correlate_pixels(const line_walk& walk, const convolution& w, const float* 
     vec sums[Pixels];
     unroll<Pixels>([&](auto p) { sums[p] = out.accumulate ? load_first(to + p * out.step, count) + bias : bias; });
     correlate<K, Stride, Pixels>(walk, w, tap_weights<K>(weights + c, step), x * walk.pixel + c, sums);
+    if (out.finish) {
+      const vector_transform transform(*out.finish, out.channel + c, count);
+      unroll<Pixels>([&](auto p) { sums[p] = transform(sums[p]); });
+    }
     unroll<Pixels>([&](auto p) { store_first(to + p * out.step, sums[p], count); });
     if (out.moments) add_pixels(sums, out.moments + c, out.moments_stride, count, out.first && x == 0);
   }
