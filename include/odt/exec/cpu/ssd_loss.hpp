@@ -52,7 +52,7 @@ struct ssd_loss_workspace {
         mined(static_cast<std::size_t>(batch)),
         tiles(static_cast<std::size_t>(threads)),
         miners(static_cast<std::size_t>(threads)) {
-    for (auto& tile : tiles) tile.resize(2 * static_cast<std::size_t>(padded(std::max(class_slots, 16))) * lanes);
+    for (auto& tile : tiles) tile.resize(static_cast<std::size_t>(padded(std::max(class_slots, 16))) * lanes);
     for (auto& miner : miners) {
       miner.suppression.reserve(anchors);
       miner.boxes.resize(static_cast<std::size_t>(anchors));
@@ -104,18 +104,18 @@ inline void store_rows(const float* tile, const anchor_group& group, int columns
   columns_to_rows(tile, columns, group.count, [&](int lane) { return to + group.row(lane) * columns; });
 }
 
-/// Costs of the anchors' rows; gradients, times `scale`, are written where wanted.
+/// Costs of the anchors' rows; gradients, times `scale`, are written where wanted. In the tile, they take the
+/// predictions' places.
 template <loss L, class Target>
 vec rows_cost(const L& how, const float* predictions, const anchor_group& group, int columns, const vec& weights,
               float scale, const Target& target, float* gradient, float* tile) {
   load_rows(predictions, group, columns, tile);
-  float* gradients = tile + padded(columns) * lanes;
   const auto element = [&](int c) { return loss_element<vec>{vec::load_aligned(tile + c * lanes), target(c)}; };
   if (!gradient) return row_cost<vec>(how, columns, weights, element, [](int, const vec&) {});
   const vec factor(scale);
   const vec cost = row_cost<vec>(how, columns, weights, element,
-                                 [&](int c, const vec& g) { vec(g * factor).store_aligned(gradients + c * lanes); });
-  store_rows(gradients, group, columns, gradient);
+                                 [&](int c, const vec& g) { vec(g * factor).store_aligned(tile + c * lanes); });
+  store_rows(tile, group, columns, gradient);
   return cost;
 }
 
