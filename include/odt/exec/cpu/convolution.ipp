@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/active_pixels.hpp>
 #include <odt/exec/cpu/convolution_plan.hpp>
+#include <odt/exec/cpu/winograd.hpp>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
@@ -185,13 +186,16 @@ ODT_INLINE std::size_t conv_scratch(const convolution& c, const shape& in, const
   forward_memory(forward, c, in, out, threads);
   backward_memory(backward, c, in, out, threads);
   weights_memory(weights, c, in, out, threads);
-  return std::max({forward.used(), backward.used(), weights.used()});
+  const std::size_t other = detail::winograd::suits(c, in, out) ? winograd_scratch(in, out, threads) : 0;
+  return std::max({forward.used(), backward.used(), weights.used(), other});
 }
 
 ODT_INLINE void conv_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                              const float* bias, const tensor& y, const batch_statistics* statistics, std::byte* scratch,
                              const pending& finish) {
   using namespace detail::conv;
+  if (detail::winograd::suits(c, x.extents(), y.extents()))
+    return winograd_forward(pool, c, x, weights, bias, y, statistics, scratch, finish);
   scratch_space space(scratch);
   const forward_memory memory(space, c, x.extents(), y.extents(), pool.size());
   const gather a = forward_gather(c, x, y.extents());
@@ -214,6 +218,8 @@ ODT_INLINE void conv_backward_data(thread_pool& pool, const convolution& c, cons
                                    const float* weights, const tensor& dx, bool accumulate, std::byte* scratch,
                                    const gradient_sums* sums, gradient_kind kind) {
   using namespace detail::conv;
+  if (kind == gradient_kind::dense && detail::winograd::suits(c, dx.extents(), dy.extents()))
+    return winograd_backward_data(pool, c, dy, weights, dx, accumulate, scratch, sums);
   scratch_space space(scratch);
   const backward_memory memory(space, c, dx.extents(), dy.extents(), pool.size());
   const bool sparse = kind == gradient_kind::sparse && c.stride_height == 1 && c.stride_width == 1;

@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/active_pixels.hpp>
 #include <odt/exec/cpu/convolution_plan.hpp>
+#include <odt/exec/cpu/winograd.hpp>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
@@ -83,6 +84,8 @@ ODT_INLINE void conv_backward_weights(thread_pool& pool, const convolution& c, c
                                       const const_tensor& dy, float* dw, float* dbias, std::byte* scratch,
                                       bool accumulate, gradient_kind kind) {
   using namespace detail::conv;
+  if (kind == gradient_kind::dense && detail::winograd::suits(c, x.extents(), dy.extents()))
+    return winograd_backward_weights(pool, c, x, dy, dw, dbias, scratch, accumulate);
   scratch_space space(scratch);
   const weights_memory memory(space, c, x.extents(), dy.extents(), pool.size());
   gather a = forward_gather(c, x, dy.extents());
