@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // From JPEG records to batches: first checks that the batches do not depend on the number of threads, then times the
-// stages of one image and the whole loader. usage: bench_loader [--images N] [--height H] [--width W] [--batches N]
+// stages of one image and the whole loader; then a photo's whole path beside libjpeg-turbo's decoding alone, for the
+// photos of a folder or drawn ones.
+// usage: bench_loader [--images N] [--height H] [--width W] [--batches N] [--photos DIR] [--rounds N]
 #include <odt/augmentations/random_distort_color.hpp>
 #include <odt/augmentations/random_horizontal_flip.hpp>
 #include <odt/augmentations/ssd_random_crop.hpp>
@@ -8,6 +10,10 @@
 #include <odt/dataset/loader.hpp>
 #include <odt/io/example.hpp>
 #include <odt/io/tfrecord.hpp>
+
+#if defined(ODT_HAS_TURBOJPEG)
+#include "photo_path.hpp"
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -116,6 +122,23 @@ int argument(int argc, char** argv, const std::string& name, int otherwise) {
   return otherwise;
 }
 
+#if defined(ODT_HAS_TURBOJPEG)
+void time_photos(int argc, char** argv, odt::size2 size) {
+  std::string folder;
+  for (int i = 1; i + 1 < argc; ++i)
+    if (argv[i] == std::string("--photos")) folder = argv[i + 1];
+  const int most = argument(argc, argv, "--images", folder.empty() ? 32 : 1 << 20);
+  std::vector<std::string> photos;
+  if (!folder.empty()) photos = odt::bench::read_photos(folder, static_cast<std::size_t>(most));
+  for (int i = 0; folder.empty() && i < most; ++i) photos.push_back(odt::encode_jpeg(photo(i, size), 90));
+  std::printf("%zu photos %s, one thread, in turns:\n", photos.size(), folder.empty() ? "drawn" : folder.c_str());
+  for (const bool crop : {false, true})
+    odt::bench::compare_with_peer(photos, crop, argument(argc, argv, "--rounds", 15));
+}
+#else
+void time_photos(int, char**, odt::size2) {}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -143,6 +166,7 @@ int main(int argc, char** argv) try {
     time_loader(o, argument(argc, argv, "--batches", 40));
   }
   std::filesystem::remove(path);
+  time_photos(argc, argv, size);
 } catch (const std::exception& problem) {
   std::fprintf(stderr, "%s\n", problem.what());
   return 1;

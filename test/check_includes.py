@@ -67,7 +67,7 @@ DOORS = [
     (r"(cuda|cub/|cutlass/|cudnn)", {"exec/cuda"}, "open"),
     (r"(google/protobuf/|odt/[a-z_]+\.pb\.h$)", {"io", "config"}, ""),
     (r"stb_[a-z_]+\.h$", {"io"}, ""),
-    (r"turbojpeg\.h$", {"io"}, ""),
+    (r"(turbojpeg|jpeglib)\.h$", {"io"}, ""),
     (r"zlib\.h$", {"io"}, ""),
     (r"leveldb/", {"io"}, ""),
     (r"pugixml", {"dataset"}, ""),

@@ -97,6 +97,30 @@ BOOST_AUTO_TEST_CASE(bilinear_samples_at_destination_times_ratio) {
     for (int x = 0; x < 4; ++x) BOOST_TEST(input.pixels.at(y, x)[1] == expected[y][x]);
 }
 
+BOOST_AUTO_TEST_CASE(bytes_and_floats_resize_to_the_same_bits) {
+  // Bytes go through vectors, floats through plain loops.
+  const auto change = odt::pixel_transform{{0.5f, 0.25f, 2.0f / 255}, {-1, 3, 0.125f}};
+  for (const auto [height, width] : {odt::size2{1, 1}, {2, 2}, {3, 3}, {5, 4}, {17, 9}, {40, 61}, {90, 128}}) {
+    odt::image bytes(height, width, 3);
+    for (std::size_t i = 0; i < bytes.pixels.size(); ++i) bytes.pixels[i] = static_cast<std::uint8_t>(i * 97 % 251);
+    for (const odt::size2 out : {odt::size2{1, 1}, {3, 3}, {8, 7}, {30, 30}, {64, 101}})
+      for (int turn = 0; turn < 4; ++turn) {
+        odt::picture fast(bytes), plain(bytes);
+        plain.recolor([](odt::rgb p) { return p; });
+        std::vector<float> results[2];
+        for (odt::picture* const p : {&fast, &plain}) {
+          if (turn & 1) p->flip_horizontally();
+          if (turn & 2) p->crop(height / 4, width / 5, {(height + 1) / 2, (width + 1) / 2});
+          std::vector<float>& result = results[p == &plain];
+          result.resize(static_cast<std::size_t>(out.height * out.width * 3));
+          odt::resize_scratch scratch;
+          resize(odt::image_resizer::fixed_shape(out), change, *p, result.data(), scratch);
+        }
+        BOOST_REQUIRE(results[0] == results[1]);
+      }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(padding_is_zero_behind_preprocessing_and_boxes_find_back) {
   odt::image bytes(2, 4, 3);
   std::ranges::fill(bytes.pixels, std::uint8_t{255});

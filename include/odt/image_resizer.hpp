@@ -3,6 +3,7 @@
 // pipeline.config, with TensorFlow's sampling (source = destination * in / out).
 #pragma once
 
+#include <odt/core/blend.hpp>
 #include <odt/core/box.hpp>
 #include <odt/core/image.hpp>
 #include <odt/core/picture.hpp>
@@ -58,6 +59,7 @@ struct resize_taps {
 /// Buffers of `resize`, reused from image to image.
 struct resize_scratch {
   resize_taps x, y;
+  blend_table blend;  ///< of bilinear rows, instead of x
   std::vector<float> source_row;
   std::vector<float> rows;       ///< the resized rows that are still needed: row r in slot r % y.count
   std::vector<int> row_numbers;  ///< which row each slot holds, or -1

@@ -98,34 +98,27 @@ ODT_INLINE void make_taps(resize_method method, int in, int out, resize_taps& ta
   }
 }
 
-/// One source row, `width` result pixels. Bilinear in TensorFlow's form: a + (b - a) * share.
-ODT_INLINE void resize_row(const resize_taps& taps, bool bilinear, int width, const float* source, float* out) {
+/// A row that lies in memory from right to left is read from its other end.
+ODT_INLINE void mirror(resize_taps& taps, int in) {
+  for (int& index : taps.index) index = in - 1 - index;
+}
+
+ODT_INLINE void make_blend(const resize_taps& taps, int in, bool mirrored, blend_table& blend) {
+  blend.pixels.resize(taps.index.size() / 2);
+  for (std::size_t x = 0; x < blend.pixels.size(); ++x)
+    blend.pixels[x] = {taps.index[2 * x], taps.index[2 * x + 1], taps.weight[2 * x + 1]};
+  blend.finish(in, mirrored);
+}
+
+/// One source row, `width` result pixels: the weighted sums of its pixels.
+ODT_INLINE void sum_pixels(const resize_taps& taps, int width, const float* source, float* out) {
   const int* index = taps.index.data();
   const float* weight = taps.weight.data();
-  if (bilinear) {
-    for (int x = 0; x < width; ++x, out += 3) {
-      const float *a = source + 3 * index[2 * x], *b = source + 3 * index[2 * x + 1];
-      const float share = weight[2 * x + 1];
-      for (int c = 0; c < 3; ++c) out[c] = a[c] + (b[c] - a[c]) * share;
-    }
-    return;
-  }
   for (int x = 0; x < width; ++x, out += 3) {
     float sum[3] = {0, 0, 0};
     for (int k = 0; k < taps.count; ++k, ++index, ++weight)
       for (int c = 0; c < 3; ++c) sum[c] += source[3 * *index + c] * *weight;
     for (int c = 0; c < 3; ++c) out[c] = sum[c];
-  }
-}
-
-ODT_INLINE void change_row(const pixel_transform& change, float* row, int width) {
-  if (change == pixel_transform{}) return;
-  const auto [sr, sg, sb] = change.scale;
-  const auto [tr, tg, tb] = change.shift;
-  for (int x = 0; x < width; ++x, row += 3) {
-    row[0] = row[0] * sr + tr;
-    row[1] = row[1] * sg + tg;
-    row[2] = row[2] * sb + tb;
   }
 }
 
@@ -136,9 +129,13 @@ ODT_INLINE const float* resized_row(int number, bool bilinear, const pixel_trans
   float* row = s.rows.data() + slot * static_cast<std::size_t>(width) * 3;
   if (s.row_numbers[slot] == number) return row;
   s.row_numbers[slot] = number;
-  source.read_row(number, s.source_row.data());
-  change_row(change, s.source_row.data(), source.size().width);
-  resize_row(s.x, bilinear, width, s.source_row.data(), row);
+  const std::uint8_t* const bytes = source.stored_bytes(number);
+  if (bilinear && bytes) return blend_pixels(s.blend, bytes, change, row), row;
+  source.read_stored_row(number, change, s.source_row.data());
+  if (bilinear)
+    blend_pixels(s.blend, s.source_row.data(), row);
+  else
+    sum_pixels(s.x, width, s.source_row.data(), row);
   return row;
 }
 
@@ -220,6 +217,8 @@ ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& cha
   const bool bilinear = resizer.method == resize_method::bilinear;
   make_taps(resizer.method, in.width, inner.width, s.x);
   make_taps(resizer.method, in.height, inner.height, s.y);
+  if (source.mirrored()) mirror(s.x, in.width);
+  if (bilinear) make_blend(s.x, in.width, source.mirrored(), s.blend);
   const auto values = static_cast<std::size_t>(inner.width) * 3, stride = static_cast<std::size_t>(outer.width) * 3;
   s.source_row.resize(static_cast<std::size_t>(in.width) * 3);
   s.rows.resize(values * static_cast<std::size_t>(s.y.count));
@@ -229,8 +228,8 @@ ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& cha
     const float* weight = s.y.weight.data() + y * s.y.count;
     const auto row = [&](int k) { return resized_row(index[k], bilinear, change, source, inner.width, s); };
     if (bilinear) {
-      const float *a = row(0), *b = row(1), share = weight[1];
-      for (std::size_t i = 0; i < values; ++i) out[i] = a[i] + (b[i] - a[i]) * share;
+      const float *a = row(0), *b = row(1);
+      blend_rows(a, b, weight[1], values, out);
     } else {
       std::fill(out, out + values, 0.0f);
       for (int k = 0; k < s.y.count; ++k) {

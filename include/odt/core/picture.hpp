@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // One image on its way from the decoder to the network. Crops and flips move a view and copy nothing; only colours and
-// padding make floats of the pixels that are left.
+// padding make floats of the pixels that are left. The decoder may even make the pixels only then.
 #pragma once
 
 #include <odt/core/color.hpp>
 #include <odt/core/image.hpp>
+#include <odt/core/pixel_rows.hpp>
+#include <odt/core/pixel_transform.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +27,13 @@ class picture {
   /// Starts over with a decoded image, which must outlive the use of this picture.
   void open(const image& decoded);
 
+  /// Starts over with rows that are made while they are read. Crops and horizontal flips leave them so; whatever else
+  /// is done settles them first.
+  void open(pixel_rows& rows, size2 size);
+
+  /// Reads what the picture still needs of the rows it was opened with.
+  void settle();
+
   size2 size() const { return size_; }
 
   /// Keeps the rectangle of that size whose top left corner is (top, left); it must lie inside.
@@ -36,7 +45,7 @@ class picture {
   void pad(int top, int left, size2 canvas, rgb color);
 
   /// The mean of each channel.
-  rgb mean() const;
+  rgb mean();
 
   /// Replaces each pixel p by change(p).
   template <class Change>
@@ -51,13 +60,30 @@ class picture {
     }
   }
 
-  /// Writes row y as width x 3 floats.
+  /// Writes row y as width x 3 floats; of a settled picture.
   void read_row(int y, float* out) const;
 
+  /// Whether rows lie in memory from right to left.
+  bool mirrored() const { return column_ < 0; }
+
+  /// Row y in that order, if its pixels are the bytes of an RGB image; else null.
+  const std::uint8_t* stored_bytes(int y) const;
+
+  /// Writes row y, transformed, as width x 3 floats in the order in which it lies in memory.
+  void read_stored_row(int y, const pixel_transform& change, float* out) const;
+
  private:
+  /// The leftmost column in memory; of opened rows alone.
+  int leftmost() const { return mirrored() ? left_ - size_.width + 1 : left_; }
+
+  /// Elements from pixel (0, 0) to where row y begins in memory.
+  std::ptrdiff_t start_of(int y) const { return y * row_ + (mirrored() ? (size_.width - 1) * column_ : 0); }
+
   void make_floats();
   void adopt_spare(size2 size);
 
+  pixel_rows* rows_ = nullptr;           ///< until they are settled
+  int top_ = 0, left_ = 0;               ///< pixel (0, 0) in them
   const std::uint8_t* bytes_ = nullptr;  ///< pixel (0, 0) of the borrowed image, or null
   float* floats_ = nullptr;              ///< pixel (0, 0) in `own_`, whose pixels are 3 apart once changed
   size2 size_;
@@ -65,6 +91,7 @@ class picture {
   std::ptrdiff_t column_ = 3;  ///< elements from a pixel to the next; negative when flipped
   int channels_ = 3;           ///< of the source: 1 for gray
   std::vector<float> own_, spare_;
+  std::vector<std::uint8_t> settled_;
 };
 
 }  // namespace odt

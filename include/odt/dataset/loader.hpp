@@ -38,10 +38,12 @@ struct loader_options {
   std::uint64_t first_sample = 0;  ///< where a run goes on: the samples seen before
   int threads = 1;                 ///< 0: as many as the machine has
   int prefetch = 2;                ///< batches made ahead
+  int niceness = 10;               ///< of the threads, above the program's: a train step's threads come first
   decode_options decoding;
 };
 
-/// Makes batches. In training a bad example that is skipped is replaced by the next one of its epoch. In evaluation it
+/// Makes batches. In training a bad example that is skipped is replaced by the next one of its epoch; of a JPEG only
+/// what the augmentations leave is decoded, and damage elsewhere in it does not count. In evaluation it
 /// is left out; groundtruth (and originals) are filled, boxes are those of the record, and the last batch may hold
 /// fewer images: `size` says how many are real, the buffers stay those of batch_size images, zeros behind them.
 class loader {

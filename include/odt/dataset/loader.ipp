@@ -7,6 +7,10 @@
 #include <odt/dataset/record_set.hpp>
 #include <odt/dataset/sample_maker.hpp>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -38,6 +42,14 @@ ODT_INLINE loader_options checked(loader_options o) {
          "fixed_shape_resizer");
   if (o.threads == 0) o.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   return o;
+}
+
+/// Lets the other threads of the program come first. Linux keeps a niceness for each thread; where that is not so, or
+/// not allowed, nothing happens.
+ODT_INLINE void lower_priority([[maybe_unused]] int niceness) {
+#if defined(__linux__)
+  if (niceness > 0) ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + niceness);
+#endif
 }
 
 /// A batch in the making.
@@ -159,6 +171,7 @@ struct loader::state {
   }
 
   void work() {
+    detail::loading::lower_priority(options.niceness);
     sample_maker maker(options, records, reports);
     const auto size = static_cast<std::uint64_t>(options.batch_size);
     std::unique_lock lock(mutex);

@@ -50,6 +50,7 @@ class sample_maker {
   const loader_options& options_;
   const record_set& records_;
   example_reports& reports_;
+  image_decoder decoder_;
   image decoded_;
   picture pixels_;
   recipe steps_;

@@ -84,20 +84,25 @@ ODT_INLINE bool sample_maker::make(std::uint64_t sample, batch& out, int i) {
 ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t sample, batch& out, int i) {
   const std::string place = records_.place(record);
   const example source = parse_example(records_.read(record), place);
-  decoded_ = decode_image(source.encoded, place, options_.decoding);
-  checked_labels checked = to_labels(source, options_.classes, decoded_.size());
+  if (options_.evaluation) {
+    decoder_.decode(source.encoded, place, decoded_, options_.decoding);
+    pixels_.open(decoded_);
+  } else {
+    decoder_.open(source.encoded, place, pixels_, options_.decoding);
+  }
+  const size2 original = pixels_.size();
+  checked_labels checked = to_labels(source, options_.classes, original);
   if (!checked.problems.empty())
     reports_.problem(2 * record, str(place, " (", source.name("no name"), "): ", join(checked.problems, "; ")));
   labels& truth = checked.truth;
   const auto n = static_cast<std::size_t>(i);
   if (options_.evaluation) out.groundtruth[n] = truth;
-  out.original_sizes[n] = decoded_.size();
+  out.original_sizes[n] = original;
   out.ids[n] = source.name(place);
 
-  pixels_.open(decoded_);
   if (!options_.evaluation && !options_.augmentations.empty()) {
     steps_.clear();
-    options_.augmentations.draw(truth, decoded_.size(), options_.seed, sample, steps_);
+    options_.augmentations.draw(truth, original, options_.seed, sample, steps_);
     follow(steps_, pixels_);
   }
   const size2 outer = options_.resizer.outer_size(pixels_.size());

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <odt/core/image.hpp>
+#include <odt/core/picture.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -40,6 +42,26 @@ image_info read_image_info(std::string_view bytes, std::string_view place);
 /// Decodes to RGB as TensorFlow does: gray is repeated, alpha dropped, 16 bits cut to 8, CMYK multiplied out. Empty,
 /// truncated, damaged or too large images are errors. EXIF orientation is not applied (see apply_orientation).
 image decode_image(std::string_view bytes, std::string_view place, const decode_options& options = {});
+
+/// Does as decode_image, image after image, with one decoder and into buffers that are used again.
+class image_decoder {
+ public:
+  image_decoder();
+  ~image_decoder();
+  image_decoder(image_decoder&&) noexcept;
+  image_decoder& operator=(image_decoder&&) noexcept;
+
+  void decode(std::string_view bytes, std::string_view place, image& out, const decode_options& options = {});
+
+  /// Opens the picture with what is to be decoded. Where the build and the image allow it, that happens row by row and
+  /// only as far as the picture is read, so that damage is found only there. The arguments and this decoder must
+  /// outlive the use of the picture.
+  void open(std::string_view bytes, std::string_view place, picture& out, const decode_options& options = {});
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
 
 /// Decodes the file at `path`.
 image read_image(const std::string& path, const decode_options& options = {});

@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
+#include <odt/io/jpeg_rows.hpp>
 
 #include <zlib.h>
 
@@ -212,7 +213,14 @@ ODT_INLINE void check_outline(const outline& seen, std::string_view bytes, std::
   fail(place, ": the image is damaged: ", why, "; fetch or save it anew");
 }
 
-ODT_INLINE image decode_by_stb(std::string_view bytes, std::string_view place, const outline& seen) {
+/// Makes the image that large and keeps its memory.
+ODT_INLINE void reshape(image& out, size2 size, int channels) {
+  out.height = size.height, out.width = size.width, out.channels = channels;
+  out.pixels.resize(static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) *
+                    static_cast<std::size_t>(channels));
+}
+
+ODT_INLINE void decode_by_stb(std::string_view bytes, std::string_view place, const outline& seen, image& out) {
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) fail(place, ": the file is too large");
   if (seen.info.format == image_format::jpeg && seen.info.channels == 4 && !seen.adobe)
     fail(place, ": a CMYK JPEG without Adobe's marker; save it as RGB");
@@ -223,22 +231,15 @@ ODT_INLINE image decode_by_stb(std::string_view bytes, std::string_view place, c
       ::stbi_image_free);
   if (!pixels) fail_decoder(place, ::stbi_failure_reason());
   if (width != seen.info.width || height != seen.info.height) fail_decoder(place, "it has two sizes");
-  image out(height, width, 3);
+  reshape(out, {height, width}, 3);
   std::memcpy(out.pixels.data(), pixels.get(), out.pixels.size());
-  return out;
 }
 
 #if defined(ODT_HAS_TURBOJPEG)
 
-/// Warnings of libjpeg that leave the picture whole.
-ODT_INLINE bool harmless(std::string_view warning) {
-  return warning.find("Premature") == std::string_view::npos &&
-         (warning.find("Corrupt") == std::string_view::npos || warning.find("extraneous") != std::string_view::npos);
-}
-
 /// As TensorFlow does it: 8-bit CMYK multiplied out, inverted when Adobe wrote it.
-ODT_INLINE image multiply_out(const image& cmyk, bool inverted) {
-  image out(cmyk.height, cmyk.width, 3);
+ODT_INLINE void multiply_out(const image& cmyk, bool inverted, image& out) {
+  reshape(out, cmyk.size(), 3);
   const std::size_t count = out.pixels.size() / 3;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint8_t* const ink = cmyk.pixels.data() + 4 * i;
@@ -247,23 +248,31 @@ ODT_INLINE image multiply_out(const image& cmyk, bool inverted) {
       out.pixels[3 * i + c] = static_cast<std::uint8_t>(product / 255);
     }
   }
-  return out;
 }
 
-ODT_INLINE image decode_by_turbojpeg(std::string_view bytes, std::string_view place, const outline& seen) {
-  const std::unique_ptr<void, int (*)(tjhandle)> decoder(::tjInitDecompress(), ::tjDestroy);
+using turbojpeg = std::unique_ptr<void, int (*)(tjhandle)>;
+
+ODT_INLINE void decompress(turbojpeg& decoder, std::string_view bytes, std::string_view place, int format, image& out) {
+  if (!decoder) decoder.reset(::tjInitDecompress());
   if (!decoder) fail(place, ": cannot start libjpeg-turbo");
-  const bool cmyk = seen.info.channels == 4;
   constexpr int as_tensorflow = TJFLAG_FASTDCT;  // gives TensorFlow's pixels, bit for bit
-  image out(seen.info.height, seen.info.width, cmyk ? 4 : 3);
   const int status = ::tjDecompress2(decoder.get(), reinterpret_cast<const unsigned char*>(bytes.data()),
                                      static_cast<unsigned long>(bytes.size()), out.pixels.data(), out.width, 0,
-                                     out.height, cmyk ? TJPF_CMYK : TJPF_RGB, as_tensorflow);
-  if (status != 0) {
-    const std::string_view why = ::tjGetErrorStr2(decoder.get());
-    if (::tjGetErrorCode(decoder.get()) != TJERR_WARNING || !harmless(why)) fail_decoder(place, why);
+                                     out.height, format, as_tensorflow);
+  if (status == 0) return;
+  const std::string_view why = ::tjGetErrorStr2(decoder.get());
+  if (::tjGetErrorCode(decoder.get()) != TJERR_WARNING || !jpeg::harmless(why)) fail_decoder(place, why);
+}
+
+ODT_INLINE void decode_by_turbojpeg(turbojpeg& decoder, std::string_view bytes, std::string_view place,
+                                    const outline& seen, image& out) {
+  if (seen.info.channels == 4) {
+    image cmyk(seen.info.height, seen.info.width, 4);
+    decompress(decoder, bytes, place, TJPF_CMYK, cmyk);
+    return multiply_out(cmyk, seen.adobe, out);
   }
-  return cmyk ? multiply_out(out, seen.adobe) : std::move(out);
+  reshape(out, seen.info.size(), 3);
+  decompress(decoder, bytes, place, TJPF_RGB, out);
 }
 
 ODT_INLINE std::string encode_by_turbojpeg(const image& source, int quality) {
@@ -308,18 +317,53 @@ ODT_INLINE image_info read_image_info(std::string_view bytes, std::string_view p
   return detail::picture::read_outline(bytes, place, false).info;
 }
 
-ODT_INLINE image decode_image(std::string_view bytes, std::string_view place, const decode_options& options) {
+struct image_decoder::state {
+  jpeg_rows rows;
+  image whole;
+#if defined(ODT_HAS_TURBOJPEG)
+  detail::picture::turbojpeg decoder{nullptr, ::tjDestroy};
+#endif
+};
+
+ODT_INLINE image_decoder::image_decoder() : state_(std::make_unique<state>()) {}
+ODT_INLINE image_decoder::~image_decoder() = default;
+ODT_INLINE image_decoder::image_decoder(image_decoder&&) noexcept = default;
+ODT_INLINE image_decoder& image_decoder::operator=(image_decoder&&) noexcept = default;
+
+ODT_INLINE void image_decoder::decode(std::string_view bytes, std::string_view place, image& out,
+                                      const decode_options& options) {
   namespace d = detail::picture;
   const d::outline seen = d::read_outline(bytes, place, true);
   d::check_outline(seen, bytes, place, options.max_pixels);
   if (seen.info.format == image_format::png || options.decoder == jpeg_decoder::stb)
-    return d::decode_by_stb(bytes, place, seen);
+    return d::decode_by_stb(bytes, place, seen, out);
 #if defined(ODT_HAS_TURBOJPEG)
-  return d::decode_by_turbojpeg(bytes, place, seen);
+  d::decode_by_turbojpeg(state_->decoder, bytes, place, seen, out);
 #else
   if (options.decoder == jpeg_decoder::turbojpeg) fail(place, ": this build has no libjpeg-turbo");
-  return d::decode_by_stb(bytes, place, seen);
+  d::decode_by_stb(bytes, place, seen, out);
 #endif
+}
+
+ODT_INLINE void image_decoder::open(std::string_view bytes, std::string_view place, odt::picture& out,
+                                    const decode_options& options) {
+  namespace d = detail::picture;
+  const d::outline seen = d::read_outline(bytes, place, true);
+  d::check_outline(seen, bytes, place, options.max_pixels);
+  const bool by_rows = jpeg_rows::available() && options.decoder != jpeg_decoder::stb &&
+                       seen.info.format == image_format::jpeg && seen.info.channels != 4;
+  if (by_rows) {
+    state_->rows.open(bytes, place, seen.info.size());
+    return out.open(state_->rows, seen.info.size());
+  }
+  decode(bytes, place, state_->whole, options);
+  out.open(state_->whole);
+}
+
+ODT_INLINE image decode_image(std::string_view bytes, std::string_view place, const decode_options& options) {
+  image out;
+  image_decoder().decode(bytes, place, out, options);
+  return out;
 }
 
 ODT_INLINE image read_image(const std::string& path, const decode_options& options) {
