@@ -9,9 +9,11 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -29,7 +31,7 @@ struct arguments {
   bool layers = false;
   bool ceilings = false;
   bool json = false;
-  odt::benchmark_options how{.threads = 2};
+  odt::benchmark_options how{.warmup = 5, .threads = 2};
 };
 
 detector::options options_of(const arguments& a) {
@@ -47,10 +49,10 @@ detector::options options_of(const arguments& a) {
 }
 
 /// A benchmark of wrong results is worth nothing: losses are finite and fall on a batch that stays the same.
-void check_training(detector& d, const odt::batch& b) {
+void check_training(detector& d, const odt::batch& b, int steps) {
   const float first = d.train_step(b).total_loss;
   float last = first;
-  for (int i = 0; i < 4; ++i) last = d.train_step(b).total_loss;
+  for (int i = 1; i < std::max(steps, 2); ++i) last = d.train_step(b).total_loss;
   if (!std::isfinite(last) || !(last < first)) odt::fail("the loss went from ", first, " to ", last);
 }
 
@@ -111,7 +113,7 @@ void add_flags(CLI::App& app, arguments& a) {
   app.add_option("--batch_size", a.batch_size);
   app.add_option("--threads", a.how.threads);
   app.add_option("--steps", a.how.steps)->check(CLI::PositiveNumber);
-  app.add_option("--warmup", a.how.warmup, "steps before, besides those that check the results");
+  app.add_option("--warmup", a.how.warmup, "steps before, which also check the results");
   app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_flag("--forward_only", a.how.forward_only, "the network in evaluation mode, without post-processing");
   app.add_flag("--layers", a.layers, "every operation, those first that lose most against the machine's ceilings");
@@ -132,7 +134,7 @@ int main(int argc, char** argv) try {
   const odt::memory_growth memory;
   const auto compute = a.precision == "bf16" ? odt::precision::bf16 : odt::precision::fp32;
   detector d(options_of(a), {.seed = 1, .threads = a.how.threads, .compute = compute});
-  if (!a.how.forward_only) check_training(d, b);
+  if (!a.how.forward_only) check_training(d, b, std::exchange(a.how.warmup, 0));
   if (a.layers) return print_layers(d, b, a), 0;
   const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);
   std::puts(result_of(a, report, step_bytes(d, b, a.how.forward_only)).dump().c_str());

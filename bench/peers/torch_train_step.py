@@ -8,7 +8,6 @@ fair setting for a CPU is
 """
 import argparse
 import json
-import resource
 import statistics
 import time
 
@@ -20,6 +19,34 @@ BOXES_PER_CELL = [3, 6, 6, 6, 6, 6]
 CODE = 4
 
 
+def memory_mb(field):
+    """VmRSS or VmHWM of this process, in MB of 10^6 bytes."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith(field))
+
+
+class MemoryGrowth:
+    """How much the resident memory grew, at its highest, since this was made."""
+
+    def __init__(self):
+        with open("/proc/self/clear_refs", "w") as refs:
+            refs.write("5")  # the highest so far is forgotten
+        self.before = memory_mb("VmRSS")
+
+    def mb(self):
+        return memory_mb("VmHWM") - self.before
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Trains also on one value a channel (batch 1, the last maps), which nn.BatchNorm2d refuses."""
+
+    def forward(self, x):
+        if not self.training or x.numel() > x.shape[1]:
+            return super().forward(x)
+        return torch.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, True, self.momentum,
+                                self.eps, torch.backends.cudnn.enabled)
+
+
 class Conv(nn.Module):
     """Convolution with TensorFlow's SAME padding, batch norm and ReLU6."""
 
@@ -28,7 +55,7 @@ class Conv(nn.Module):
         self.kernel, self.stride = kernel, stride
         self.conv = nn.Conv2d(cin, cout, kernel, stride, groups=groups, bias=not activate,
                               padding=kernel // 2 if stride == 1 else 0)
-        self.norm = nn.BatchNorm2d(cout, eps=1e-3, momentum=0.03) if activate else None
+        self.norm = BatchNorm(cout, eps=1e-3, momentum=0.03) if activate else None
 
     def forward(self, x):
         if self.stride > 1 and self.kernel > 1:
@@ -194,7 +221,7 @@ def make_anchors(n, device):
     return torch.cat([center - size / 2, center + size / 2], 1).to(device)
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="ssd_mobilenet_v1", choices=["ssd_mobilenet_v1", "ssd_inception_v2"])
     parser.add_argument("--num_classes", type=int, default=90)
@@ -202,28 +229,32 @@ def main():
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--warmup", type=int, default=3)
+
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     parser.add_argument("--layout", default="channels_last", choices=["channels_last", "nchw"])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--forward_only", action="store_true")
-    args = parser.parse_args()
+    return parser.parse_args()
 
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    device = torch.device(args.device)
-    slots = args.num_classes + 1
+
+def make_network(args):
     mobilenet = args.model == "ssd_mobilenet_v1"
-    model = SSD(MobilenetV1() if mobilenet else InceptionV2(), slots, 1 if mobilenet else 3).to(device)
+    return SSD(MobilenetV1() if mobilenet else InceptionV2(), args.num_classes + 1, 1 if mobilenet else 3)
+
+
+def make_step(args, device, images):
+    """A function that does one step, and all that it needs."""
+    slots = args.num_classes + 1
     form = torch.channels_last if args.layout == "channels_last" else torch.contiguous_format
-    model = model.to(memory_format=form).train(not args.forward_only)
+    model = make_network(args).to(device, memory_format=form)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=4e-5, foreach=True)
-    images = (torch.rand(args.batch_size, 3, args.image_size, args.image_size, device=device) * 2 - 1)
-    images = images.to(memory_format=form)
     boxes = [torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.3, 0.4, 0.9, 0.8], [0.5, 0.05, 0.75, 0.35]], device=device)] * args.batch_size
     classes = [torch.tensor([1, 5, 9], device=device) % args.num_classes] * args.batch_size
     with torch.no_grad():
-        anchors = make_anchors(model(images[:1] if args.forward_only else images)[0].shape[1], device)
+        anchors = make_anchors(model.eval()(images[:1])[0].shape[1], device)
+    model.train(not args.forward_only)
     run = torch.compile(model) if args.compile else model
     cast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16")
 
@@ -240,22 +271,35 @@ def main():
         optimizer.step()
         return value
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(3):
-        step()
-    times = []
-    for _ in range(args.steps):
+    return step
+
+
+def main():
+    args = parse()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    device = torch.device(args.device)
+    images = (torch.rand(args.batch_size, 3, args.image_size, args.image_size, device=device) * 2 - 1)
+    if args.layout == "channels_last":
+        images = images.to(memory_format=torch.channels_last)
+    memory = MemoryGrowth()
+    step = make_step(args, device, images)
+    times, growth = [], 0
+    for number in range(args.warmup + args.steps):
         begin = time.perf_counter()
         step()
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
+        if number < 10:
+            growth = memory.mb()
+    times = times[args.warmup:]
     median = statistics.median(times)
     print(json.dumps({
         "program": "torch " + torch.__version__, "model": args.model, "batch_size": args.batch_size,
         "threads": args.threads, "precision": args.precision, "layout": args.layout, "compile": args.compile,
         "forward_only": args.forward_only, "img_per_s": args.batch_size / median, "median_ms": median * 1e3,
-        "min_ms": min(times) * 1e3, "rss_growth_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "min_ms": min(times) * 1e3, "rss_growth_mb": growth,
     }))
 
 

@@ -43,7 +43,7 @@ class ssd_step final : public device_step {
         gradients_(static_cast<std::size_t>(layout.trainable_floats)),
         plan_(cut(layout.variables, layout.trainable_floats)) {
     const std::size_t slots = std::visit([](const auto& how) { return how.slots.size(); }, options_.optimizer);
-    slots_.resize(slots, aligned_vector<float>(gradients_.size()));
+    for (std::size_t s = 0; s < slots; ++s) slots_.emplace_back(gradients_.size());
     if (options_.update.average) averages_.resize(gradients_.size());
     std::visit([this](const auto& how) { scalars_.resize(how.scalars.size()); }, options_.optimizer);
   }
@@ -106,9 +106,14 @@ class ssd_step final : public device_step {
   std::int64_t arena_bytes() const override { return static_cast<std::int64_t>(runner_.arena_bytes()); }
 
   std::int64_t planned_bytes() const override {
-    std::size_t floats = values_.size() + gradients_.size() + averages_.size();
-    for (const auto& slot : slots_) floats += slot.size();
-    return arena_bytes() + static_cast<std::int64_t>(floats * sizeof(float));
+    std::size_t bytes = bytes_of(values_, gradients_, averages_, targets_.match, targets_.classes,
+                                 targets_.class_weights, targets_.regression, targets_.regression_weights);
+    for (const auto& slot : slots_) bytes += bytes_of(slot);
+    for (const auto& s : sizes_) {
+      bytes += bytes_of(s->anchors, s->loss->classification, s->loss->localization, s->loss->kept);
+      for (const auto& tile : s->loss->tiles) bytes += bytes_of(tile);
+    }
+    return arena_bytes() + static_cast<std::int64_t>(bytes);
   }
 
   void observe(step_observer observer) override {
@@ -146,6 +151,11 @@ class ssd_step final : public device_step {
     std::unique_ptr<post_processing_workspace> post;
   };
 
+  template <class... Vectors>
+  static std::size_t bytes_of(const Vectors&... vectors) {
+    return ((vectors.size() * sizeof(vectors[0])) + ...);
+  }
+
   per_size& prepare(const batch& b, run_mode mode) {
     runner_.prepare(b.size, {b.height, b.width}, mode);
     const part_timer timer(observer_, "copy images", {0, 24 * std::int64_t{b.size} * b.height * b.width});
@@ -165,7 +175,6 @@ class ssd_step final : public device_step {
                                  options_.matcher);
     sized->assign = std::make_unique<assign_workspace>(sized->anchors, b.max_boxes, pool_.size(), keep);
     sized->loss = std::make_unique<ssd_loss_workspace>(b.size, anchors, slots, pool_.size());
-    sized->post = std::make_unique<post_processing_workspace>(anchors, slots, pool_.size());
     sizes_.push_back(std::move(sized));
     return *(last_ = sizes_.back().get());
   }
@@ -224,16 +233,16 @@ class ssd_step final : public device_step {
   }
 
   std::vector<detections> detect_from(const batch& b, per_size& sized) {
+    const int slots = runner_.current().class_slots;
+    if (!sized.post)  // training has no use for it
+      sized.post =
+          std::make_unique<post_processing_workspace>(static_cast<int>(sized.anchors.size()), slots, pool_.size());
     std::vector<boxf> windows;
     for (const size2& inside : b.true_sizes)
       windows.push_back({0, 0, static_cast<float>(inside.height) / static_cast<float>(b.height),
                          static_cast<float>(inside.width) / static_cast<float>(b.width)});
-    const ssd_predictions predictions{runner_.encodings(),
-                                      runner_.logits(),
-                                      b.size,
-                                      runner_.current().class_slots,
-                                      options_.loss.add_background_class,
-                                      windows};
+    const ssd_predictions predictions{
+        runner_.encodings(), runner_.logits(), b.size, slots, options_.loss.add_background_class, windows};
     std::vector<detections> found;
     std::visit(
         [&](const auto& coder) {
