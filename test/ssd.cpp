@@ -47,6 +47,23 @@ std::vector<float> weights_after(int steps, bool inception, int threads) {
   return {values.begin(), values.end()};
 }
 
+/// The losses of five steps, of an evaluation after them, and what is found then.
+struct short_run {
+  std::vector<float> losses, values;
+  std::vector<odt::detections> found;
+};
+
+short_run train_with(odt::precision compute, int threads) {
+  small detector(thin(false), {.seed = 5, .threads = threads, .compute = compute});
+  short_run r;
+  for (int i = 0; i < 5; ++i) r.losses.push_back(detector.train_step(pictures()).total_loss);
+  r.losses.push_back(detector.evaluate(pictures()).total_loss);
+  const auto values = detector.device().stores().values;
+  r.values.assign(values.begin(), values.end());
+  r.found = detector.detect(pictures());
+  return r;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(ssd_tests)
@@ -58,6 +75,20 @@ BOOST_AUTO_TEST_CASE(steps_are_the_same_bits_with_any_number_of_threads) {
       const auto more = weights_after(4, inception, threads);
       BOOST_TEST(std::memcmp(one.data(), more.data(), one.size() * sizeof(float)) == 0);
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bf16_trains_evaluates_and_detects_much_as_fp32) {
+  const short_run wide = train_with(odt::precision::fp32, 2), narrow = train_with(odt::precision::bf16, 1);
+  BOOST_TEST((narrow.values != wide.values));
+  BOOST_TEST(narrow.losses == wide.losses, boost::test_tools::tolerance(0.05f) << boost::test_tools::per_element());
+  BOOST_TEST_REQUIRE(narrow.found.size() == 2u);
+  for (const odt::detections& each : narrow.found)
+    for (const auto& d : each) BOOST_TEST(std::isfinite(d.score));
+  for (const int threads : {2, 3}) {
+    const short_run more = train_with(odt::precision::bf16, threads);
+    BOOST_TEST((more.losses == narrow.losses));
+    BOOST_TEST(std::memcmp(more.values.data(), narrow.values.data(), more.values.size() * sizeof(float)) == 0);
   }
 }
 

@@ -74,6 +74,17 @@ BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_precision_is_one_of_two) {
+  const scratch_directory at;
+  for (const char* name : {"train", "bench"}) {
+    const auto help = run(at, {name, "--help"});
+    for (const char* part : {"--precision", "fp32", "bf16"}) BOOST_TEST(contains(help.out, part));
+  }
+  const auto wrong = run(at, {"train", "--pipeline_config_path", "x", "--model_dir", "y", "--precision", "fp8"});
+  BOOST_TEST(wrong.status == 2);
+  BOOST_TEST(contains(wrong.err, "--precision"));
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_status_2_and_says_where_help_is) {
   const scratch_directory at;
   const auto none = run(at, {});

@@ -8,6 +8,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <limits>
+#include <vector>
 
 namespace {
 
@@ -29,6 +31,65 @@ int count(const odt::plan& p, odt::operation kind) {
   int n = 0;
   for (const odt::plan_operation& op : p.operations) n += op.kind == kind ? 1 : 0;
   return n;
+}
+
+/// Where an operation writes a gradient that it does not only change in place, or null.
+const odt::tensor_place* sends_to(const odt::network& net, const odt::plan& p, const odt::plan_operation& op) {
+  using enum odt::operation;
+  const auto place = [&p](int l) { return &p.places[static_cast<std::size_t>(l)].gradient; };
+  switch (op.kind) {
+    case zero:
+      return place(op.layer);
+    case data_backward:
+    case depthwise_backward:
+    case max_pool_backward:
+    case average_pool_backward:
+    case dropout_backward:
+      return place(net[op.layer].inputs[0]);
+    default:
+      return nullptr;
+  }
+}
+
+bool overlap(const odt::tensor_place& a, const odt::tensor_place& b) {
+  return a.buffer == b.buffer && a.offset < b.offset + b.channels && b.offset < a.offset + a.channels;
+}
+
+bool is_head(const odt::network& net, int layer) {
+  for (const odt::prediction_head& head : net.heads)
+    if (head.encodings == layer || head.logits == layer) return true;
+  return false;
+}
+
+/// The operations before the `at`th that write to the gradient of its layer, in order.
+std::vector<odt::plan_operation> senders(const odt::network& net, const odt::plan& p, std::size_t at) {
+  std::vector<odt::plan_operation> result;
+  for (std::size_t i = 0; i < at; ++i) {
+    const odt::tensor_place* to = sends_to(net, p, p.operations[i]);
+    if (to && overlap(*to, p.places[static_cast<std::size_t>(p.operations[at].layer)].gradient))
+      result.push_back(p.operations[i]);
+  }
+  return result;
+}
+
+int check_sums(const odt::network& net, const odt::plan& p) {
+  int summed = 0;
+  for (std::size_t i = 0; i < p.operations.size(); ++i) {
+    const odt::plan_operation& op = p.operations[i];
+    if (op.kind != odt::operation::normalize_backward) continue;
+    const auto before = senders(net, p, i);
+    BOOST_TEST_REQUIRE(!before.empty());
+    const odt::plan_operation& last = before.back();
+    // Heads send the few pixels that mining has left, without sums.
+    const bool convolves =
+        (last.kind == odt::operation::data_backward || last.kind == odt::operation::depthwise_backward) &&
+        !is_head(net, last.layer);
+    BOOST_TEST(op.summed == convolves, net[op.layer].name);
+    BOOST_TEST(last.sums == convolves, net[op.layer].name);
+    for (std::size_t j = 0; j + 1 < before.size(); ++j) BOOST_TEST(!before[j].sums, net[op.layer].name);
+    summed += op.summed ? 1 : 0;
+  }
+  return summed;
 }
 
 }  // namespace
@@ -83,6 +144,42 @@ BOOST_AUTO_TEST_CASE(no_pass_over_memory_is_spent_on_what_a_reader_can_apply) {
   BOOST_TEST(count(p, odt::operation::zero) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_convolution_that_completes_a_gradient_adds_up_its_batch_norms_sums) {
+  const auto net = sample<odt::mobilenet_v1>();
+  const auto p = odt::lower(net, 8, {300, 300}, odt::run_mode::train);
+  // All but that of the last feature map, which heads alone read.
+  BOOST_TEST(check_sums(net, p) == 14 + 13 + 8 - 1);
+  int sums = 0;
+  for (const odt::plan_operation& op : p.operations) sums += op.sums ? 1 : 0;
+  BOOST_TEST(sums == 14 + 13 + 8 - 1);
+}
+
+BOOST_AUTO_TEST_CASE(inference_leaves_nothing_to_a_reader) {
+  for (const auto& net : {sample<odt::mobilenet_v1>(), sample<odt::inception_v2>()}) {
+    const auto p = odt::lower(net, 1, {300, 300}, odt::run_mode::infer);
+    for (const odt::layer_place& place : p.places) {
+      BOOST_TEST(place.pending.affine < 0);
+      BOOST_TEST(place.pending.low == -std::numeric_limits<float>::infinity());
+      BOOST_TEST(place.pending.high == std::numeric_limits<float>::infinity());
+    }
+    std::vector<bool> written(p.places.size(), false);
+    int normalized = 0;
+    for (const odt::plan_operation& op : p.operations) {
+      const auto producer = static_cast<std::size_t>(p.places[static_cast<std::size_t>(op.layer)].producer);
+      if (op.kind == odt::operation::normalize) {
+        BOOST_TEST(!written[producer], net[op.layer].name);
+        BOOST_TEST(p.places[producer].finish.affine >= 0, net[op.layer].name);
+        ++normalized;
+      } else {
+        written[producer] = true;
+      }
+    }
+    int norms = 0;
+    for (int i = 0; i < net.size(); ++i) norms += net[i].kind == odt::layer_kind::batch_norm ? 1 : 0;
+    BOOST_TEST(normalized == norms);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(branches_write_their_slices_of_a_concat) {
   const auto net = sample<odt::inception_v2>();
   const auto p = odt::lower(net, 2, {300, 300}, odt::run_mode::train);
@@ -109,6 +206,23 @@ BOOST_AUTO_TEST_CASE(what_the_operations_do_not_cover_is_refused_by_the_layers_n
   odt::convolve(net, again, {.scope = "b", .channels = 4}, h);
   BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, odt::run_mode::train), odt::error,
                         [](const odt::error& e) { return std::string(e.what()).find("a/again") != std::string::npos; });
+}
+
+BOOST_AUTO_TEST_CASE(what_no_convolution_finishes_is_refused) {
+  for (const auto kind : {odt::layer_kind::max_pool, odt::layer_kind::average_pool}) {
+    odt::network net;
+    const odt::hyperparams h;
+    const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, h);
+    const int pool =
+        net.add({.kind = kind, .name = "pool", .inputs = {a}, .channels = 4, .kernel_height = 2, .kernel_width = 2});
+    const int clamp =
+        net.add({.kind = odt::layer_kind::clamp, .name = "pool/clamp", .inputs = {pool}, .channels = 4, .low = 0});
+    odt::convolve(net, clamp, {.scope = "b", .channels = 4}, h);
+    for (const auto mode : {odt::run_mode::train, odt::run_mode::infer})
+      BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, mode), odt::error, [](const odt::error& e) {
+        return std::string(e.what()).find("pool/clamp") != std::string::npos;
+      });
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

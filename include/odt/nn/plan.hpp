@@ -148,8 +148,9 @@ class lowering {
       place.producer = at(l.inputs[0]).producer;
       layer_place& producer = at(place.producer);
       int& slot = l.kind == layer_kind::batch_norm ? producer.norm : producer.clamp;
-      if (slot >= 0 || (l.kind == layer_kind::batch_norm && producer.clamp >= 0) ||
-          net_[place.producer].kind == layer_kind::concat)
+      const layer_kind before = net_[place.producer].kind;
+      const bool convolves = before == layer_kind::convolution || before == layer_kind::depthwise_convolution;
+      if (slot >= 0 || (l.kind == layer_kind::batch_norm && producer.clamp >= 0) || !convolves)
         fail("layer ", l.name, ": only convolution, batch norm, activation in this order are supported");
       slot = i;
     }

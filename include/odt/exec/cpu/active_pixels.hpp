@@ -10,8 +10,9 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-/// Sets marks[pixel] to 1 where any channel of the pixel differs from zero, to 0 elsewhere.
+/// Sets marks[pixel] to 1 where any channel of the pixel differs from zero, as a NaN does, to 0 elsewhere.
 inline void mark_active(thread_pool& pool, const const_tensor& dy, std::int32_t* marks) {
+  constexpr std::uint32_t all = (1u << lanes) - 1u;  // == is false for a NaN; and so is xsimd's !=
   const int pixels = dy.height * dy.width;
   pool.run(dy.batch * dy.height, [&](int line, int) {
     const int n = line / dy.height, y = line % dy.height;
@@ -19,7 +20,7 @@ inline void mark_active(thread_pool& pool, const const_tensor& dy, std::int32_t*
       const float* from = dy.pixel(n, y, x);
       bool active = false;
       for (int c = 0; c < dy.channels && !active; c += lanes)
-        active = bits(load_first(from + c, dy.channels - c) != vec(0.0f)) != 0;
+        active = bits(load_first(from + c, dy.channels - c) == vec(0.0f)) != all;
       marks[std::ptrdiff_t{n} * pixels + std::ptrdiff_t{y} * dy.width + x] = active ? 1 : 0;
     }
   });
