@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(is_not_fp32) {
     const conv_results wide = problem(l, 0, precision::fp32).run(1, none, true);
     BOOST_TEST((narrow.y != wide.y), name(l));
     BOOST_TEST((narrow.dw != wide.dw), name(l));
-    BOOST_TEST((narrow.dx != wide.dx) == data_is_rounded(l), name(l));
+    if (data_is_rounded(l)) BOOST_TEST((narrow.dx != wide.dx), name(l));
     BOOST_TEST((narrow.dbias == wide.dbias), name(l));
     check_near(narrow.y, {wide.y.begin(), wide.y.end()}, 3e-2, name(l) + ", y");
   }
