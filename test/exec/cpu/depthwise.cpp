@@ -97,9 +97,134 @@ void check(const layer& l, int margin, bool affine, bool clamp) {
   check_near(r.dbias, expected.dbias, 3e-5, name(l) + ", dbias");
 }
 
+const layer fused_layers[] = {
+    {2, 5, 7, 3, 1, 3, 1, 1, "SAME"},     {1, 1, 1, 1, 1, 3, 1, 1, "SAME"},      {2, 9, 8, 17, 1, 3, 1, 1, "SAME"},
+    {1, 13, 30, 32, 1, 3, 1, 1, "SAME"},  {1, 12, 13, 100, 1, 3, 1, 1, "VALID"}, {2, 10, 11, 32, 1, 3, 2, 1, "SAME"},
+    {1, 11, 18, 100, 1, 3, 2, 1, "SAME"}, {1, 18, 11, 17, 1, 3, 2, 1, "VALID"},  {1, 17, 17, 1, 1, 3, 2, 1, "SAME"},
+    {1, 2, 2, 3, 1, 3, 2, 1, "SAME"},     {1, 9, 9, 16, 1, 3, 1, 2, "SAME"},     {1, 21, 20, 40, 1, 7, 2, 1, "SAME"},
+    {1, 6, 5, 33, 1, 1, 2, 1, "SAME"},    {1, 12, 8, 9, 1, 5, 3, 1, "SAME"},     {1, 5, 6, 600, 1, 3, 1, 1, "SAME"},
+    {3, 6, 8, 5, 3, 3, 1, 1, "SAME"},     {1, 8, 9, 20, 2, 3, 2, 1, "SAME"},     {1, 7, 7, 18, 1, 2, 2, 1, "VALID"},
+};
+
+/// What the fused backward gives.
+struct gradients {
+  std::vector<float> dx, dw, dbias, sum, product;
+  bool operator==(const gradients&) const = default;
+};
+
+struct fused_options {
+  int threads = 1;
+  bool accumulate = false, bias = true, sums = true, data = true;
+};
+
+/// The fused backward of a problem whose `z` is another tensor than x.
+struct fused_problem : problem {
+  activation z;
+  std::vector<float> mean, z_scale, z_shift;
+  pending transform, z_transform;
+
+  fused_problem(const layer& l, int margin) : problem(l, margin), z(x.extents, margin ? margin + 1 : 0) {
+    random_stream random(12);
+    z.fill(random);
+    for (std::vector<float>* values : {&mean, &z_scale, &z_shift}) {
+      values->resize(static_cast<std::size_t>(l.in));
+      for (float& v : *values) v = random.normal();
+    }
+    transform = {scale.data(), shift.data(), 0.0f, 1.0f};
+    z_transform = {z_scale.data(), z_shift.data(), 0.0f, 1.5f};
+  }
+
+  gradients run(const fused_options& o) const {
+    thread_pool pool(o.threads);
+    const scratch_memory scratch(cpu::depthwise_scratch(window, x.extents, dy.extents, o.threads));
+    activation dx(x.extents, x.margin);
+    if (o.accumulate) dx.each([&](int n, int row, int column, int c) { dx.at(n, row, column, c) = 1.0f; });
+    gradients g;
+    g.dw.assign(weights.size(), 9.0f);
+    g.dbias.assign(bias.size(), 9.0f);
+    g.sum.assign(mean.size(), 9.0f);
+    g.product.assign(mean.size(), 9.0f);
+    const cpu::gradient_sums sums{z.read(z_transform), mean.data(), g.sum.data(), g.product.data()};
+    cpu::tensor to = dx.write();
+    if (!o.data) to.data = nullptr;
+    cpu::depthwise_backward(pool, window, x.read(transform), dy.read(), weights.data(), to, o.accumulate, g.dw.data(),
+                            o.bias ? g.dbias.data() : nullptr, o.sums ? &sums : nullptr, scratch.data);
+    BOOST_TEST(dx.margins_untouched());
+    g.dx = dx.dense();
+    return g;
+  }
+
+  /// The sums over a gradient, which is dense.
+  std::pair<std::vector<double>, std::vector<double>> sums_of(const std::vector<float>& dx) const {
+    std::vector<double> sum(mean.size(), 0.0), product(mean.size(), 0.0);
+    std::size_t i = 0;
+    z.each([&](int n, int row, int column, int c) {
+      const auto channel = static_cast<std::size_t>(c);
+      const double raw = z.at(n, row, column, c), y = raw * z_scale[channel] + z_shift[channel], g = dx[i++];
+      if (y <= z_transform.low || y >= z_transform.high) return;
+      sum[channel] += g;
+      product[channel] += g * (raw - mean[channel]);
+    });
+    return {sum, product};
+  }
+};
+
+void check_fused(const layer& l, int margin, bool accumulate) {
+  const fused_problem p(l, margin);
+  const gradients g = p.run({.accumulate = accumulate});
+  conv_reference expected(p.window, p.x, p.transform, p.weights, p.bias, p.dy, l.multiplier);
+  if (accumulate)
+    for (double& v : expected.dx) v += 1.0;
+  check_near(g.dx, expected.dx, 1e-5, name(l) + ", dx");
+  check_near(g.dw, expected.dw, 3e-5, name(l) + ", dw");
+  check_near(g.dbias, expected.dbias, 3e-5, name(l) + ", dbias");
+  const auto [sum, product] = p.sums_of(g.dx);
+  check_near(g.sum, sum, 3e-5, name(l) + ", sum");
+  check_near(g.product, product, 3e-5, name(l) + ", product");
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(depthwise_tests)
+
+BOOST_AUTO_TEST_CASE(fused_gradients_agree_with_the_definition) {
+  for (const layer& l : fused_layers)
+    for (const int margin : {0, 2})
+      for (const bool accumulate : {false, true}) check_fused(l, margin, accumulate);
+}
+
+BOOST_AUTO_TEST_CASE(fused_gradients_agree_with_separate_ones) {
+  const auto doubles = [](const std::vector<float>& values) {
+    return std::vector<double>(values.begin(), values.end());
+  };
+  for (const layer& l : fused_layers) {
+    const fused_problem p(l, 0);
+    const gradients g = p.run({});
+    const results separate = static_cast<const problem&>(p).run(1, p.transform);
+    check_near(g.dx, doubles(separate.dx), 1e-5, name(l) + ", dx");
+    check_near(g.dw, doubles(separate.dw), 3e-5, name(l) + ", dw");
+    check_near(g.dbias, doubles(separate.dbias), 3e-5, name(l) + ", dbias");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_fused_gradients_can_be_left_out) {
+  for (const layer& l : fused_layers) {
+    const fused_problem p(l, 2);
+    const gradients all = p.run({});
+    const std::vector<float> bias(all.dbias.size(), 9.0f), sum(all.sum.size(), 9.0f), dx(all.dx.size(), -77.0f);
+    BOOST_TEST((p.run({.bias = false}) == gradients{all.dx, all.dw, bias, all.sum, all.product}), name(l));
+    BOOST_TEST((p.run({.sums = false}) == gradients{all.dx, all.dw, all.dbias, sum, sum}), name(l));
+    BOOST_TEST((p.run({.data = false}) == gradients{dx, all.dw, all.dbias, sum, sum}), name(l));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit_of_fused_gradients) {
+  for (const layer& l : fused_layers) {
+    const fused_problem p(l, 0);
+    const gradients one = p.run({});
+    for (const int threads : {2, 3, 5}) BOOST_TEST((p.run({.threads = threads}) == one), name(l));
+  }
+}
 
 BOOST_AUTO_TEST_CASE(agrees_with_the_definition) {
   for (const layer& l : layers) check(l, 0, false, false);

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <odt/exec/cpu/convolution.hpp>
+#include <odt/exec/cpu/gradient_sums.hpp>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-/// Bytes of scratch memory (64-byte aligned) for each of the three directions. `out.channels` is a multiple of
-/// `in.channels`; the quotient is the depth multiplier.
+/// Bytes of scratch memory (64-byte aligned) that suffice for each of the functions below. `out.channels` is a multiple
+/// of `in.channels`; the quotient is the depth multiplier.
 std::size_t depthwise_scratch(const convolution& c, const shape& in, const shape& out, int threads);
 
 /// y[.., i*multiplier + q] = conv(transform(x)[.., i], weights[.., i, q]) + bias; weights are [height, width, channels,
@@ -23,6 +24,13 @@ void depthwise_backward_data(thread_pool& pool, const convolution& c, const cons
 /// dw and dbias (may be null) = (accumulate ? themselves : 0) + the gradients of sum(y*dy).
 void depthwise_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x, const const_tensor& dy,
                                 float* dw, float* dbias, std::byte* scratch, bool accumulate = false);
+
+/// Both gradients in one sweep: dw and dbias (may be null) = the gradients of sum(y*dy), dx = (accumulate ? dx : 0) +
+/// that with respect to the transformed x, and, when `sums` is given, the sums of dx as written. A dx without data is
+/// not written: an input that needs no gradient.
+void depthwise_backward(thread_pool& pool, const convolution& c, const const_tensor& x, const const_tensor& dy,
+                        const float* weights, const tensor& dx, bool accumulate, float* dw, float* dbias,
+                        const gradient_sums* sums, std::byte* scratch);
 
 }  // namespace ODT_ISA
 }  // namespace odt::cpu

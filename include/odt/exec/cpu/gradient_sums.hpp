@@ -99,5 +99,24 @@ inline void join_gradient_sums(thread_pool& pool, const gradient_sums& s, const 
   join_sums(pool, partial + stride, 2 * stride, chunks, channels, s.product, false);
 }
 
+/// Floats of scratch memory for sum_gradient.
+inline std::ptrdiff_t gradient_sums_scratch(const shape& s) {
+  return gradient_sums_size(s.channels, pixel_pieces(s).count);
+}
+
+/// The sums of a gradient that lies in memory.
+inline void sum_gradient(thread_pool& pool, const gradient_sums& s, const tensor& gradient, float* scratch) {
+  const pixel_pieces pieces(gradient.extents());
+  pool.run(pieces.count, [&](int piece, int) {
+    const int image = pieces.image(piece), first = pieces.first(piece);
+    const float* const from = gradient.pixel(image, 0, 0) + first * gradient.pixel_stride;
+    const float* const z = s.z.pixel(image, 0, 0) + first * s.z.pixel_stride;
+    add_gradient_sums(
+        s, [&](int p) { return from + p * gradient.pixel_stride; }, [&](int p) { return z + p * s.z.pixel_stride; },
+        pieces.pixels(piece), 0, gradient.channels, gradient_sums_chunk(scratch, gradient.channels, piece), true);
+  });
+  join_gradient_sums(pool, s, scratch, pieces.count);
+}
+
 }  // namespace ODT_ISA
 }  // namespace odt::cpu
