@@ -141,7 +141,7 @@ ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, 
   const std::size_t separate = static_cast<std::size_t>(shared_floats(c, out, forward)) * sizeof(float) +
                                static_cast<std::size_t>(threads) * own;
   const std::ptrdiff_t sums = std::max(gradient_sums_scratch(in), sums_stride(out.channels) * pixel_pieces(out).count);
-  const gradient_space fused(nullptr, gradient_plan(c, in), c, in, threads);
+  const gradient_space fused(nullptr, walk_plan(c, in, in.width), c, in, threads);
   return std::max({separate, fused.bytes, static_cast<std::size_t>(sums) * sizeof(float)});
 }
 
