@@ -32,6 +32,7 @@ struct walk_plan {
     padded_block = round_up(block, 16) + 16;  // not a power of two: the taps would share sets of the cache
   }
   int chunks(int batch) const { return batch * bands; }
+  int rows(int band, int height) const { return std::min(band_rows, height - band * band_rows); }
 
   /// The weights of a block, tap by tap.
   void pack(const float* weights, int channels, int channel, int count, float* to) const {
