@@ -61,7 +61,7 @@ struct operands {
   convolution window;
   shape in, out;
   bool depthwise;
-  aligned_vector<float> x, y, dx, weights, dw, scale, shift, mean, variance;
+  aligned_vector<float> x, y, dx, weights, dw, scale, shift, mean, variance, input_sum, input_product;
   aligned_vector<std::byte> scratch;
 
   explicit operands(const layer& l, int images) : depthwise(l.out == 0) {
@@ -82,6 +82,8 @@ struct operands {
     dw.resize(weights.size());
     scale = randoms(l.in);
     shift = randoms(l.in);
+    input_sum.resize(scale.size());
+    input_product.resize(scale.size());
     mean.resize(static_cast<std::size_t>(out.channels));
     variance.resize(mean.size());
     scratch.resize(depthwise ? cpu::depthwise_scratch(window, in, out, pool().size())
@@ -96,6 +98,8 @@ struct operands {
     return 2.0 * window.kernel_height * window.kernel_width * (depthwise ? 1 : in.channels) *
            static_cast<double>(out.elements());
   }
+  /// What goes through memory at least: forward reads x and writes y, backward reads x and dy and writes dx.
+  double backward_bytes() const { return bytes() + 4.0 * static_cast<double>(in.elements()); }
   double bytes() const { return 4.0 * static_cast<double>(in.elements() + out.elements()); }
 
   void forward() {
@@ -113,6 +117,12 @@ struct operands {
                                    scratch.data());
     else
       cpu::conv_backward_data(pool(), window, dy, weights.data(), cpu::dense(dx.data(), in), false, scratch.data());
+  }
+  /// Both gradients of a depthwise layer, with the sums for the batch norm of its input.
+  void backward() {
+    const cpu::gradient_sums sums{reading(), shift.data(), input_sum.data(), input_product.data()};
+    cpu::depthwise_backward(pool(), window, reading(), cpu::dense(std::as_const(y).data(), out), weights.data(),
+                            cpu::dense(dx.data(), in), false, dw.data(), nullptr, &sums, scratch.data());
   }
   void backward_weights() {
     const cpu::const_tensor dy = cpu::dense(std::as_const(y).data(), out);
@@ -136,8 +146,12 @@ void check(const layer& l) {
     if (std::abs(actual - expected) > rounding * (1 + std::abs(expected)))
       fail(l.name, ": ", what, " is ", actual, ", expected ", expected);
   };
-  o.backward_data();
-  o.backward_weights();
+  if (o.depthwise) {
+    o.backward();
+  } else {
+    o.backward_data();
+    o.backward_weights();
+  }
   const auto gradient = o.y;
   o.forward();
   random_stream random(2);
@@ -203,6 +217,25 @@ void time_best(benchmark::State& state, double flops, double bytes, const Work& 
   state.counters["fma_share_%"] = 100 * flops / best / peak;
 }
 
+/// The same for what memory bounds: GB/s, and their share of what a triad gets.
+template <class Work>
+void time_memory(benchmark::State& state, double bytes, const Work& work) {
+  bench::memory_ceiling memory(pool());
+  double best = 1e300, peak = 0;
+  int runs = 0;
+  for (auto _ : state) {
+    if (runs++ % 8 == 0) {
+      state.PauseTiming();
+      peak = std::max(peak, memory.measure(1));
+      state.ResumeTiming();
+    }
+    best = std::min(best, bench::seconds(work));
+  }
+  state.counters["best_ms"] = best * 1e3;
+  state.counters["GB/s"] = bytes / best * 1e-9;
+  state.counters["memory_share_%"] = 100 * bytes / best / peak;
+}
+
 using direction = void (operands::*)();
 
 void add(const layer& l, const char* name, direction what) {
@@ -210,6 +243,16 @@ void add(const layer& l, const char* name, direction what) {
                                [&l, what](benchmark::State& state) {
                                  operands o(l, batch);
                                  time_best(state, o.flops(), o.bytes(), [&] { (o.*what)(); });
+                               })
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+}
+
+void add_depthwise(const layer& l, const char* name, direction what, double (operands::*bytes)() const) {
+  benchmark::RegisterBenchmark((std::string(l.name) + "/" + name).c_str(),
+                               [&l, what, bytes](benchmark::State& state) {
+                                 operands o(l, batch);
+                                 time_memory(state, (o.*bytes)(), [&] { (o.*what)(); });
                                })
       ->Unit(benchmark::kMillisecond)
       ->UseRealTime();
@@ -247,6 +290,11 @@ void add_normalization() {
 int main(int argc, char** argv) {
   for (const layer& l : layers) check(l);
   for (const layer& l : layers) {
+    if (l.out == 0) {
+      add_depthwise(l, "forward", &operands::forward, &operands::bytes);
+      add_depthwise(l, "backward", &operands::backward, &operands::backward_bytes);
+      continue;
+    }
     add(l, "forward", &operands::forward);
     add(l, "backward_data", &operands::backward_data);
     add(l, "backward_weights", &operands::backward_weights);

@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/depthwise.hpp>
 #include <odt/exec/cpu/depthwise_backward.hpp>
+#include <odt/exec/cpu/depthwise_forward.hpp>
 #include <odt/exec/cpu/depthwise_sweep.hpp>
 
 namespace odt::cpu {
@@ -130,6 +131,24 @@ ODT_INLINE std::ptrdiff_t shared_floats(const convolution& c, const shape& out, 
   return round_up(std::max(3 * sums_stride(out.channels) * chunks, sums + bias), 16);
 }
 
+/// The moments that the chunks of a plan left.
+template <class Plan>
+void join_chunks(thread_pool& pool, const float* moments, const Plan& plan, const tensor& y,
+                 const batch_statistics& to) {
+  const auto size_of = [&](int chunk) {
+    return static_cast<double>(plan.rows(chunk % plan.bands, y.height)) * y.width;
+  };
+  join_moments(pool, moments, plan.chunks(y.batch), size_of, y.channels, to);
+}
+
+ODT_INLINE std::size_t walk_bytes(const convolution& c, const shape& in, const shape& out, int threads) {
+  const walk_plan plan = forward_plan(c, in, out);
+  scratch_space space(nullptr);
+  space.take(3 * sums_stride(out.channels) * plan.chunks(out.batch));
+  space.take(plan.taps * plan.padded_block * threads);
+  return space.used();
+}
+
 }  // namespace detail::depthwise
 
 ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, const shape& out, int threads) {
@@ -144,25 +163,31 @@ ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, 
   const std::size_t separate = static_cast<std::size_t>(shared_floats(c, out, forward)) * sizeof(float) +
                                static_cast<std::size_t>(threads) * own;
   const std::ptrdiff_t sums = std::max(gradient_sums_scratch(in), sums_stride(out.channels) * pixel_pieces(out).count);
-  const gradient_space fused(nullptr, gradient_plan(c, in), c, in, threads);
-  return std::max({separate, fused.bytes, static_cast<std::size_t>(sums) * sizeof(float)});
+  const gradient_space fused(nullptr, walk_plan(c, in, in.width), c, in, threads);
+  return std::max(
+      {separate, fused.bytes, walk_bytes(c, in, out, threads), static_cast<std::size_t>(sums) * sizeof(float)});
 }
 
 ODT_INLINE void depthwise_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                                   const float* bias, const tensor& y, const batch_statistics* statistics,
                                   std::byte* scratch, const pending& finish) {
   using namespace detail::depthwise;
+  scratch_space space(scratch);
+  const pending* const last = finish.none() ? nullptr : &finish;
+  if (walks_forward(c, x.extents(), y.extents())) {
+    const walk_plan plan = forward_plan(c, x.extents(), y.extents());
+    float* const moments = space.take(3 * sums_stride(y.channels) * plan.chunks(y.batch));
+    float* const packed = space.take(plan.taps * plan.padded_block * pool.size());
+    walk_forward(pool, {c, x, bias, y, statistics ? moments : nullptr, last}, weights, packed);
+    if (statistics) join_chunks(pool, moments, plan, y, *statistics);
+    return;
+  }
   const sweep s = forward_sweep(c, x, y.extents());
   const sweep_plan plan(c, s.multiplier, y.extents());
-  scratch_space space(scratch);
   float* const moments = space.take(shared_floats(c, y.extents(), plan));
-  const sweep_output out{y, bias, false, statistics ? moments : nullptr, finish.none() ? nullptr : &finish};
+  const sweep_output out{y, bias, false, statistics ? moments : nullptr, last};
   correlate_all(pool, s, weights, false, false, out, scratch + space.used());
-  if (!statistics) return;
-  const auto size_of = [&](int chunk) {
-    return static_cast<double>(plan.rows(chunk % plan.bands, y.height)) * y.width;
-  };
-  join_moments(pool, moments, plan.chunks(y.batch), size_of, y.channels, *statistics);
+  if (statistics) join_chunks(pool, moments, plan, y, *statistics);
 }
 
 ODT_INLINE void depthwise_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy,

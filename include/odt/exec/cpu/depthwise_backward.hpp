@@ -4,14 +4,13 @@
 #pragma once
 
 #include <odt/exec/cpu/convolution.hpp>
+#include <odt/exec/cpu/depthwise_walk.hpp>
 #include <odt/exec/cpu/gradient_sums.hpp>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
 namespace detail::depthwise {
-
-inline constexpr int most_lines = 64;  ///< tallest kernel
 
 /// The operands of a sweep; dx.data and sums may be null.
 struct gradient_task {
@@ -22,30 +21,12 @@ struct gradient_task {
   const gradient_sums* sums;
 };
 
-/// How a sweep is cut into jobs; follows from the shape alone. The weights of a block and their gradient stay in L1.
-struct gradient_plan {
-  int taps, block, blocks, bands, band_rows;
-  std::ptrdiff_t padded_block;
-
-  gradient_plan(const convolution& c, const shape& in) : taps(c.kernel_height * c.kernel_width) {
-    const std::ptrdiff_t fit = std::max<std::ptrdiff_t>(2 * lanes, 2304 / taps);
-    block = static_cast<int>(round_up(ceil_div(in.channels, ceil_div(in.channels, fit)), lanes));
-    block = std::min(block, in.channels);
-    blocks = static_cast<int>(ceil_div(in.channels, block));
-    const auto wanted = static_cast<int>(ceil_div(16, std::max(1, in.batch)));
-    band_rows = static_cast<int>(ceil_div(in.height, std::clamp(wanted, 1, in.height)));
-    bands = static_cast<int>(ceil_div(in.height, band_rows));
-    padded_block = round_up(block, lanes);
-  }
-  int chunks(int batch) const { return batch * bands; }
-};
-
 /// Memory of a thread: the weights of a block and their gradient, tap by tap, and the taps of a pixel.
 struct gradient_memory {
   float *weights, *sums;
   int* columns;
 
-  gradient_memory(scratch_space& space, const gradient_plan& plan, const convolution& c) {
+  gradient_memory(scratch_space& space, const walk_plan& plan, const convolution& c) {
     weights = space.take(plan.taps * plan.padded_block);
     sums = space.take(plan.taps * plan.padded_block);
     columns = reinterpret_cast<int*>(space.take(2 * std::ptrdiff_t{c.kernel_width}));
@@ -55,7 +36,7 @@ struct gradient_memory {
 /// A block of channels of an image.
 struct gradient_block {
   const gradient_task& task;
-  const gradient_plan& plan;
+  const walk_plan& plan;
   const gradient_memory& memory;
   int image, channel, count;
   chunk_gradient_sums sums;
@@ -84,72 +65,132 @@ struct gradient_line {
   }
 };
 
-/// Calls body(first channel, channels) with a constant number of channels for whole vectors.
-template <class Body>
-[[gnu::always_inline]] inline void each_vector(int count, const Body& body) {
-  std::ptrdiff_t c = 0;
-  for (; c + lanes <= count; c += lanes) body(c, std::integral_constant<std::ptrdiff_t, lanes>{});
-  if (c < count) body(c, count - c);
-}
+/// Has the lines that the next one needs brought to the cache, a piece for every vector of this one.
+struct line_ahead {
+  channel_prefetch x, dx, dy;
 
-/// The pixels of a group, for one vector of channels, in registers: x as the convolution saw it, and dx.
-template <int Pixels>
-struct gradient_group {
-  vec value[Pixels], gradient[Pixels];
+  line_ahead(const gradient_block& b, const gradient_line& line)
+      : x(line.x + b.task.x.width * b.task.x.pixel_stride, b.task.x.pixel_stride, b.count),
+        dx(line.dx + (line.dx ? b.task.dx.width * b.task.dx.pixel_stride : 0), b.task.dx.pixel_stride, b.count),
+        dy(line.lines > 0 ? line.dy[0] + b.task.dy.width * b.task.dy.pixel_stride : line.x, b.task.dy.pixel_stride,
+           b.count) {}
 
-  template <class Count>
-  [[gnu::always_inline]] gradient_group(const gradient_block& b, const gradient_line& line, int pixel, std::ptrdiff_t c,
-                                        Count count) {
-    const gradient_task& task = b.task;
-    const vector_transform transform(task.x.transform, b.channel + c, count);
-    unroll<Pixels>([&](auto p) {
-      value[p] = transform(load_first(line.x + (pixel + p) * task.x.pixel_stride + c, count));
-      gradient[p] = task.accumulate ? load_first(line.dx + (pixel + p) * task.dx.pixel_stride + c, count) : vec(0.0f);
-    });
-  }
-
-  template <class Count>
-  [[gnu::always_inline]] void leave(const gradient_block& b, const gradient_line& line, int pixel, std::ptrdiff_t c,
-                                    Count count) const {
-    const gradient_task& task = b.task;
-    if (!line.dx) return;
-    unroll<Pixels>([&](auto p) { store_first(line.dx + (pixel + p) * task.dx.pixel_stride + c, gradient[p], count); });
-    if (!line.z) return;
-    gradient_adder adder(*task.sums, b.channel + c, count);
-    unroll<Pixels>([&](auto p) {
-      adder.add(gradient[p], load_first(line.z + (pixel + p) * task.sums->z.pixel_stride + c, count));
-    });
-    adder.leave(b.sums, b.channel + c, count, false);
+  template <int Stride, int Pixels>
+  [[gnu::always_inline]] void fetch() {
+    for (int p = 0; p < Pixels; ++p) x.read(), dx.write();
+    for (int p = 0; p < Pixels; p += Stride) dy.read();
   }
 };
 
-/// Pixels of the input whose taps, of a kernel 3 wide, all lie within the `Lines` lines of dy, from column `from` on.
-template <int Stride, int Lines, int Pixels>
-void add_group(const gradient_block& b, const gradient_line& line, int pixel, int from) {
-  const std::ptrdiff_t step = b.plan.padded_block, dy_step = b.task.dy.pixel_stride;
-  each_vector(
-      b.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {
-        gradient_group<Pixels> group(b, line, pixel, c, count);
-        unroll<Lines>([&](auto i) {
-          const float* const dy = line.dy[i] + from * dy_step + c;
-          const float* const weights = b.memory.weights + line.tap[i] * step + c;
-          float* const to = b.memory.sums + line.tap[i] * step + c;
-          vec weight[3], sum[3];
-          unroll<3>([&](auto kx) { weight[kx] = load(weights + kx * step), sum[kx] = load(to + kx * step); });
-          unroll<(Pixels + 1) / Stride + 1>([&](auto column) {
-            const vec value = load_first(dy + column * dy_step, count);
-            unroll<Pixels>([&](auto p) {
-              constexpr int kx = p + 2 - Stride * column;
-              if constexpr (kx >= 0 && kx < 3) {
-                group.gradient[p] = multiply_add(value, weight[kx], group.gradient[p]);
-                sum[kx] = multiply_add(value, group.value[p], sum[kx]);
-              }
-            });
-          });
-          unroll<3>([&](auto kx) { store(to + kx * step, sum[kx]); });
-        });
-        group.leave(b, line, pixel, c, count);
-      });
+/// In the place of sums that nobody wants.
+inline constexpr float no_means[lanes] = {};
+inline constexpr gradient_sums no_sums{{}, no_means, nullptr, nullptr};
+
+/// A vector of channels of a line: what its pixels share while they are walked along.
+template <class Count>
+struct gradient_walk {
+  const gradient_task& task;
+  const float *x, *z;
+  float* dx;
+  std::ptrdiff_t c;
+  Count count;
+  vector_transform transform;
+  gradient_adder adder;
+
+  [[gnu::always_inline]] gradient_walk(const gradient_block& b, const gradient_line& line, std::ptrdiff_t channel,
+                                       Count channels)
+      : task(b.task),
+        x(line.x + channel),
+        z(line.z ? line.z + channel : nullptr),
+        dx(line.dx ? line.dx + channel : nullptr),
+        c(channel),
+        count(channels),
+        transform(task.x.transform, b.channel + c, count),
+        adder(task.sums ? *task.sums : no_sums, task.sums ? b.channel + c : 0, count) {}
+
+  /// x as the convolution saw it.
+  [[gnu::always_inline]] vec value(std::ptrdiff_t pixel) const {
+    return transform(load_first(x + pixel * task.x.pixel_stride, count));
+  }
+  /// What the gradient begins with.
+  [[gnu::always_inline]] vec start(std::ptrdiff_t pixel) const {
+    return task.accumulate ? load_first(dx + pixel * task.dx.pixel_stride, count) : vec(0.0f);
+  }
+  [[gnu::always_inline]] void finish(std::ptrdiff_t pixel, const vec& gradient) {
+    if (dx) store_first(dx + pixel * task.dx.pixel_stride, gradient, count);
+    if (z) adder.add(gradient, load_first(z + pixel * task.sums->z.pixel_stride, count));
+  }
+  [[gnu::always_inline]] void leave(const gradient_block& b) const {
+    if (z) adder.leave(b.sums, b.channel + c, count, false);
+  }
+};
+
+/// The lines of a walk for one vector of channels: dy, the weights, and the weights' gradient, which is in registers.
+template <int Lines>
+struct walk_lines {
+  static constexpr int size = Lines + (Lines == 0);
+  const float *dy[size], *weights[size];
+  float* to[size];
+  std::ptrdiff_t step;
+  vec sums[size][3];
+
+  [[gnu::always_inline]] walk_lines(const gradient_block& b, const gradient_line& line, std::ptrdiff_t c)
+      : step(b.plan.padded_block) {
+    for (int i = 0; i < Lines; ++i) {
+      dy[i] = line.dy[i] + c;
+      weights[i] = b.memory.weights + line.tap[i] * step + c;
+      to[i] = b.memory.sums + line.tap[i] * step + c;
+    }
+    unroll<3 * Lines>([&](auto t)
+                          __attribute__((always_inline)) { sums[t / 3][t % 3] = load(to[t / 3] + t % 3 * step); });
+  }
+  [[gnu::always_inline]] void leave() const {
+    unroll<3 * Lines>([&](auto t)
+                          __attribute__((always_inline)) { store(to[t / 3] + t % 3 * step, sums[t / 3][t % 3]); });
+  }
+};
+
+/// `Pixels` pixels of the input whose taps all lie within dy, from column `from` on.
+template <int Stride, int Pixels, int Lines, class Count>
+[[gnu::always_inline]] inline void walk_group(gradient_walk<Count>& walk, walk_lines<Lines>& lines, int pixel,
+                                              int from) {
+  constexpr int columns = (Pixels + 1) / Stride + 1;
+  const std::ptrdiff_t step = walk.task.dy.pixel_stride, at = from * step;
+  vec value[Pixels], gradient[Pixels];
+  unroll<Pixels>([&](auto p) __attribute__((always_inline)) {
+    value[p] = walk.value(pixel + p);
+    gradient[p] = walk.start(pixel + p);
+  });
+  unroll<Lines * columns>([&](auto t) __attribute__((always_inline)) {
+    constexpr int i = t / columns, column = t % columns;
+    const vec dy = load_first(lines.dy[i] + at + column * step, walk.count);
+    unroll<Pixels>([&](auto p) __attribute__((always_inline)) {
+      constexpr int kx = p + 2 - Stride * column;
+      if constexpr (kx >= 0 && kx < 3) {
+        gradient[p] = multiply_add(dy, load(lines.weights[i] + kx * lines.step), gradient[p]);
+        lines.sums[i][kx] = multiply_add(dy, value[p], lines.sums[i][kx]);
+      }
+    });
+  });
+  unroll<Pixels>([&](auto p) __attribute__((always_inline)) { walk.finish(pixel + p, gradient[p]); });
+}
+
+/// A pixel of the input near the border, some of whose taps lie outside dy.
+template <int Stride, int Lines, class Count>
+[[gnu::always_inline]] inline void walk_pixel(gradient_walk<Count>& walk, walk_lines<Lines>& lines, int pixel) {
+  const vec value = walk.value(pixel);
+  vec gradient = walk.start(pixel);
+  unroll<3>([&](auto kx) __attribute__((always_inline)) {
+    const int at = pixel + walk.task.window.pad_left - kx;
+    if (at < 0 || at % Stride != 0 || at / Stride >= walk.task.dy.width) return;
+    const std::ptrdiff_t column = at / Stride * walk.task.dy.pixel_stride;
+    unroll<Lines>([&](auto i) __attribute__((always_inline)) {
+      const vec dy = load_first(lines.dy[i] + column, walk.count);
+      gradient = multiply_add(dy, load(lines.weights[i] + kx * lines.step), gradient);
+      lines.sums[i][kx] = multiply_add(dy, value, lines.sums[i][kx]);
+    });
+  });
+  walk.finish(pixel, gradient);
 }
 
 /// A pixel of the input, any window.
@@ -162,36 +203,56 @@ inline void add_pixel(const gradient_block& b, const gradient_line& line, int pi
     tap[taps] = kx, column[taps++] = at / w.stride_width;
   }
   each_vector(b.count, [&](std::ptrdiff_t c, auto count) {
-    gradient_group<1> group(b, line, pixel, c, count);
+    gradient_walk<decltype(count)> walk(b, line, c, count);
+    const vec value = walk.value(pixel);
+    vec gradient = walk.start(pixel);
     for (int i = 0; i < line.lines; ++i)
       for (int t = 0; t < taps; ++t) {
         const std::ptrdiff_t at = (line.tap[i] + tap[t]) * b.plan.padded_block + c;
         const vec dy = load_first(line.dy[i] + column[t] * b.task.dy.pixel_stride + c, count);
-        group.gradient[0] = multiply_add(dy, load(b.memory.weights + at), group.gradient[0]);
-        store(b.memory.sums + at, multiply_add(dy, group.value[0], load(b.memory.sums + at)));
+        gradient = multiply_add(dy, load(b.memory.weights + at), gradient);
+        store(b.memory.sums + at, multiply_add(dy, value, load(b.memory.sums + at)));
       }
-    group.leave(b, line, pixel, c, count);
+    walk.finish(pixel, gradient);
+    walk.leave(b);
   });
 }
 
-/// Whether a group of pixels of the input from `pixel` on has all its taps within dy.
+/// The groups of pixels of an input line whose taps all lie within dy.
 template <int Stride, int Pixels>
-bool group_fits(const gradient_task& task, int pixel) {
-  const int at = pixel + task.window.pad_left - 2;
-  return at >= 0 && at % Stride == 0 && at / Stride + (Pixels + 1) / Stride < task.dy.width &&
-         pixel + Pixels <= task.x.width;
-}
+struct inner_groups {
+  int first = 0, from = 0, count = 0;
+
+  explicit inner_groups(const gradient_task& task) {
+    constexpr int columns = (Pixels + 1) / Stride + 1;
+    const int pad = task.window.pad_left, least = std::max(0, 2 - pad);
+    const int pixel = least + (least + pad) % Stride, column = (pixel + pad - 2) / Stride;
+    const int pixels = task.x.width - pixel, reached = task.dy.width - column - columns;
+    if (pixels < Pixels || reached < 0) return;
+    first = pixel, from = column, count = std::min(pixels / Pixels, 1 + reached / (Pixels / Stride));
+  }
+  int end() const { return first + count * Pixels; }
+};
 
 template <int Stride, int Lines>
 void add_line(const gradient_block& b, const gradient_line& line) {
   constexpr int pixels = 4;
-  for (int x = 0; x < b.task.x.width;)
-    if (group_fits<Stride, pixels>(b.task, x)) {
-      add_group<Stride, Lines, pixels>(b, line, x, (x + b.task.window.pad_left - 2) / Stride);
-      x += pixels;
-    } else {
-      add_pixel(b, line, x++);
-    }
+  const inner_groups<Stride, pixels> inner(b.task);
+  line_ahead ahead(b, line);
+  each_vector(
+      b.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {
+        gradient_walk<decltype(count)> walk(b, line, c, count);
+        walk_lines<Lines> lines(b, line, c);
+        int x = 0, from = inner.from;
+        for (; x < inner.first; ++x) walk_pixel<Stride>(walk, lines, x);
+        for (; x < inner.end(); x += pixels, from += pixels / Stride) {
+          walk_group<Stride, pixels>(walk, lines, x, from);
+          ahead.fetch<Stride, pixels>();
+        }
+        for (; x < b.task.x.width; ++x) walk_pixel<Stride>(walk, lines, x);
+        lines.leave();
+        walk.leave(b);
+      });
 }
 
 template <int Stride>
@@ -237,7 +298,7 @@ struct gradient_space {
   std::byte* own;
   std::size_t own_bytes, bytes;
 
-  gradient_space(std::byte* scratch, const gradient_plan& plan, const convolution& c, const shape& in, int threads)
+  gradient_space(std::byte* scratch, const walk_plan& plan, const convolution& c, const shape& in, int threads)
       : size(std::ptrdiff_t{plan.taps} * in.channels) {
     scratch_space space(scratch), thread(nullptr);
     partial = space.take(size * plan.chunks(in.batch));
@@ -253,7 +314,7 @@ struct gradient_space {
 inline void sweep_gradients(thread_pool& pool, const gradient_task& task, const float* weights, float* dw,
                             std::byte* scratch) {
   const int channels = task.x.channels;
-  const gradient_plan plan(task.window, task.x.extents());
+  const walk_plan plan(task.window, task.x.extents(), task.x.width);
   const gradient_space space(scratch, plan, task.window, task.x.extents(), pool.size());
   const int chunks = plan.chunks(task.x.batch);
   pool.run(chunks * plan.blocks, [&](int job, int thread) {

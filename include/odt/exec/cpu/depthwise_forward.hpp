@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// The 3x3 depthwise convolution, forward. Pixels are transformed as often as they are read: that costs less than to
+// stage them.
+#pragma once
+
+#include <odt/exec/cpu/depthwise_walk.hpp>
+#include <odt/exec/cpu/sums.hpp>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+namespace detail::depthwise {
+
+/// The operands of a forward sweep; bias, moments (chunks x 3 x sums_stride) and finish may be null.
+struct forward_task {
+  convolution window;
+  const_tensor x;
+  const float* bias;
+  tensor y;
+  float* moments;
+  const pending* finish;
+};
+
+/// A block of channels of a line of the output: where it begins in y, and in the lines of x that its taps reach.
+struct forward_line {
+  const forward_task& task;
+  std::ptrdiff_t step;  ///< between their taps
+  int channel, count;
+  chunk_moments moments;
+  bool first;  ///< of the chunk
+  float* y;
+  int lines = 0;
+  const float *x[3], *weights[3];
+
+  forward_line(const forward_task& t, const float* block_weights, const walk_plan& plan, int chunk, int begin, int row,
+               bool is_first)
+      : task(t),
+        step(plan.padded_block),
+        channel(begin),
+        count(std::min(plan.block, t.y.channels - begin)),
+        moments{t.moments + 3 * sums_stride(t.y.channels) * chunk, sums_stride(t.y.channels)},
+        first(is_first) {
+    const int image = chunk / plan.bands;
+    y = t.y.pixel(image, row, 0) + channel;
+    for (int ky = 0; ky < 3; ++ky) {
+      const int at = row * t.window.stride_height - t.window.pad_top + ky;
+      if (at < 0 || at >= t.x.height) continue;
+      x[lines] = t.x.pixel(image, at, 0) + channel;
+      weights[lines++] = block_weights + 3 * ky * step;
+    }
+  }
+};
+
+/// A vector of channels of a line while it is walked along.
+template <int Lines, class Count>
+struct forward_walk {
+  const forward_line& line;
+  std::ptrdiff_t c;
+  Count count;
+  vector_transform transform, finish;
+  vec bias, shift, sum = vec(0.0f), square = vec(0.0f), weights[Lines + (Lines == 0)][3];
+
+  [[gnu::always_inline]] forward_walk(const forward_line& l, std::ptrdiff_t channel, Count channels)
+      : line(l),
+        c(channel),
+        count(channels),
+        transform(l.task.x.transform, l.channel + c, count),
+        finish(l.task.finish ? *l.task.finish : pending{}, l.channel + c, count),
+        bias(l.task.bias ? load_first(l.task.bias + l.channel + c, count) : vec(0.0f)) {
+    unroll<3 * Lines>([&](auto t) __attribute__((always_inline)) {
+      weights[t / 3][t % 3] = load(line.weights[t / 3] + t % 3 * line.step + c);
+    });
+  }
+
+  [[gnu::always_inline]] vec value(int i, std::ptrdiff_t column) const {
+    return transform(load_first(line.x[i] + column * line.task.x.pixel_stride + c, count));
+  }
+
+  /// One pixel; taps outside the line are left out.
+  template <int Stride>
+  [[gnu::always_inline]] vec pixel(int x) const {
+    vec result = bias;
+    unroll<3>([&](auto kx) __attribute__((always_inline)) {
+      const int column = x * Stride - line.task.window.pad_left + kx;
+      if (column < 0 || column >= line.task.x.width) return;
+      unroll<Lines>([&](auto i) __attribute__((always_inline)) {
+        result = multiply_add(value(i, column), weights[i][kx], result);
+      });
+    });
+    return result;
+  }
+
+  /// Pixels whose taps all lie within the lines, from column `from` on.
+  template <int Stride, int Pixels>
+  [[gnu::always_inline]] void group(int from, vec (&results)[Pixels]) const {
+    constexpr int columns = (Pixels - 1) * Stride + 3;
+    unroll<Pixels>([&](auto p) __attribute__((always_inline)) { results[p] = bias; });
+    unroll<Lines * columns>([&](auto t) __attribute__((always_inline)) {
+      constexpr int i = t / columns, column = t % columns;
+      const vec x = value(i, from + column);
+      unroll<Pixels>([&](auto p) __attribute__((always_inline)) {
+        constexpr int kx = column - p * Stride;
+        if constexpr (kx >= 0 && kx < 3) results[p] = multiply_add(x, weights[i][kx], results[p]);
+      });
+    });
+  }
+
+  [[gnu::always_inline]] void write(int x, const vec& raw) {
+    const vec result = line.task.finish ? finish(raw) : raw;
+    store_first(line.y + x * line.task.y.pixel_stride + c, result, count);
+    const vec apart = result - shift;
+    sum += apart;
+    square = multiply_add(apart, apart, square);
+  }
+
+  /// Continues the moments of the lines before, or begins them about the first value.
+  [[gnu::always_inline]] void begin_moments(const vec& first) {
+    shift = first;
+    if (!line.task.moments || line.first) return;
+    const float* const from = line.moments.at + line.channel + c;
+    shift = load_first(from, count);
+    sum = load_first(from + line.moments.stride, count);
+    square = load_first(from + 2 * line.moments.stride, count);
+  }
+  [[gnu::always_inline]] void leave_moments() const {
+    if (!line.task.moments) return;
+    float* const to = line.moments.at + line.channel + c;
+    store_first(to, shift, count);
+    store_first(to + line.moments.stride, sum, count);
+    store_first(to + 2 * line.moments.stride, square, count);
+  }
+};
+
+/// The groups of pixels of an output line whose taps all lie within the input.
+template <int Stride, int Pixels>
+struct forward_groups {
+  int first = 0, count = 0;
+
+  explicit forward_groups(const forward_task& task) {
+    const int pad = task.window.pad_left, pixel = std::max(0, static_cast<int>(ceil_div(pad, Stride)));
+    const int pixels = std::min(task.y.width - pixel, (task.x.width - 3 + pad) / Stride + 1 - pixel);
+    if (task.x.width + pad < 3 || pixels < Pixels) return;
+    first = pixel, count = pixels / Pixels;
+  }
+  int end() const { return first + count * Pixels; }
+};
+
+template <int Stride, int Lines>
+void write_line(const forward_line& line) {
+  constexpr int pixels = 4;
+  const forward_task& task = line.task;
+  const forward_groups<Stride, pixels> inner(task);
+  channel_prefetch x(Lines > 0 ? line.x[Lines - 1] + task.x.width * task.x.pixel_stride : line.y, task.x.pixel_stride,
+                     line.count);
+  channel_prefetch y(line.y + task.y.width * task.y.pixel_stride, task.y.pixel_stride, line.count);
+  each_vector(
+      line.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {
+        forward_walk<Lines, decltype(count)> walk(line, c, count);
+        walk.begin_moments(line.first ? walk.template pixel<Stride>(0) : vec(0.0f));
+        int at = 0;
+        for (; at < inner.first; ++at) walk.write(at, walk.template pixel<Stride>(at));
+        for (; at < inner.end(); at += pixels) {
+          vec results[pixels];
+          walk.template group<Stride, pixels>(at * Stride - task.window.pad_left, results);
+          unroll<pixels>([&](auto p) __attribute__((always_inline)) { walk.write(at + p, results[p]); });
+          for (int p = 0; p < pixels * Stride * Stride; ++p) x.read();
+          for (int p = 0; p < pixels; ++p) y.write();
+        }
+        for (; at < task.y.width; ++at) walk.write(at, walk.template pixel<Stride>(at));
+        walk.leave_moments();
+      });
+}
+
+template <int Stride>
+void write_line(const forward_line& line) {
+  if (line.lines == 3) return write_line<Stride, 3>(line);
+  if (line.lines == 2) return write_line<Stride, 2>(line);
+  if (line.lines == 1) return write_line<Stride, 1>(line);
+  write_line<Stride, 0>(line);
+}
+
+/// Whether walk_forward can do it.
+inline bool walks_forward(const convolution& c, const shape& in, const shape& out) {
+  return c.kernel_height == 3 && c.kernel_width == 3 && c.rate == 1 && c.stride_width <= 2 &&
+         in.channels == out.channels;
+}
+
+inline walk_plan forward_plan(const convolution& c, const shape& in, const shape& out) {
+  return {c, out, std::max(in.width, out.width)};
+}
+
+/// The sweep; `packed` has taps x padded_block floats for each thread.
+inline void walk_forward(thread_pool& pool, const forward_task& task, const float* weights, float* packed) {
+  const walk_plan plan = forward_plan(task.window, task.x.extents(), task.y.extents());
+  pool.run(plan.chunks(task.y.batch) * plan.blocks, [&](int job, int thread) {
+    const int chunk = job / plan.blocks, channel = job % plan.blocks * plan.block;
+    float* const own = packed + plan.taps * plan.padded_block * thread;
+    plan.pack(weights, task.y.channels, channel, std::min(plan.block, task.y.channels - channel), own);
+    const int first = chunk % plan.bands * plan.band_rows, last = std::min(task.y.height, first + plan.band_rows);
+    for (int row = first; row < last; ++row) {
+      const forward_line line(task, own, plan, chunk, channel, row, row == first);
+      task.window.stride_width == 1 ? write_line<1>(line) : write_line<2>(line);
+    }
+  });
+}
+
+}  // namespace detail::depthwise
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu
