@@ -65,6 +65,23 @@ target_link_libraries(test_headers PRIVATE odt_build odt::odt)
 target_compile_options(test_headers PRIVATE -O0)
 odt_add_build_test(headers_compile_alone test_headers)
 
+# The AMX kernels, whatever this machine has.
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-march=sapphirerapids ODT_COMPILES_AMX)
+if(ODT_COMPILES_AMX)
+  set(units "")
+  foreach(unit amx ceiling convolution convolution_weights)
+    set(file ${CMAKE_CURRENT_BINARY_DIR}/amx/${unit}.cpp)
+    odt_write_if_changed(${file} "#include <odt/exec/cpu/amx.hpp>\nstatic_assert(ODT_AMX);\n\
+#include <odt/exec/cpu/${unit}.ipp>\n")
+    list(APPEND units ${file})
+  endforeach()
+  add_library(test_amx OBJECT EXCLUDE_FROM_ALL ${units})
+  target_link_libraries(test_amx PRIVATE odt_build odt::odt)
+  target_compile_options(test_amx PRIVATE -O1 -march=sapphirerapids)
+  odt_add_build_test(amx_compiles test_amx)
+endif()
+
 # All headers in two units of one program: nothing is defined twice, with odt::support and with ODT_HEADER_ONLY.
 foreach(unit one two)
   odt_write_if_changed(${CMAKE_CURRENT_BINARY_DIR}/odr/${unit}.cpp "${all}")

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/core/batch.hpp>
+#include <odt/core/precision.hpp>
 #include <odt/detector.hpp>
 
 #include <cstdint>
@@ -12,14 +13,15 @@ namespace odt {
 
 struct benchmark_options {
   int steps = 20;
-  int warmup = 3;             ///< steps before, not timed
-  int threads = 0;            ///< that measure the ceilings: as many as the detector has
-  bool forward_only = false;  ///< the network in evaluation mode, without post-processing
+  int warmup = 3;                       ///< steps before, not timed
+  int threads = 0;                      ///< that measure the ceilings: as many as the detector has
+  bool forward_only = false;            ///< the network in evaluation mode, without post-processing
+  precision compute = precision::fp32;  ///< the detector's, whose peak is a ceiling
 };
 
 /// What the machine gives at most, a second.
 struct machine_ceilings {
-  double flops = 0;  ///< fused multiply-adds as two
+  double flops = 0;  ///< of the convolutions' precision; fused multiply-adds as two
   double bytes = 0;  ///< of a triad far larger than the caches
 };
 

@@ -40,9 +40,11 @@ ODT_INLINE double median(std::vector<double> values) {
 /// Both ceilings; the arrays of the second are made at its first use.
 class ceiling_meter {
  public:
-  explicit ceiling_meter(int threads) : pool_(threads) {}
+  explicit ceiling_meter(const benchmark_options& how) : pool_(how.threads), compute_(how.compute) {}
 
-  void measure_flops() { flops_.push_back(cpu::fma_peak(pool_, 2)); }
+  void measure_flops() {
+    flops_.push_back(compute_ == precision::fp32 ? cpu::fma_peak(pool_, 2) : cpu::bf16_peak(pool_, 2));
+  }
   void measure_bytes() {
     if (!memory_) memory_.emplace(pool_);
     bytes_.push_back(memory_->measure(2));
@@ -52,6 +54,7 @@ class ceiling_meter {
 
  private:
   thread_pool pool_;
+  precision compute_;
   std::optional<cpu::memory_ceiling> memory_;
   std::vector<double> flops_, bytes_;
 };
@@ -88,7 +91,7 @@ ODT_INLINE benchmark_report time_steps(detector& model, const batch& data, const
     how.forward_only ? model.forward(data) : void(report.finite = model.train_step(data).finite);
   };
   for (int i = 0; i < how.warmup; ++i) step();
-  detail::benchmark::ceiling_meter meter(how.threads);
+  detail::benchmark::ceiling_meter meter(how);
   std::vector<double> times;
   for (int i = 0; i < how.steps; ++i) {
     if (i % 5 == 0) meter.measure_flops();
@@ -112,7 +115,7 @@ ODT_INLINE benchmark_report time_steps(detector& model, const batch& data, const
 ODT_INLINE step_profile profile_steps(detector& model, const batch& data, const benchmark_options& how) {
   step_profile best;
   best.operations = model.profile(data, how.forward_only);
-  detail::benchmark::ceiling_meter meter(how.threads);
+  detail::benchmark::ceiling_meter meter(how);
   for (int i = 0; i < how.steps; ++i) {
     meter.measure_flops();
     meter.measure_bytes();

@@ -15,6 +15,10 @@ inline namespace ODT_ISA {
 /// about a millisecond.
 double fma_peak(thread_pool& pool, int tries = 3);
 
+/// The same for products of bfloat16 with sums in fp32: of AMX tiles where they are permitted, else of vdpbf16ps, else
+/// fma_peak, which is what such products cost then.
+double bf16_peak(thread_pool& pool, int tries = 3);
+
 /// a = b + factor*c over arrays far larger than the caches: bytes/s as the program counts them (12 a float), the best
 /// of `tries`.
 class memory_ceiling {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/target.hpp>
+#include <odt/exec/cpu/amx.hpp>
 #include <odt/exec/cpu/ceiling.hpp>
 #include <odt/exec/cpu/vector_tools.hpp>
 
@@ -25,9 +26,9 @@ double quickest(int tries, const Work& work) {
   return best;
 }
 
-}  // namespace detail
-
-ODT_INLINE double fma_peak(thread_pool& pool, int tries) {
+/// FLOP/s of sums that multiply(sum, factor, term) goes on with, `flops` a lane.
+template <class Multiply>
+double vector_peak(thread_pool& pool, int tries, int flops, const Multiply& multiply) {
   constexpr int chains = 12, rounds = 100000;
   std::vector<float> sink(static_cast<std::size_t>(pool.size()) * 64);
   const auto body = [&](int, int thread) {
@@ -35,14 +36,49 @@ ODT_INLINE double fma_peak(thread_pool& pool, int tries) {
     unroll<chains>([&](auto i) { sums[i] = vec(static_cast<float>(i)); });
     const vec factor(0.9999f), term(1e-3f);
     for (int round = 0; round < rounds; ++round)
-      unroll<chains>([&](auto i) { sums[i] = multiply_add(sums[i], factor, term); });
+      unroll<chains>([&](auto i) { sums[i] = multiply(sums[i], factor, term); });
     unroll<chains>([&](auto i) {
       float* to = sink.data() + thread * 64;
       store(to, load(to) + sums[i]);
     });
   };
-  const double best = detail::quickest(tries, [&] { pool.run(pool.size(), body); });
-  return 2.0 * chains * rounds * lanes * pool.size() / best;
+  const double best = quickest(tries, [&] { pool.run(pool.size(), body); });
+  return 1.0 * flops * chains * rounds * lanes * pool.size() / best;
+}
+
+#if ODT_AMX
+/// FLOP/s of four tiles of sums, whose products hide each other's latency.
+inline double tile_peak(thread_pool& pool, int tries) {
+  constexpr int sums = 4, rounds = 20000;
+  const auto body = [](int, int) {
+    const amx_tiles::session session;  // zeros all tiles
+    for (int round = 0; round < rounds; ++round)
+      unroll<sums>([](auto i) { amx_tiles::dot<i, 4 + i / 2, 6 + i % 2>(); });
+  };
+  const double best = quickest(tries, [&] { pool.run(pool.size(), body); });
+  return 4.0 * amx_size * amx_size * amx_size * sums * rounds * pool.size() / best;
+}
+#endif
+
+}  // namespace detail
+
+ODT_INLINE double fma_peak(thread_pool& pool, int tries) {
+  return detail::vector_peak(pool, tries, 2, [](const vec& sum, const vec& factor, const vec& term) {
+    return multiply_add(sum, factor, term);
+  });
+}
+
+ODT_INLINE double bf16_peak(thread_pool& pool, int tries) {
+#if ODT_AMX
+  if (amx_permitted()) return detail::tile_peak(pool, tries);
+#endif
+#if defined(__AVX512BF16__)
+  return detail::vector_peak(pool, tries, 4, [](const vec& sum, const vec& factor, const vec& term) {
+    return bf16_product::multiply(factor, term, sum);
+  });
+#else
+  return fma_peak(pool, tries);
+#endif
 }
 
 ODT_INLINE memory_ceiling::memory_ceiling(thread_pool& pool, std::size_t megabytes)

@@ -147,13 +147,15 @@ class row_prefetch {
 inline constexpr std::ptrdiff_t weight_block_floats =
     std::ptrdiff_t{weight_depth} * (block_width + slot * 2 + weight_panels * tile_columns) +
     std::ptrdiff_t{weight_depth} * slot * ceil_div(block_width, tile_rows);
+static_assert(weight_block_floats - weight_depth * weight_panels * tile_columns >= block_width * block_stride,
+              "rows of the weights' gradient turned for AMX fit");
 
 /// Memory of the forward and the data's direction.
 struct forward_memory {
   float *panels, *moments, *blocks;
   forward_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
     const std::ptrdiff_t depth = std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * in.channels;
-    panels = space.take(panels_size<fp32_product>(depth, out.channels));
+    panels = space.take(panels_size(depth, out.channels));
     moments = space.take(3 * sums_stride(out.channels) * product_plan(out.pixels(), out.channels, depth).chunks);
     blocks = space.take(block_floats * threads);
   }
@@ -163,8 +165,7 @@ struct backward_memory {
   float *panels, *partial, *blocks;
   std::int32_t *marks, *reached, *list;
   backward_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
-    panels = space.take(
-        panels_size<fp32_product>(std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * out.channels, in.channels));
+    panels = space.take(panels_size(std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * out.channels, in.channels));
     partial = space.take(gradient_sums_size(in.channels, chunks(c, in, out)));
     blocks = space.take(block_floats * threads);
     marks = reinterpret_cast<std::int32_t*>(space.take(out.pixels()));

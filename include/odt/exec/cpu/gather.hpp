@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/exec/cpu/gemm.hpp>
+#include <odt/exec/cpu/transpose.hpp>
 
 #include <cstdint>
 
@@ -136,13 +137,7 @@ class row_reader {
   run runs_[most_columns];
 };
 
-/// Elements that `count` numbers take.
-template <class Product>
-constexpr std::ptrdiff_t elements(std::ptrdiff_t count) {
-  return ceil_div(count, Product::depth);
-}
-
-/// Packs columns [first, last) of the rows at `positions` into rows of `block_stride` elements.
+/// Packs columns [first, last) of the rows at `positions` into rows `block_stride` elements apart.
 template <class Product>
 void pack_rows(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
                float* block) {
@@ -155,13 +150,13 @@ void pack_rows(const gather& g, const grid_cursor* positions, int count, std::pt
     }
   } else {
     alignas(64) float row[Product::depth * block_width + 2 * lanes];
-    const std::ptrdiff_t width = last - first;
+    const std::ptrdiff_t width = last - first, end = round_up(Product::depth * elements<Product>(width), 2 * lanes);
     for (int r = 0; r < count; ++r, block += block_stride) {
       reader.read(positions[r], row);
-      zero_channels(row + round_up(width, lanes), lanes);
+      zero_channels(row + round_up(width, lanes), end - round_up(width, lanes));
       if (width % lanes != 0)
         store(row + width / lanes * lanes, load_first(row + width / lanes * lanes, width % lanes));
-      for (std::ptrdiff_t i = 0; i < width; i += 2 * lanes)
+      for (std::ptrdiff_t i = 0; i < end; i += 2 * lanes)
         store(block + i / 2, Product::join(load(row + i), load(row + i + lanes)));
     }
   }
@@ -180,7 +175,7 @@ void pack_columns(const gather& g, const grid_cursor* positions, int count, std:
     for (int d = 0; d < Product::depth; ++d)
       r + d < count ? reader.read(positions[r + d], rows[d]) : zero_channels(rows[d], height);
     for (int t = 0; t < tiles; ++t) {
-      const int from = tile_begin(height, tiles, t);
+      const int from = tile_begin<Product>(height, tiles, t);
       for (int v = 0; v < slot; v += lanes) {
         float* const to = block + t * tile_size + v;
         if constexpr (Product::depth == 1)
@@ -192,14 +187,49 @@ void pack_columns(const gather& g, const grid_cursor* positions, int count, std:
   }
 }
 
-/// Elements of a packed right matrix.
+/// Packs columns [first, last) of the rows at `positions`, transposed, into rows `block_stride` elements apart, each of
+/// elements(count) pairs. The sum of the product runs over the rows. Writes whole squares of `lanes` elements.
 template <class Product>
-constexpr std::ptrdiff_t panels_size(std::ptrdiff_t depth, std::ptrdiff_t columns) {
-  return elements<Product>(depth) * round_up(columns, tile_columns);
+void pack_turned(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
+                 float* block) {
+  static_assert(Product::depth == 2 && Product::step % lanes == 0);
+  const row_reader reader(g, first, last);
+  alignas(64) float rows[2][block_width + lanes] = {}, pairs[lanes][block_stride];
+  const std::ptrdiff_t height = last - first, depth = elements<Product>(count);
+  for (std::ptrdiff_t k = 0; k < depth; k += lanes) {
+    for (std::ptrdiff_t p = 0; p < lanes; ++p) {
+      for (std::ptrdiff_t d = 0, r = 2 * (k + p); d < 2; ++d, ++r)
+        r < count ? reader.read(positions[r], rows[d]) : zero_channels(rows[d], height);
+      for (std::ptrdiff_t i = 0; i < height; i += lanes)
+        store(pairs[p] + i, Product::pair(load(rows[0] + i), load(rows[1] + i)));
+    }
+    for (std::ptrdiff_t i = 0; i < height; i += lanes) {
+      detail::vector_register square[lanes];
+      unroll<lanes>([&](auto p) { square[p] = load(pairs[p] + i); });
+      detail::transpose(square);
+      unroll<lanes>([&](auto j) { store(block + (i + j) * block_stride + k, vec(square[j])); });
+    }
+  }
 }
 
-/// Packs rows [first, last) of a right matrix of `columns` columns into panels of `tile_columns` columns, zeros beyond
-/// them; row(k) is where row k begins; the panels have elements(depth) rows. `first` is a multiple of Product::depth.
+/// Elements of a packed right matrix that suffice for every kind of product.
+constexpr std::ptrdiff_t panels_size(std::ptrdiff_t depth, std::ptrdiff_t columns) {
+  constexpr int most_step = 16;
+  return round_up(depth, most_step) * round_up(columns, tile_columns);
+}
+
+/// Zeros in the rows of the panels that are padding.
+template <class Product>
+void zero_panel_rows(std::ptrdiff_t depth, std::ptrdiff_t columns, float* panels) {
+  const std::ptrdiff_t all = elements<Product>(depth), used = ceil_div(depth, Product::depth);
+  if constexpr (Product::step > 1)
+    for (std::ptrdiff_t c = 0; c < columns; c += tile_columns, panels += all * tile_columns)
+      std::fill(panels + used * tile_columns, panels + all * tile_columns, 0.0f);
+}
+
+/// Packs rows [first, last) of a right matrix of `columns` columns into panels of `tile_columns` columns and
+/// elements(depth) rows, zeros beyond the matrix; row(k) is where row k begins. `first` is a multiple of
+/// Product::depth.
 template <class Product, class Row>
 void pack_panels(const Row& row, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t depth,
                  std::ptrdiff_t columns, float* panels) {
@@ -219,6 +249,7 @@ void pack_panels(const Row& row, std::ptrdiff_t first, std::ptrdiff_t last, std:
           store(to + j * lanes, Product::pair(value, next && rest > 0 ? load_first(next + at, rest) : vec(0.0f)));
       });
   }
+  if (last == depth) zero_panel_rows<Product>(depth, columns, panels);
 }
 
 }  // namespace ODT_ISA

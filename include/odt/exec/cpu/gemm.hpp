@@ -11,22 +11,12 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-/// Rows and columns of a full register tile: as many accumulators as the registers hold beside two vectors of B and
-/// one broadcast element of A.
-#if defined(__AVX512F__) || (defined(__ARM_NEON) && defined(__aarch64__))
-inline constexpr int tile_rows = 14;
-#else
-inline constexpr int tile_rows = 6;
-#endif
+/// Columns of a full tile.
 inline constexpr int tile_vectors = 2;
 inline constexpr int tile_columns = tile_vectors * lanes;
 
-/// Which way a packed block of A lies: row by row, `block_stride` elements apart, or (A transposed) tile by tile, the
-/// elements of a column of a tile together, `slot` elements apart.
-enum class tile_order { rows, columns };
-
-/// A row of a packed block has at most this many elements. The odd number of cache lines between rows keeps them apart
-/// in the L1 cache.
+/// A row of a packed block has at most `block_width` elements; rows lie `block_stride` elements apart, whose odd number
+/// of cache lines keeps them apart in the L1 cache. In the order of columns, columns lie `slot` elements apart.
 inline constexpr int block_width = 256;
 inline constexpr int block_stride = block_width + 16;
 inline constexpr int slot = static_cast<int>(round_up(tile_rows, lanes));
@@ -75,6 +65,17 @@ template <int Rows, int Vectors>
   store_first(moments + 2 * chunk.stride, squares, rest);
 }
 
+/// A tile that may be a part of a sum, from registers to memory: `start` alone says how.
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void add_columns(vec (&sums)[Rows][Vectors], const tile_output& out) {
+  unroll<Vectors>([&](auto j) __attribute__((always_inline)) {
+    const int rest = out.columns - j * lanes;
+    const std::ptrdiff_t at = out.column + j * lanes;
+    if (out.start == tile_start::add) unroll<Rows>([&](auto i) { sums[i][j] += load_first(out.rows[i] + at, rest); });
+    unroll<Rows>([&](auto i) { store_first(out.rows[i] + at, sums[i][j], rest); });
+  });
+}
+
 /// A tile from registers to memory.
 template <int Rows, int Vectors>
 [[gnu::always_inline]] inline void finish_columns(vec (&sums)[Rows][Vectors], const tile_output& out) {
@@ -105,7 +106,7 @@ template <int Rows, int Vectors>
 }  // namespace detail
 
 /// C[i][0..columns) (+)= sum over k < depth of A[i][k] * B[k][0..columns), depth counted in elements. B is a panel of
-/// `tile_columns` elements a row.
+/// `tile_columns` elements a row. The weights' gradient, whose A lies transposed, asks for nothing on the way.
 template <class Product, tile_order Order, int Rows, int Vectors>
 void multiply_tile(std::ptrdiff_t depth, const float* a, const float* b, const tile_output& out) {
   constexpr std::ptrdiff_t row_step = Order == tile_order::rows ? block_stride : 1;
@@ -122,7 +123,10 @@ void multiply_tile(std::ptrdiff_t depth, const float* a, const float* b, const t
     a += depth_step;
     b += tile_columns;
   }
-  detail::finish_columns<Rows, Vectors>(sums, out);
+  if constexpr (Order == tile_order::columns)
+    detail::add_columns<Rows, Vectors>(sums, out);
+  else
+    detail::finish_columns<Rows, Vectors>(sums, out);
 }
 
 using tile_function = void (*)(std::ptrdiff_t depth, const float* a, const float* b, const tile_output& out);
@@ -147,9 +151,17 @@ tile_function tile_of(int rows, int columns) {
   return detail::tile_table<Product, Order>[columns > lanes ? 1u : 0u][static_cast<std::size_t>(rows - 1)];
 }
 
+/// Rows and columns of A and B as for multiply_tile; `rows` is at most Product::rows.
+template <class Product, tile_order Order>
+void multiply_rows(int rows, std::ptrdiff_t depth, const float* a, const float* b, const tile_output& out) {
+  tile_of<Product, Order>(rows, out.columns)(depth, a, b, out);
+}
+
 /// `count` rows cut into tiles of nearly equal height: the first row of tile `i` of `tiles`.
+template <class Product>
 constexpr int tile_begin(int count, int tiles, int i) {
-  return static_cast<int>(static_cast<std::ptrdiff_t>(count) * i / tiles);
+  const std::ptrdiff_t units = ceil_div(count, Product::row_unit) * i / tiles;
+  return std::min(count, static_cast<int>(units) * Product::row_unit);
 }
 
 }  // namespace ODT_ISA

@@ -12,8 +12,29 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
+/// Rows of a full tile in registers: as many accumulators as they hold beside two vectors of the right operand and one
+/// broadcast element of the left one.
+#if defined(__AVX512F__) || (defined(__ARM_NEON) && defined(__aarch64__))
+inline constexpr int tile_rows = 14;
+#else
+inline constexpr int tile_rows = 6;
+#endif
+
+/// Which way a packed block of the left operand A lies: row by row, or (A transposed) tile by tile, the elements of a
+/// column of a tile together.
+enum class tile_order { rows, columns };
+
+/// What products in vector registers share.
+struct register_product {
+  static constexpr int rows = tile_rows;  ///< of a full tile
+  static constexpr int row_unit = 1;      ///< tiles begin at multiples of it
+  static constexpr int step = 1;          ///< elements: operands are padded with zeros to whole steps along the depth
+  static constexpr tile_order turned = tile_order::columns;  ///< how the weights' gradient packs A
+  struct session {};                                         ///< lives while a thread multiplies
+};
+
 /// sum + left*right in fp32.
-struct fp32_product {
+struct fp32_product : register_product {
   static constexpr int depth = 1;  ///< numbers of the sum in an element
 
   [[gnu::always_inline]] static vec multiply(const vec& left, const vec& right, const vec& sum) {
@@ -39,16 +60,11 @@ struct fp32_product {
 #endif
 }
 
-#if defined(__AVX512BF16__)
-
-/// Two products a lane: operands are pairs of bfloat16 (the first in the low half), the sum is fp32.
-struct bf16_product {
+/// Elements are pairs of bfloat16, the first in the low half.
+struct bf16_pairs {
   static constexpr int depth = 2;
 
-  [[gnu::always_inline]] static vec multiply(const vec& left, const vec& right, const vec& sum) {
-    return vec(_mm512_dpbf16_ps(sum, std::bit_cast<__m512bh>(static_cast<__m512>(left)),
-                                std::bit_cast<__m512bh>(static_cast<__m512>(right))));
-  }
+#if defined(__AVX512BF16__)
   /// Elements i and i+1 of `low` and `high`, 2*lanes neighbours along the depth, become element i/2.
   [[gnu::always_inline]] static vec join(const vec& low, const vec& high) {
     return vec(std::bit_cast<__m512>(_mm512_cvtne2ps_pbh(high, low)));
@@ -64,12 +80,37 @@ struct bf16_product {
     const auto both = std::bit_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first));
     return vec(_mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(~0u, _mm512_load_si512(order.data()), both)));
   }
+#else
+  static vec join(const vec& low, const vec& high) {
+    float both[2 * lanes], even[lanes], odd[lanes];
+    store(both, low), store(both + lanes, high);
+    for (int i = 0; i < lanes; ++i) even[i] = both[2 * i], odd[i] = both[2 * i + 1];
+    return pair(load(even), load(odd));
+  }
+  static vec pair(const vec& first, const vec& second) {
+    float low[lanes], high[lanes];
+    store(low, round_to_bf16(first)), store(high, round_to_bf16(second));
+    for (int i = 0; i < lanes; ++i)
+      low[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(low[i]) >> 16 | std::bit_cast<std::uint32_t>(high[i]));
+    return load(low);
+  }
+#endif
+};
+
+#if defined(__AVX512BF16__)
+
+/// Two products a lane, their sum in fp32.
+struct bf16_product : register_product, bf16_pairs {
+  [[gnu::always_inline]] static vec multiply(const vec& left, const vec& right, const vec& sum) {
+    return vec(_mm512_dpbf16_ps(sum, std::bit_cast<__m512bh>(static_cast<__m512>(left)),
+                                std::bit_cast<__m512bh>(static_cast<__m512>(right))));
+  }
 };
 
 #else
 
 /// Without instructions for it: operands are rounded when they are packed, and multiplied as floats.
-struct bf16_product {
+struct bf16_product : register_product {
   static constexpr int depth = 1;
 
   [[gnu::always_inline]] static vec multiply(const vec& left, const vec& right, const vec& sum) {
@@ -80,10 +121,10 @@ struct bf16_product {
 
 #endif
 
-/// Calls body(product) with the product of that precision.
-template <class Body>
-void with_product(precision p, const Body& body) {
-  p == precision::fp32 ? body(fp32_product{}) : body(bf16_product{});
+/// Elements that `count` numbers take, the padding included.
+template <class Product>
+constexpr std::ptrdiff_t elements(std::ptrdiff_t count) {
+  return round_up(ceil_div(count, Product::depth), Product::step);
 }
 
 }  // namespace ODT_ISA

@@ -118,7 +118,8 @@ class chunk_product {
         const float* panel = matrix + panels_size<fp32_product>(depth, column + j) + first * tile_columns;
         tile_output out{.column = j, .start = b > 0 ? tile_start::add : tile_start::overwrite};
         for (int i = 0; i < tiles; ++i) {
-          const int top = tile_begin(count_, tiles, i), height = tile_begin(count_, tiles, i + 1) - top;
+          const int top = tile_begin<fp32_product>(count_, tiles, i),
+                    height = tile_begin<fp32_product>(count_, tiles, i + 1) - top;
           out.rows = rows + top;
           tile_of<fp32_product, tile_order::rows>(height, tile_columns)(
               width, input(point, b) + std::ptrdiff_t{top} * block_stride, panel, out);
