@@ -2,7 +2,7 @@
 // What a train step does with boxes: assignment, non-maximum suppression, and the whole loss with hard example mining,
 // at the sizes of SSD MobileNet v1. Each is checked against the definition first, one number at a time, then timed.
 // ODT_THREADS (2) and ODT_BATCH (8) change the loss's; assignment and suppression of an image run on one thread.
-#include "ceiling.hpp"
+#include "timing.hpp"
 
 #include <odt/anchor_generators/ssd.hpp>
 #include <odt/box_coders/faster_rcnn.hpp>

@@ -2,13 +2,14 @@
 // The plain CPU kernels on the layers of SSD MobileNet v1 (300x300, batch 8, 2 threads): best of many short runs, as a
 // share of what the machine's multiply-adds (or its memory) give at the same moment. ODT_THREADS (2), ODT_BATCH (8) and
 // ODT_BF16 (0) change that.
+#include "timing.hpp"
+
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>
 #include <odt/exec/cpu/ceiling.hpp>
 #include <odt/exec/cpu/kernels.hpp>
 
 #include <benchmark/benchmark.h>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <string>
@@ -207,9 +208,7 @@ void time_best(benchmark::State& state, double flops, double bytes, const Work& 
       peak = std::max(peak, cpu::fma_peak(pool(), 1));
       state.ResumeTiming();
     }
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    best = std::min(best, bench::seconds(work));
   }
   state.counters["best_ms"] = best * 1e3;
   state.counters["GFLOP/s"] = flops / best * 1e-9;
@@ -220,7 +219,7 @@ void time_best(benchmark::State& state, double flops, double bytes, const Work& 
 /// The same for what memory bounds: GB/s, and their share of what a triad gets.
 template <class Work>
 void time_memory(benchmark::State& state, double bytes, const Work& work) {
-  bench::memory_ceiling memory(pool());
+  cpu::memory_ceiling memory(pool());
   double best = 1e300, peak = 0;
   int runs = 0;
   for (auto _ : state) {

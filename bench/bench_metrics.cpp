@@ -2,7 +2,7 @@
 // COCO's metrics of a validation set as large as COCO's own: 5000 images, 36,000 boxes of 80 classes, 100 detections an
 // image. Checks a small set against the definition first, then times add_image and evaluate, from arrays in memory to
 // the twelve numbers. bench/compare_metrics.sh runs it beside pycocotools, on the data that `--write DIR` leaves.
-#include "ceiling.hpp"
+#include "timing.hpp"
 
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>

@@ -63,7 +63,7 @@ activation rounded(activation a, const pending& p = {}) {
 
 /// What the kernels do beside the products.
 struct request {
-  pending transform, finish;
+  pending transform{}, finish{};
   bool bias = false, accumulate = false, sums = false;
   gradient_kind kind = gradient_kind::dense;
 };

@@ -19,6 +19,11 @@ inline constexpr int part_channels = 96;                ///< most rows and colum
 inline constexpr int part_tiles = 32;                   ///< most tiles that such a job transforms at a time
 static_assert(part_channels % tile_columns == 0 && part_channels % lanes == 0);
 
+/// Floats of the weights at one point: panels of `tile_columns` columns.
+constexpr std::ptrdiff_t matrix_size(std::ptrdiff_t depth, std::ptrdiff_t columns) {
+  return depth * round_up(columns, tile_columns);
+}
+
 /// Whether a convolution is done this way, which follows from its shape. The weights' transform has to be worth it.
 inline bool suits(const convolution& c, const shape& in, const shape& out) {
   const bool form = c.kernel_height == 3 && c.kernel_width == 3 && c.stride_height == 1 && c.stride_width == 1 &&
@@ -181,7 +186,7 @@ struct chunk_memory {
   std::ptrdiff_t per_thread;
 
   chunk_memory(scratch_space& space, const chunk_plan& plan, int depth, int columns, int threads) {
-    weights = space.take(points * panels_size<fp32_product>(depth, columns));
+    weights = space.take(points * matrix_size(depth, columns));
     moments = space.take(3 * sums_stride(columns) * plan.chunks);
     partial = space.take(gradient_sums_size(columns, plan.chunks));
     per_thread = std::ptrdiff_t{points} * most_tiles * (plan.depth_blocks * block_stride + group_columns);

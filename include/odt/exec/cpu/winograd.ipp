@@ -12,7 +12,7 @@ namespace detail::winograd {
 
 /// The points of 3x3 weights, as panels: 16 right matrices, in channels x out channels.
 ODT_INLINE void pack_weights(thread_pool& pool, const float* weights, int in, int out, float* panels) {
-  const std::ptrdiff_t size = panels_size<fp32_product>(in, out), tap = std::ptrdiff_t{1} * in * out;
+  const std::ptrdiff_t size = matrix_size(in, out), tap = std::ptrdiff_t{1} * in * out;
   pool.run(in, [&](int i, int) {
     for (int o = 0; o < round_up(out, tile_columns); o += lanes) {
       vec w[3][3], p[4][4];
@@ -20,8 +20,8 @@ ODT_INLINE void pack_weights(thread_pool& pool, const float* weights, int in, in
         w[t / 3][t % 3] = o < out ? load_first(weights + t * tap + std::ptrdiff_t{i} * out + o, out - o) : vec(0.0f);
       });
       weights_to_points(w, p);
-      float* to = panels + panels_size<fp32_product>(in, o / tile_columns * tile_columns) +
-                  std::ptrdiff_t{i} * tile_columns + o % tile_columns;
+      float* to = panels + matrix_size(in, o / tile_columns * tile_columns) + std::ptrdiff_t{i} * tile_columns +
+                  o % tile_columns;
       unroll<points>([&](auto k) { store(to + k * size, p[k / 4][k % 4]); });
     }
   });
@@ -29,7 +29,7 @@ ODT_INLINE void pack_weights(thread_pool& pool, const float* weights, int in, in
 
 /// The same of the kernel turned by half a turn, in and out channels exchanged: out channels x in channels.
 ODT_INLINE void pack_turned_weights(thread_pool& pool, const float* weights, int in, int out, float* panels) {
-  const std::ptrdiff_t size = panels_size<fp32_product>(out, in), tap = std::ptrdiff_t{1} * in * out;
+  const std::ptrdiff_t size = matrix_size(out, in), tap = std::ptrdiff_t{1} * in * out;
   pool.run(static_cast<int>(round_up(in, tile_columns) / lanes), [&](int job, int) {
     const int i = job * lanes;
     alignas(64) float square[points][lanes][lanes];
@@ -43,8 +43,8 @@ ODT_INLINE void pack_turned_weights(thread_pool& pool, const float* weights, int
         weights_to_points(w, p);
         unroll<points>([&](auto k) { store(square[k][row], p[k / 4][k % 4]); });
       }
-      float* to = panels + panels_size<fp32_product>(out, i / tile_columns * tile_columns) +
-                  std::ptrdiff_t{o} * tile_columns + i % tile_columns;
+      float* to = panels + matrix_size(out, i / tile_columns * tile_columns) + std::ptrdiff_t{o} * tile_columns +
+                  i % tile_columns;
       for (int k = 0; k < points; ++k, to += size) {
         vector_register rows[lanes];
         unroll<lanes>([&](auto r) { rows[r] = load(square[k][r]); });
@@ -111,11 +111,11 @@ class chunk_product {
     float* rows[most_tiles];
     for (int r = 0; r < count_; ++r) rows[r] = output(point) + std::ptrdiff_t{r} * group_columns;
     const int depth = t_.from.channels, tiles = static_cast<int>(ceil_div(count_, tile_rows));
-    const float* matrix = weights_ + point * panels_size<fp32_product>(depth, t_.to.channels);
+    const float* matrix = weights_ + point * matrix_size(depth, t_.to.channels);
     for (int j = 0; j < group_columns && column + j < t_.to.channels; j += tile_columns)
       for (int b = 0; b < plan_.depth_blocks; ++b) {
         const int first = b * block_width, width = std::min(depth - first, block_width);
-        const float* panel = matrix + panels_size<fp32_product>(depth, column + j) + first * tile_columns;
+        const float* panel = matrix + matrix_size(depth, column + j) + first * tile_columns;
         tile_output out{.column = j, .start = b > 0 ? tile_start::add : tile_start::overwrite};
         for (int i = 0; i < tiles; ++i) {
           const int top = tile_begin<fp32_product>(count_, tiles, i),
