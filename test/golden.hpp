@@ -86,12 +86,18 @@ inline array load_npy(const fs::path& path) {
       result.values.push_back(static_cast<double>(value));
     }
   };
-  if (type == "<f4") read(float{});
-  else if (type == "<f8") read(double{});
-  else if (type == "<i4") read(std::int32_t{});
-  else if (type == "<i8") read(std::int64_t{});
-  else if (type == "|u1" || type == "|b1") read(std::uint8_t{});
-  else throw std::runtime_error(path.string() + ": unknown type " + type);
+  if (type == "<f4")
+    read(float{});
+  else if (type == "<f8")
+    read(double{});
+  else if (type == "<i4")
+    read(std::int32_t{});
+  else if (type == "<i8")
+    read(std::int64_t{});
+  else if (type == "|u1" || type == "|b1")
+    read(std::uint8_t{});
+  else
+    throw std::runtime_error(path.string() + ": unknown type " + type);
   return result;
 }
 
@@ -154,8 +160,8 @@ inline std::vector<golden_case> golden_cases(const std::string& folder) {
 /// |a - b| <= atol + rtol*|b| for all elements (NaN equals NaN); reports the first and the number of misses.
 template <class T>
 void check_close(std::span<const T> actual, const array& expected, double rtol, double atol, const std::string& what) {
-  BOOST_REQUIRE_MESSAGE(actual.size() == expected.size(), what << ": " << actual.size() << " values, expected "
-                                                               << expected.size());
+  BOOST_REQUIRE_MESSAGE(actual.size() == expected.size(),
+                        what << ": " << actual.size() << " values, expected " << expected.size());
   std::size_t misses = 0, first = 0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double a = static_cast<double>(actual[i]), b = expected[i];
@@ -168,7 +174,8 @@ void check_close(std::span<const T> actual, const array& expected, double rtol, 
 }
 
 template <class T>
-void check_close(const std::vector<T>& actual, const array& expected, const golden_case& c, const std::string& what = "") {
+void check_close(const std::vector<T>& actual, const array& expected, const golden_case& c,
+                 const std::string& what = "") {
   check_close(std::span<const T>(actual), expected, c.rtol(), c.atol(), c.name() + " " + what);
 }
 

@@ -17,9 +17,8 @@ namespace odt {
 using feature_maps = static_vector<int, 8>;
 
 /// Required of T: a policy whose name is its feature_extractor.type in pipeline.config, `variable_scope`
-/// (the name that classification checkpoints give its variables' scope), `pixels` (how an RGB value of 0..255 enters the
-/// network), and `build`, which adds layers behind `input` and returns
-/// the feature maps.
+/// (the name that classification checkpoints give its variables' scope), `pixels` (how an RGB value of 0..255 enters
+/// the network), and `build`, which adds layers behind `input` and returns the feature maps.
 template <class T>
 concept feature_extractor = policy<T> && requires(const T& extractor, network& net, int input) {
   { T::variable_scope } -> std::convertible_to<std::string_view>;

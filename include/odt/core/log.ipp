@@ -34,8 +34,8 @@ ODT_INLINE void log(log_level level, std::string_view message) {
   auto& state = detail::the_log();
   const std::lock_guard lock(state.mutex);
   if (state.sink) return state.sink(level, message);
-  std::fprintf(stderr, "%s%.*s\n", level == log_level::warning ? "warning: " : "",
-               static_cast<int>(message.size()), message.data());
+  std::fprintf(stderr, "%s%.*s\n", level == log_level::warning ? "warning: " : "", static_cast<int>(message.size()),
+               message.data());
 }
 
 }  // namespace odt

@@ -15,9 +15,9 @@ inline void append(std::string& out, std::string_view piece) { out += piece; }
 inline void append(std::string& out, char piece) { out += piece; }
 
 template <class Number>
-  requires(std::integral<Number> || std::floating_point<Number>)
-void append(std::string& out, Number number) {
-  if constexpr (std::same_as<Number, bool>) return append(out, std::string_view(number ? "true" : "false"));
+requires(std::integral<Number> || std::floating_point<Number>) void append(std::string& out, Number number) {
+  if constexpr (std::same_as<Number, bool>)
+    return append(out, std::string_view(number ? "true" : "false"));
   else {
     char buffer[64];
     const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;

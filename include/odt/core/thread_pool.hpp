@@ -14,8 +14,8 @@
 namespace odt {
 
 /// Runs chunks of a loop on `size()` threads, the caller among them. Chunks go to threads by a static
-/// partition (contiguous ranges), and what a chunk computes may not depend on the thread that runs it, so results are the
-/// same bits for any number of threads. One loop at a time; not reentrant.
+/// partition (contiguous ranges), and what a chunk computes may not depend on the thread that runs it, so results are
+/// the same bits for any number of threads. One loop at a time; not reentrant.
 class thread_pool {
  public:
   /// `threads` in all; 0 means as many as the machine has.
@@ -30,9 +30,8 @@ class thread_pool {
   template <class Body>
   void run(int chunks, Body&& body) {
     using body_type = std::remove_reference_t<Body>;
-    run_erased(chunks, &body, [](void* context, int chunk, int thread) {
-      (*static_cast<body_type*>(context))(chunk, thread);
-    });
+    run_erased(chunks, &body,
+               [](void* context, int chunk, int thread) { (*static_cast<body_type*>(context))(chunk, thread); });
   }
 
  private:

@@ -50,9 +50,7 @@ ODT_INLINE void thread_pool::run_erased(int chunks, const void* context, erased 
 }
 
 ODT_INLINE void thread_pool::run_share(int thread) const {
-  const auto share = [this](int t) {
-    return static_cast<int>(static_cast<std::int64_t>(chunks_) * t / size());
-  };
+  const auto share = [this](int t) { return static_cast<int>(static_cast<std::int64_t>(chunks_) * t / size()); };
   for (int chunk = share(thread); chunk < share(thread + 1); ++chunk) body_(context_, chunk, thread);
 }
 

@@ -15,7 +15,8 @@ namespace odt {
 /// "Ciphers with arbitrary finite domains", 2002).
 constexpr std::uint64_t shuffled(std::uint64_t seed, std::uint64_t epoch, std::uint64_t size, std::uint64_t position) {
   constexpr std::uint32_t rounds = 6, first_stage = 0x200;
-  const int half = std::max(4, (static_cast<int>(std::bit_width(size)) + 1) / 2);  // small domains would permute too regularly
+  const int half =
+      std::max(4, (static_cast<int>(std::bit_width(size)) + 1) / 2);  // small domains would permute too regularly
   const std::uint64_t mask = (std::uint64_t{1} << half) - 1;
   const auto low = [](std::uint64_t v) { return static_cast<std::uint32_t>(v); };
   const auto high = [](std::uint64_t v) { return static_cast<std::uint32_t>(v >> 32); };

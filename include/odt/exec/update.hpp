@@ -12,9 +12,9 @@ namespace odt {
 
 /// `train_config`'s part of the update; the defaults are the sample configs'.
 struct update_options {
-  float clip_norm = 0;       ///< gradients are scaled down to this global norm; 0: never
-  bool regularize = true;    ///< regularizers add to gradients and loss
-  bool average = true;       ///< keep moving averages of the variables
+  float clip_norm = 0;     ///< gradients are scaled down to this global norm; 0: never
+  bool regularize = true;  ///< regularizers add to gradients and loss
+  bool average = true;     ///< keep moving averages of the variables
   float average_decay = 0.9999f;
 };
 

@@ -48,8 +48,8 @@ struct cosine_decay_learning_rate {
     if (step < opts.warmup_steps) return warming(step);
     const std::int64_t flat = std::int64_t{opts.warmup_steps} + opts.hold_base_rate_steps;
     if (opts.hold_base_rate_steps > 0 && step <= flat) return opts.learning_rate_base;
-    const float angle = std::numbers::pi_v<float> * static_cast<float>(step - flat) /
-                        static_cast<float>(opts.total_steps - flat);
+    const float angle =
+        std::numbers::pi_v<float> * static_cast<float>(step - flat) / static_cast<float>(opts.total_steps - flat);
     return 0.5f * opts.learning_rate_base * (1 + std::cos(angle));
   }
 

@@ -18,7 +18,8 @@ namespace odt {
 void select_trainable(std::span<variable> variables, std::span<const std::string> update_trainable_variables,
                       std::span<const std::string> freeze_variables);
 
-/// Sets the gradient multiplier of all biases (".*/biases"); 0 stands for none, as in train_config.bias_grad_multiplier.
+/// Sets the gradient multiplier of all biases (".*/biases"); 0 stands for none, as in
+/// train_config.bias_grad_multiplier.
 inline void multiply_bias_gradients(std::span<variable> variables, float bias_grad_multiplier) {
   if (bias_grad_multiplier == 0) return;
   for (variable& v : variables)

@@ -236,7 +236,7 @@ struct inner_groups {
 
 template <int Stride, int Lines>
 void add_line(const gradient_block& b, const gradient_line& line) {
-  constexpr int pixels = 4;
+  constexpr int pixels = group_pixels;
   const inner_groups<Stride, pixels> inner(b.task);
   line_ahead ahead(b, line);
   each_vector(

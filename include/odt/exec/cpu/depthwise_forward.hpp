@@ -147,7 +147,7 @@ struct forward_groups {
 
 template <int Stride, int Lines>
 void write_line(const forward_line& line) {
-  constexpr int pixels = 4;
+  constexpr int pixels = group_pixels;
   const forward_task& task = line.task;
   const forward_groups<Stride, pixels> inner(task);
   channel_prefetch x(Lines > 0 ? line.x[Lines - 1] + task.x.width * task.x.pixel_stride : line.y, task.x.pixel_stride,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/exec/cpu/convolution.hpp>
+#include <odt/exec/cpu/depthwise_walk.hpp>
 #include <odt/exec/cpu/sums.hpp>
 
 namespace odt::cpu {
@@ -12,7 +13,6 @@ inline namespace ODT_ISA {
 namespace detail::depthwise {
 
 inline constexpr std::ptrdiff_t line_floats = 1 << 16;  ///< of the staged lines of a block, together: they stay in L2
-inline constexpr int group_pixels = 4;                  ///< output pixels that are in registers together
 
 /// A depthwise correlation. Its input is the source with `up - 1` zeros between its pixels and, when `multiplier` > 1,
 /// with every channel repeated: then all three directions are sweeps of the same kind.

@@ -12,8 +12,14 @@ inline namespace ODT_ISA {
 namespace detail::depthwise {
 
 inline constexpr int most_lines = 64;  ///< tallest kernel
-inline constexpr std::ptrdiff_t walk_floats = 1
-                                              << 17;  ///< of the lines of a block that are in use together: half of L2
+/// Floats of the lines of a block that are in use together: half of L2.
+inline constexpr std::ptrdiff_t walk_floats = std::ptrdiff_t{1} << 17;
+/// Pixels that are in registers together; fewer under sanitizers, whose checks would take minutes to compile.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr int group_pixels = 2;
+#else
+inline constexpr int group_pixels = 4;
+#endif
 
 /// How a tensor's lines are cut into jobs; follows from the shapes alone. `width` is that of the widest line.
 struct walk_plan {

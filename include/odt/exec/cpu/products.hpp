@@ -13,8 +13,10 @@ namespace odt::cpu {
 inline namespace ODT_ISA {
 
 /// Rows of a full tile in registers: as many accumulators as they hold beside two vectors of the right operand and one
-/// broadcast element of the left one.
-#if defined(__AVX512F__) || (defined(__ARM_NEON) && defined(__aarch64__))
+/// broadcast element of the left one. Two under sanitizers, whose checks would take minutes to compile in all of them.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr int tile_rows = 2;
+#elif defined(__AVX512F__) || (defined(__ARM_NEON) && defined(__aarch64__))
 inline constexpr int tile_rows = 14;
 #else
 inline constexpr int tile_rows = 6;

@@ -13,9 +13,8 @@ namespace detail::winograd {
 /// One job: some of the input and output channels, summed over some of the tiles.
 class weights_product {
  public:
-  /// Two tiles of registers share a vector of input channels.
-  static constexpr int rows = lanes / 2;
-  static_assert(rows <= tile_rows);
+  /// Tiles of registers share a vector of input channels.
+  static constexpr int rows = std::min(lanes / 2, tile_rows);
 
   weights_product(const convolution& c, const const_tensor& x, const const_tensor& dy, const weights_plan& plan,
                   int job, float* sums, float* block)
