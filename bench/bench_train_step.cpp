@@ -91,7 +91,7 @@ json result_of(const arguments& a, const odt::benchmark_report& r, double bytes)
           {"min_ms", r.least_seconds * 1e3},
           {"step_gflop", r.flops / 1e9},
           {"step_gbyte", bytes / 1e9},
-          {"fma_peak_gflops", r.ceilings.flops / 1e9},
+          {"peak_gflops", r.ceilings.flops / 1e9},
           {"bandwidth_gbs", r.ceilings.bytes / 1e9},
           {"share_of_peak", r.flops / seconds / r.ceilings.flops},
           {"share_of_bandwidth", bytes / seconds / r.ceilings.bytes},
@@ -100,11 +100,12 @@ json result_of(const arguments& a, const odt::benchmark_report& r, double bytes)
 }
 
 /// The ceilings alone, for peers that cannot measure them.
-void print_ceilings(int threads) {
-  odt::thread_pool pool(threads);
-  const double flops = odt::cpu::fma_peak(pool, 20);
+void print_ceilings(const odt::benchmark_options& how) {
+  odt::thread_pool pool(how.threads);
+  const double flops =
+      how.compute == odt::precision::fp32 ? odt::cpu::fma_peak(pool, 20) : odt::cpu::bf16_peak(pool, 20);
   const double bytes = odt::cpu::memory_ceiling(pool).measure();
-  std::puts(json{{"fma_peak_gflops", flops / 1e9}, {"bandwidth_gbs", bytes / 1e9}}.dump().c_str());
+  std::puts(json{{"peak_gflops", flops / 1e9}, {"bandwidth_gbs", bytes / 1e9}}.dump().c_str());
 }
 
 void add_flags(CLI::App& app, arguments& a) {
@@ -129,11 +130,11 @@ int main(int argc, char** argv) try {
   CLI::App app{"Times train steps of an SSD on random data."};
   add_flags(app, a);
   CLI11_PARSE(app, argc, argv);
-  if (a.ceilings) return print_ceilings(a.how.threads), 0;
+  if (a.precision == "bf16") a.how.compute = odt::precision::bf16;
+  if (a.ceilings) return print_ceilings(a.how), 0;
 
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   const odt::memory_growth memory;
-  if (a.precision == "bf16") a.how.compute = odt::precision::bf16;
   detector d(options_of(a), {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
   if (!a.how.forward_only) check_training(d, b, std::exchange(a.how.warmup, 0));
   if (a.layers) return print_layers(d, b, a), 0;

@@ -95,8 +95,9 @@ class Programs:
         return [self.ours, "--json", *self.flags]
 
     def ceilings(self):
-        threads = self.flags[self.flags.index("--threads") + 1] if "--threads" in self.flags else "2"
-        return [self.ours, "--ceilings", "--threads", threads]
+        kept = [[flag, self.flags[self.flags.index(flag) + 1]] for flag in ("--threads", "--precision")
+                if flag in self.flags]
+        return [self.ours, "--ceilings", *sum(kept, [])]
 
     def env(self):
         return {**TUNED, **(AVX2 if self.args.isa == "avx2" else {})}
@@ -138,7 +139,7 @@ def choose_peer(programs, judge):
 def with_shares(row, ours, ceilings):
     """The peer's row with the shares that odt tells of itself: the same work in the peer's time."""
     seconds = row["median_ms"] / 1e3
-    peak = statistics.mean(c["fma_peak_gflops"] for c in ceilings)
+    peak = statistics.mean(c["peak_gflops"] for c in ceilings)
     bandwidth = statistics.mean(c["bandwidth_gbs"] for c in ceilings)
     return {**row, "share_of_peak": ours["step_gflop"] / seconds / peak,
             "share_of_bandwidth": ours["step_gbyte"] / seconds / bandwidth}
