@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The plain CPU kernels on the layers of SSD MobileNet v1 (300x300, batch 8, 2 threads): best of many short runs, as a
+// The convolutions on the layers of SSD MobileNet v1 (300x300, batch 8, 2 threads): best of many short runs, as a
 // share of what the machine's multiply-adds (or its memory) give at the same moment. ODT_THREADS (2), ODT_BATCH (8) and
 // ODT_BF16 (0) change that.
 #include "timing.hpp"
@@ -257,22 +257,7 @@ void add_depthwise(const layer& l, const char* name, direction what, double (ope
       ->UseRealTime();
 }
 
-void add_normalization() {
-  benchmark::RegisterBenchmark(
-      "batch_norm_backward/64@150",
-      [](benchmark::State& state) {
-        const shape s{batch, 150, 150, 64};
-        aligned_vector<float> z(static_cast<std::size_t>(s.elements()), 0.5f), dy(z.size(), 1.0f),
-            per_channel(64, 0.5f), sums(64);
-        aligned_vector<std::byte> scratch(cpu::batch_norm_scratch(s, pool().size()));
-        const auto from = cpu::dense(std::as_const(z).data(), s, {per_channel.data(), per_channel.data(), 0.0f, 6.0f});
-        time_best(state, 0.0, 5 * 4.0 * static_cast<double>(s.elements()), [&] {
-          cpu::batch_norm_backward(pool(), from, per_channel.data(), per_channel.data(), cpu::dense(dy.data(), s),
-                                   sums.data(), sums.data(), false, scratch.data());
-        });
-      })
-      ->Unit(benchmark::kMillisecond)
-      ->UseRealTime();
+void add_triad() {
   benchmark::RegisterBenchmark("memory/triad",
                                [](benchmark::State& state) {
                                  cpu::memory_ceiling memory(pool());
@@ -298,7 +283,7 @@ int main(int argc, char** argv) {
     add(l, "backward_data", &operands::backward_data);
     add(l, "backward_weights", &operands::backward_weights);
   }
-  add_normalization();
+  add_triad();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }
