@@ -28,7 +28,7 @@ constexpr std::ptrdiff_t matrix_size(std::ptrdiff_t depth, std::ptrdiff_t column
 inline bool suits(const convolution& c, const shape& in, const shape& out) {
   const bool form = c.kernel_height == 3 && c.kernel_width == 3 && c.stride_height == 1 && c.stride_width == 1 &&
                     c.rate == 1 && c.compute == precision::fp32;
-  return form && in.channels >= 32 && out.channels >= 32 && out.pixels() >= 512;
+  return form && in.channels >= 32 && out.channels >= 32 && out.pixels() >= 96;
 }
 
 // One dimension of each transform.
@@ -153,7 +153,7 @@ struct chunk_plan {
   chunk_plan(std::ptrdiff_t tile_count, int depth) : tiles(tile_count) {
     const int fit = std::clamp(8192 / depth / tile_rows * tile_rows, 2 * tile_rows, most_tiles);
     const std::ptrdiff_t whole = round_up(ceil_div(tiles, fit), conv::jobs_apart);
-    chunks = static_cast<int>(std::clamp<std::ptrdiff_t>(whole, 1, std::max<std::ptrdiff_t>(1, tiles)));
+    chunks = static_cast<int>(std::clamp<std::ptrdiff_t>(whole, 1, std::max<std::ptrdiff_t>(1, ceil_div(tiles, 8))));
     depth_blocks = static_cast<int>(ceil_div(depth, block_width));
   }
   std::ptrdiff_t first_tile(int chunk) const { return conv::piece(tiles, chunks, chunk); }
