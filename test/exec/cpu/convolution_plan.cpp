@@ -44,8 +44,8 @@ bool right(const product_plan& p, int rows, int columns) {
 
 bool right(const weights_plan& p, std::ptrdiff_t rows, int columns, std::ptrdiff_t pixels) {
   const int first = (p.panels - 1) * cpu::tile_columns;
-  const std::ptrdiff_t block =
-      weight_depth * (weight_panels * cpu::tile_columns + cpu::slot * cpu::ceil_div(cpu::block_width, cpu::tile_rows));
+  const std::ptrdiff_t block = weight_depth * (weight_panels * cpu::tile_columns +
+                                               cpu::column_stride * cpu::ceil_div(cpu::block_width, cpu::tile_rows));
   return p.rows == rows && p.pixels == pixels && first < columns && columns <= first + cpu::tile_columns &&
          p.jobs() == p.row_parts * p.groups * p.pixel_parts && block <= weight_block_floats &&
          cuts(rows, p.row_parts, cpu::block_width, pieces(rows, p.row_parts)) &&

@@ -145,8 +145,8 @@ class row_prefetch {
 };
 
 inline constexpr std::ptrdiff_t weight_block_floats =
-    std::ptrdiff_t{weight_depth} * (block_width + slot * 2 + weight_panels * tile_columns) +
-    std::ptrdiff_t{weight_depth} * slot * ceil_div(block_width, tile_rows);
+    std::ptrdiff_t{weight_depth} * (block_width + column_stride * 2 + weight_panels * tile_columns) +
+    std::ptrdiff_t{weight_depth} * column_stride * ceil_div(block_width, tile_rows);
 static_assert(weight_block_floats - weight_depth * weight_panels * tile_columns >= block_width * block_stride,
               "rows of the weights' gradient turned for AMX fit");
 

@@ -163,20 +163,20 @@ void pack_rows(const gather& g, const grid_cursor* positions, int count, std::pt
 }
 
 /// Packs columns [first, last) of the rows at `positions`, transposed: tiles of nearly equal height one after another,
-/// each with elements(count) columns of `slot` elements. The sum of the product runs over the rows.
+/// each with elements(count) columns of `column_stride` elements. The sum of the product runs over the rows.
 template <class Product>
 void pack_columns(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
                   int tiles, float* block) {
   const row_reader reader(g, first, last);
-  alignas(64) float rows[Product::depth][block_width + slot + lanes] = {};
-  const std::ptrdiff_t tile_size = elements<Product>(count) * slot;
+  alignas(64) float rows[Product::depth][block_width + column_stride + lanes] = {};
+  const std::ptrdiff_t tile_size = elements<Product>(count) * column_stride;
   const int height = static_cast<int>(last - first);
-  for (int r = 0; r < count; r += Product::depth, block += slot) {
+  for (int r = 0; r < count; r += Product::depth, block += column_stride) {
     for (int d = 0; d < Product::depth; ++d)
       r + d < count ? reader.read(positions[r + d], rows[d]) : zero_channels(rows[d], height);
     for (int t = 0; t < tiles; ++t) {
       const int from = tile_begin<Product>(height, tiles, t);
-      for (int v = 0; v < slot; v += lanes) {
+      for (int v = 0; v < column_stride; v += lanes) {
         float* const to = block + t * tile_size + v;
         if constexpr (Product::depth == 1)
           store(to, Product::round(load(rows[0] + from + v)));

@@ -16,10 +16,11 @@ inline constexpr int tile_vectors = 2;
 inline constexpr int tile_columns = tile_vectors * lanes;
 
 /// A row of a packed block has at most `block_width` elements; rows lie `block_stride` elements apart, whose odd number
-/// of cache lines keeps them apart in the L1 cache. In the order of columns, columns lie `slot` elements apart.
+/// of cache lines keeps them apart in the L1 cache. In the order of columns, columns lie `column_stride` elements
+/// apart.
 inline constexpr int block_width = 256;
 inline constexpr int block_stride = block_width + 16;
-inline constexpr int slot = static_cast<int>(round_up(tile_rows, lanes));
+inline constexpr int column_stride = static_cast<int>(round_up(tile_rows, lanes));
 
 /// What a tile does with what is in C.
 enum class tile_start { overwrite, add };
@@ -110,7 +111,7 @@ template <int Rows, int Vectors>
 template <class Product, tile_order Order, int Rows, int Vectors>
 void multiply_tile(std::ptrdiff_t depth, const float* a, const float* b, const tile_output& out) {
   constexpr std::ptrdiff_t row_step = Order == tile_order::rows ? block_stride : 1;
-  constexpr std::ptrdiff_t depth_step = Order == tile_order::rows ? 1 : slot;
+  constexpr std::ptrdiff_t depth_step = Order == tile_order::rows ? 1 : column_stride;
   vec sums[Rows][Vectors];
   unroll<Rows>([&](auto i) { unroll<Vectors>([&](auto j) { sums[i][j] = vec(0.0f); }); });
   for (std::ptrdiff_t k = 0; k < depth; ++k) {

@@ -67,8 +67,8 @@ class weights_product {
                   rows = tile_begin<Product>(height_, tiles_, i + 1) - row;
         out.rows = rows_ + row;
         left(), right();
-        const float* block =
-            block_ + (Product::turned == tile_order::columns ? i * depth * slot : std::ptrdiff_t{row} * block_stride);
+        const float* block = block_ + (Product::turned == tile_order::columns ? i * depth * column_stride
+                                                                              : std::ptrdiff_t{row} * block_stride);
         multiply_rows<Product, Product::turned>(rows, depth, block, panels_ + column * depth, out);
       }
     }

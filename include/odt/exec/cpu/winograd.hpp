@@ -196,7 +196,8 @@ struct chunk_memory {
 
 struct weights_memory {
   float *partial, *bias, *blocks;
-  static constexpr std::ptrdiff_t per_thread = std::ptrdiff_t{points} * part_tiles * part_channels * (slot / lanes + 1);
+  static constexpr std::ptrdiff_t per_thread =
+      std::ptrdiff_t{points} * part_tiles * part_channels * (column_stride / lanes + 1);
 
   weights_memory(scratch_space& space, const weights_plan& plan, const shape& out, int threads) {
     partial = space.take(plan.points_size() * plan.tile_parts);

@@ -44,7 +44,7 @@ class weights_product {
 
  private:
   static constexpr std::ptrdiff_t point_size = std::ptrdiff_t{part_tiles} * part_channels;
-  static constexpr std::ptrdiff_t input_size = point_size * slot / lanes;
+  static constexpr std::ptrdiff_t input_size = point_size * column_stride / lanes;
 
   /// Vectors of input channels lie one after another, each with all tiles; of gradients, panels.
   void transform(const grid_cursor& at, int t) const {
@@ -52,7 +52,7 @@ class weights_product {
     for (int c = row_; c < row_end_; c += lanes) {
       vec p[4][4];
       patch.transform(x_.transform, c, x_.channels - c, p);
-      float* to = inputs_ + (std::ptrdiff_t{c - row_} / lanes * part_tiles + t) * slot;
+      float* to = inputs_ + (std::ptrdiff_t{c - row_} / lanes * part_tiles + t) * column_stride;
       unroll<points>([&](auto k) { store(to + k * input_size, p[k / 4][k % 4]); });
     }
     for (int c = column_; c < round_up(column_end_ - column_, tile_columns) + column_; c += lanes) {
@@ -82,7 +82,7 @@ class weights_product {
         out.rows = to;
         const int apart = row - row_;
         const float* block =
-            inputs_ + point * input_size + std::ptrdiff_t{apart / lanes} * part_tiles * slot + apart % lanes;
+            inputs_ + point * input_size + std::ptrdiff_t{apart / lanes} * part_tiles * column_stride + apart % lanes;
         tile_of<fp32_product, tile_order::columns>(height, out.columns)(count, block, panel, out);
       }
     }
