@@ -38,7 +38,7 @@ inline const conv_layer conv_layers[] = {
     {2, 19, 19, 40, 37, 3, 1, 1, "SAME"},
     {1, 24, 25, 33, 70, 3, 1, 1, "SAME"},
     {1, 28, 27, 64, 32, 3, 1, 1, "VALID"},
-    {1, 23, 23, 290, 100, 3, 1, 1, "SAME"},
+    {1, 12, 12, 260, 33, 3, 1, 1, "SAME"},
 };
 
 inline std::string name(const conv_layer& l) {
