@@ -14,7 +14,7 @@ echo "== packages"
 odt_install $ODT_PACKAGES
 
 echo "== build"
-cmake --preset release -G Ninja -DODT_TESTS=OFF -DODT_BENCH=OFF
+CMAKE_GENERATOR=Ninja cmake --preset release -DODT_TESTS=OFF -DODT_BENCH=OFF
 cmake --build --preset release --target odt
 odt=build/release/bin/odt
 
