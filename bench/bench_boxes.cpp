@@ -18,7 +18,6 @@
 
 #include <benchmark/benchmark.h>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -27,19 +26,10 @@
 namespace {
 
 using namespace odt;
+using bench::batch_size;
+using bench::pool;
 
 constexpr int slots = 91;
-
-int number(const char* variable, int otherwise) {
-  return std::getenv(variable) ? std::atoi(std::getenv(variable)) : otherwise;
-}
-
-const int batch_size = number("ODT_BATCH", 8);
-
-thread_pool& pool() {
-  static thread_pool the_pool(number("ODT_THREADS", 2));
-  return the_pool;
-}
 
 const std::vector<boxf>& anchors() {
   static const size2 maps[] = {{19, 19}, {10, 10}, {5, 5}, {3, 3}, {2, 2}, {1, 1}};

@@ -11,13 +11,14 @@
 
 #include <benchmark/benchmark.h>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 #include <utility>
 
 namespace {
 
 using namespace odt;
+using bench::batch_size;
+using bench::pool;
 using cpu::aligned_vector;
 using cpu::convolution;
 using cpu::shape;
@@ -45,17 +46,7 @@ const layer layers[] = {
     {"inception_5b", 10, 192, 320, 3, 1},
 };
 
-int number(const char* variable, int otherwise) {
-  return std::getenv(variable) ? std::atoi(std::getenv(variable)) : otherwise;
-}
-
-const int batch = number("ODT_BATCH", 8);
-const precision compute = number("ODT_BF16", 0) ? precision::bf16 : precision::fp32;
-
-thread_pool& pool() {
-  static thread_pool the_pool(number("ODT_THREADS", 2));
-  return the_pool;
-}
+const precision compute = bench::number("ODT_BF16", 0) ? precision::bf16 : precision::fp32;
 
 /// The operands of a layer, its input a raw tensor with a pending batch norm and RELU_6.
 struct operands {
@@ -240,7 +231,7 @@ using direction = void (operands::*)();
 void add(const layer& l, const char* name, direction what) {
   benchmark::RegisterBenchmark((std::string(l.name) + "/" + name).c_str(),
                                [&l, what](benchmark::State& state) {
-                                 operands o(l, batch);
+                                 operands o(l, batch_size);
                                  time_best(state, o.flops(), o.bytes(), [&] { (o.*what)(); });
                                })
       ->Unit(benchmark::kMillisecond)
@@ -250,7 +241,7 @@ void add(const layer& l, const char* name, direction what) {
 void add_depthwise(const layer& l, const char* name, direction what, double (operands::*bytes)() const) {
   benchmark::RegisterBenchmark((std::string(l.name) + "/" + name).c_str(),
                                [&l, what, bytes](benchmark::State& state) {
-                                 operands o(l, batch);
+                                 operands o(l, batch_size);
                                  time_memory(state, (o.*bytes)(), [&] { (o.*what)(); });
                                })
       ->Unit(benchmark::kMillisecond)

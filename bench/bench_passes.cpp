@@ -13,25 +13,15 @@
 
 #include <benchmark/benchmark.h>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 
 namespace {
 
 using namespace odt;
+using bench::batch_size;
+using bench::pool;
 using cpu::aligned_vector;
 using cpu::shape;
-
-int number(const char* variable, int otherwise) {
-  return std::getenv(variable) ? std::atoi(std::getenv(variable)) : otherwise;
-}
-
-const int batch_size = number("ODT_BATCH", 8);
-
-thread_pool& pool() {
-  static thread_pool the_pool(number("ODT_THREADS", 2));
-  return the_pool;
-}
 
 aligned_vector<float> randoms(std::ptrdiff_t count, std::uint64_t seed) {
   aligned_vector<float> values(static_cast<std::size_t>(count));

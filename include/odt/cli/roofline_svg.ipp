@@ -21,11 +21,10 @@ struct look {
 };
 
 inline constexpr look looks[] = {
-    {"convolution", "#0072b2", 'c'},    {"convolution dw", "#0072b2", 's'}, {"convolution dx", "#0072b2", 'd'},
-    {"depthwise", "#d55e00", 'c'},      {"depthwise dw", "#d55e00", 's'},   {"depthwise dx", "#d55e00", 'd'},
-    {"batch norm dx", "#009e73", 'd'},  {"batch norm", "#009e73", 'c'},     {"activation dx", "#009e73", 's'},
-    {"max pool", "#cc79a7", 'c'},       {"max pool dx", "#cc79a7", 'd'},    {"average pool", "#8e5aa8", 'c'},
-    {"average pool dx", "#8e5aa8", 'd'}};
+    {"convolution", "#0072b2", 'c'}, {"convolution dw", "#0072b2", 's'},  {"convolution dx", "#0072b2", 'd'},
+    {"depthwise", "#d55e00", 'c'},   {"depthwise dw dx", "#d55e00", 'd'}, {"batch norm dx", "#009e73", 'd'},
+    {"batch norm", "#009e73", 'c'},  {"activation dx", "#009e73", 's'},   {"max pool", "#cc79a7", 'c'},
+    {"max pool dx", "#cc79a7", 'd'}, {"average pool", "#8e5aa8", 'c'},    {"average pool dx", "#8e5aa8", 'd'}};
 
 ODT_INLINE look look_of(std::string_view operation) {
   const auto* found = std::ranges::find(looks, operation, &look::operation);

@@ -21,27 +21,6 @@ struct chunk_moments {
   std::ptrdiff_t stride = 0;
 };
 
-/// Adds rows [0, rows) of channels [channel, channel + count) to the moments; row(r) is where pixel r's channel 0 lies.
-template <class Row>
-void add_moments(const Row& row, int rows, std::ptrdiff_t channel, std::ptrdiff_t count, const chunk_moments& chunk,
-                 bool first) {
-  for (std::ptrdiff_t c = channel; c < channel + count; c += lanes) {
-    const std::ptrdiff_t rest = channel + count - c;
-    float* const moments = chunk.at + c;
-    const vec shift = first ? load_first(row(0) + c, rest) : load_first(moments, rest);
-    vec sum = first ? vec(0.0f) : load_first(moments + chunk.stride, rest);
-    vec square = first ? vec(0.0f) : load_first(moments + 2 * chunk.stride, rest);
-    for (int r = 0; r < rows; ++r) {
-      const vec value = load_first(row(r) + c, rest) - shift;
-      sum += value;
-      square = multiply_add(value, value, square);
-    }
-    store_first(moments, shift, rest);
-    store_first(moments + chunk.stride, sum, rest);
-    store_first(moments + 2 * chunk.stride, square, rest);
-  }
-}
-
 /// Joins the moments of all chunks; size_of(chunk) is its number of pixels.
 template <class SizeOf>
 void join_moments(thread_pool& pool, const float* moments, int chunks, const SizeOf& size_of, int channels,
