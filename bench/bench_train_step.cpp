@@ -3,8 +3,9 @@
 // gives at the same moment. bench/compare.sh runs it beside its peers.
 #include <odt/cli/roofline.hpp>
 #include <odt/exec/cpu/ceiling.hpp>
-#include <odt/ssd.hpp>
 #include <odt/train/benchmark.hpp>
+
+#include "train_step_detector.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -18,8 +19,7 @@
 
 namespace {
 
-using detector = odt::ssd<odt::any_of<odt::mobilenet_v1, odt::inception_v2>, odt::faster_rcnn_box_coder,
-                          odt::argmax_matcher, odt::momentum>;
+using odt::bench::detector;
 using json = nlohmann::ordered_json;
 
 struct arguments {
@@ -33,20 +33,6 @@ struct arguments {
   bool json = false;
   odt::benchmark_options how{.warmup = 5, .threads = 2};
 };
-
-detector::options options_of(const arguments& a) {
-  detector::options o;
-  o.num_classes = a.num_classes;
-  o.resizer = odt::image_resizer::fixed_shape({a.image_size, a.image_size});
-  if (a.model == "ssd_inception_v2") {
-    o.feature_extractor = odt::inception_v2{};
-    std::get<0>(o.box_predictor).opts.kernel_size = 3;
-  }
-  o.loss.miner = odt::hard_example_miner{3000, 0.99f, odt::mining_loss::classification, 3, 0};
-  o.update.clip_norm = 10;
-  o.update.average = false;
-  return o;
-}
 
 /// A benchmark of wrong results is worth nothing: losses are finite and get below the first on a batch that stays the
 /// same.
@@ -135,7 +121,7 @@ int main(int argc, char** argv) try {
 
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   const odt::memory_growth memory;
-  detector d(options_of(a), {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
+  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
   if (!a.how.forward_only) check_training(d, b, std::exchange(a.how.warmup, 0));
   if (a.layers) return print_layers(d, b, a), 0;
   const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);

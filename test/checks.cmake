@@ -45,7 +45,7 @@ endfunction()
 
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/include/odt/*.hpp)
-list(FILTER headers EXCLUDE REGEX "^odt/exec/cuda/")
+list(FILTER headers EXCLUDE REGEX "^odt/(exec/cuda/|cuda\\.hpp)")
 find_path(ODT_XTENSOR_INCLUDE_DIR NAMES xtensor/xtensor.hpp xtensor/containers/xtensor.hpp)
 if(NOT ODT_XTENSOR_INCLUDE_DIR)
   list(REMOVE_ITEM headers odt/adapt.hpp)

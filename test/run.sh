@@ -7,7 +7,10 @@ cd "$(dirname "$0")/.."
 odt_install $ODT_PACKAGES $ODT_TEST_PACKAGES
 
 jobs=$(nproc)
-cmake --preset release ${ODT_CMAKE_ARGS-}
+cuda=OFF  # nvcc compiles the CUDA half too, where it is; only test/gpu.sh needs a GPU
+PATH=$PATH:/usr/local/cuda/bin
+command -v nvcc > /dev/null && cuda=ON
+cmake --preset release -DODT_CUDA=$cuda ${ODT_CMAKE_ARGS-}
 cmake --build --preset release -j "$jobs"
 ctest --preset release
 

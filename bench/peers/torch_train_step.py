@@ -178,33 +178,36 @@ class SSD(nn.Module):
         return gather(self.encodings, CODE), gather(self.logits, self.slots)
 
 
-def iou(a, b):
-    low = torch.maximum(a[:, None, :2], b[None, :, :2])
-    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = (high - low).clamp(min=0).prod(2)
-    area = lambda boxes: (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    return overlap / (area(a)[:, None] + area(b)[None] - overlap)
+def iou(boxes, anchors):
+    """[batch, boxes, anchors]"""
+    low = torch.maximum(boxes[:, :, None, :2], anchors[None, None, :, :2])
+    high = torch.minimum(boxes[:, :, None, 2:], anchors[None, None, :, 2:])
+    overlap = (high - low).clamp(min=0).prod(3)
+    area = lambda b: (b[..., 2:] - b[..., :2]).prod(-1)
+    return overlap / (area(boxes)[:, :, None] + area(anchors)[None, None] - overlap)
 
 
 def targets(anchors, boxes, classes, slots):
-    """Argmax matching with force match, and faster_rcnn encoding, for one image."""
+    """Argmax matching with force match, and faster_rcnn encoding, for all images of a batch at once."""
     similarity = iou(boxes, anchors)
-    best, row = similarity.max(0)
+    best, row = similarity.max(1)
     row = torch.where(best >= 0.5, row, -1)
-    row[similarity.argmax(1)] = torch.arange(len(boxes), device=boxes.device)
+    numbers = torch.arange(boxes.shape[1], device=boxes.device).expand(boxes.shape[0], -1)
+    row = row.scatter(1, similarity.argmax(2), numbers)
     positive = row >= 0
-    matched = boxes[row.clamp(min=0)]
-    size, anchor_size = matched[:, 2:] - matched[:, :2], anchors[:, 2:] - anchors[:, :2]
-    shift = (matched[:, :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size * 10
-    code = torch.cat([shift, torch.log(size / anchor_size) * 5], 1)
-    label = torch.where(positive, classes[row.clamp(min=0)] + 1, 0)
-    return F.one_hot(label, slots).float(), torch.where(positive[:, None], code, 0.0), positive
+    index = row.clamp(min=0)
+    matched = boxes.gather(1, index[..., None].expand(-1, -1, 4))
+    size, anchor_size = matched[..., 2:] - matched[..., :2], anchors[:, 2:] - anchors[:, :2]
+    shift = (matched[..., :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size * 10
+    code = torch.cat([shift, torch.log(size / anchor_size) * 5], 2)
+    label = torch.where(positive, classes.gather(1, index) + 1, 0)
+    one_hot = (label[..., None] == torch.arange(slots, device=label.device)).float()
+    return one_hot, torch.where(positive[..., None], code, 0.0), positive
 
 
 def loss(encodings, logits, anchors, boxes, classes, slots):
     """Sigmoid and smooth L1, three mined negatives a positive."""
-    parts = [targets(anchors, b, c, slots) for b, c in zip(boxes, classes)]
-    labels, codes, positive = (torch.stack(p) for p in zip(*parts))
+    labels, codes, positive = targets(anchors, boxes, classes, slots)
     classification = F.binary_cross_entropy_with_logits(logits, labels, reduction="none").sum(2)
     localization = F.smooth_l1_loss(encodings, codes, reduction="none").sum(2)
     with torch.no_grad():
@@ -249,13 +252,16 @@ def make_step(args, device, images):
     slots = args.num_classes + 1
     form = torch.channels_last if args.layout == "channels_last" else torch.contiguous_format
     model = make_network(args).to(device, memory_format=form)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=4e-5, foreach=True)
-    boxes = [torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.3, 0.4, 0.9, 0.8], [0.5, 0.05, 0.75, 0.35]], device=device)] * args.batch_size
-    classes = [torch.tensor([1, 5, 9], device=device) % args.num_classes] * args.batch_size
+    how = {"fused": True} if device.type == "cuda" else {"foreach": True}
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=4e-5, **how)
+    boxes = torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.3, 0.4, 0.9, 0.8], [0.5, 0.05, 0.75, 0.35]], device=device)
+    boxes = boxes.expand(args.batch_size, -1, -1).contiguous()
+    classes = (torch.tensor([1, 5, 9], device=device) % args.num_classes).expand(args.batch_size, -1).contiguous()
     with torch.no_grad():
         anchors = make_anchors(model.eval()(images[:1])[0].shape[1], device)
     model.train(not args.forward_only)
     run = torch.compile(model) if args.compile else model
+    criterion = torch.compile(loss) if args.compile and device.type == "cuda" else loss
     cast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16")
 
     def step():
@@ -264,7 +270,7 @@ def make_step(args, device, images):
                 return run(images)
         with cast():
             encodings, logits = run(images)
-        value = loss(encodings.float(), logits.float(), anchors, boxes, classes, slots)
+        value = criterion(encodings.float(), logits.float(), anchors, boxes, classes, slots)
         optimizer.zero_grad(set_to_none=False)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
@@ -272,6 +278,33 @@ def make_step(args, device, images):
         return value
 
     return step
+
+
+def captured(step):
+    """The step as one CUDA graph."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def time_on_gpu(step, warmup, steps):
+    """Seconds of each step, by events on the stream."""
+    for _ in range(warmup):
+        step()
+    events = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(steps)]
+    for begin, end in events:
+        begin.record()
+        step()
+        end.record()
+    torch.cuda.synchronize()
+    return [begin.elapsed_time(end) * 1e-3 for begin, end in events]
 
 
 def main():

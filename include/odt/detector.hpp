@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,8 +70,8 @@ struct operation_time {
 struct run_options {
   std::uint64_t seed = 0;
   int threads = 0;                      ///< of the train step; 0: all of the machine's
-  std::string device = "cpu";           ///< "cpu"
-  precision compute = precision::fp32;  ///< of the convolutions
+  std::string device = "cpu";           ///< "cpu", "cuda", or "auto": a GPU where there is one
+  std::optional<precision> compute{};   ///< of the convolutions; when not given, the device's own: fp32 on a CPU
 };
 
 class detector {

@@ -12,7 +12,6 @@
 #include <odt/box_coders/faster_rcnn.hpp>
 #include <odt/box_predictors/convolutional.hpp>
 #include <odt/detector.hpp>
-#include <odt/exec/cpu/ssd_step.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/feature_extractors/inception_v2.hpp>
 #include <odt/feature_extractors/mobilenet_v1.hpp>
@@ -31,6 +30,7 @@
 #include <odt/optimizers/momentum.hpp>
 #include <odt/optimizers/rms_prop.hpp>
 #include <odt/similarities/iou.hpp>
+#include <odt/ssd/devices.hpp>
 #include <odt/ssd/network.hpp>
 #include <odt/ssd/options.hpp>
 #include <odt/ssd/state.hpp>
@@ -40,6 +40,10 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#if !defined(__CUDACC__)
+#include <odt/exec/cpu/ssd_step.hpp>
+#endif
 
 namespace odt {
 
@@ -91,8 +95,7 @@ class ssd final : public detector {
       : options_(std::move(o)), run_(run), network_(ssd_network(options_)), layout_(lay_out(network_)) {
     select_trainable(layout_.variables, options_.update_trainable_variables, options_.freeze_variables);
     multiply_bias_gradients(layout_.variables, options_.bias_grad_multiplier);
-    if (run_.device != "cpu") fail("device \"", run_.device, "\" is not available; this program has cpu");
-    step_ = std::make_unique<cpu::ssd_step<axes>>(options_, network_, layout_, run_);
+    step_ = detail::make_ssd_step<axes>(options_, network_, layout_, run_);
     std::visit([&](const auto& how) { detail::initialize_stores(layout_, step_->stores(), run_.seed, how); },
                options_.optimizer);
   }

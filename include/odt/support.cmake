@@ -4,6 +4,7 @@
 #                     compiled once from the .ipp files and .proto files in the tree of whoever uses it
 #   odt::header_only  the same without that library: each translation unit compiles all of it (ODT_HEADER_ONLY)
 #   odt::native       -march=native; a program and its odt::support share one instruction set
+# cuda.cmake beside this adds odt::cuda.
 include_guard(GLOBAL)
 
 function(odt_define_targets include_dir proto_dir)
@@ -29,12 +30,12 @@ function(odt_define_targets include_dir proto_dir)
   target_include_directories(odt_odt SYSTEM INTERFACE ${ODT_XSIMD_INCLUDE_DIR})
   target_include_directories(odt_odt INTERFACE ${include_dir})
   target_compile_features(odt_odt INTERFACE cxx_std_20)
-  target_compile_options(odt_odt INTERFACE -ffp-contract=off)
+  target_compile_options(odt_odt INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
   target_link_libraries(odt_odt INTERFACE Threads::Threads)
 
   add_library(odt_native INTERFACE)
   add_library(odt::native ALIAS odt_native)
-  target_compile_options(odt_native INTERFACE -march=native)
+  target_compile_options(odt_native INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
 
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/odt-support)
   set(schemas "")

@@ -23,7 +23,7 @@ namespace odt {
 namespace detail::cli {
 
 struct bench_command {
-  std::string pipeline_config_path, svg;
+  std::string pipeline_config_path, svg, device = "auto";
   int batch_size = 0;
   bool layers = false, plan_order = false;
   benchmark_options how;
@@ -46,14 +46,14 @@ ODT_INLINE bench_subject load_bench_subject(const bench_command& c, const progra
   const int batch_size = c.batch_size > 0 ? c.batch_size : root.at("train_config").get<int>("batch_size");
   if (batch_size < 1) fail(root.at("train_config").at("batch_size").where(), "is ", batch_size, "; give --batch_size");
   bench_subject subject;
-  subject.model = type.make(root, {.threads = c.how.threads, .compute = c.how.compute});
+  subject.model = type.make(root, {.threads = c.how.threads, .device = c.device, .compute = c.how.compute});
   for (const auto* other : {"train_config", "train_input_reader", "eval_input_reader", "eval_config"})
     root.at(other).accept();
   refuse_unread(root);
   const size2 extent = subject.model->resizer().outer_size({1536, 2048});
   subject.data = random_batch(batch_size, extent, subject.model->num_classes());
   subject.name = str(subject.model->describe(1, extent).parts.at(0).name, ", batch of ", batch_size, " x ",
-                     extent.height, " x ", extent.width, ", ", name_of(c.how.compute), ", ", cpu::isa_name);
+                     extent.height, " x ", extent.width, ", ", name_of(c.how.compute.value_or(precision::fp32)), ", ", cpu::isa_name);
   return subject;
 }
 
@@ -107,7 +107,7 @@ ODT_INLINE void add_bench(CLI::App& app, program& p) {
   bench->add_option("--batch_size", c.batch_size, "images a step; when not given, the config's")->check(positive());
   bench->add_option("--threads", c.how.threads, "threads that compute; 0: all of the machine's")
       ->check(between(0, 1024));
-  add_precision_flag(*bench, c.how.compute);
+  add_device_flags(*bench, c.device, c.how.compute);
   bench->add_option("--steps", c.how.steps, "steps to time")->check(positive())->capture_default_str();
   bench->add_flag("--forward_only", c.how.forward_only, "the network in evaluation mode, without post-processing");
   bench->add_flag("--layers", c.layers, "every operation, those first that lose most against the machine's ceilings");

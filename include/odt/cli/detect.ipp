@@ -60,7 +60,7 @@ ODT_INLINE void add_detect(CLI::App& app, program& p) {
   detect->add_option("--hparams_overrides", c.source.hparams_overrides, "changes to the config");
   detect->add_option("--threads", c.source.threads, "threads that compute; 0: all of the machine's")
       ->check(between(0, 1024));
-  add_precision_flag(*detect, c.source.compute);
+  add_device_flags(*detect, c.source.device, c.source.compute);
   add_bad_example_flag(*detect, c.on_bad_example);
   detect->add_option("images", c.images, "image files, directories, patterns")->required();
   detect->callback([command, &p] { p.action = [command, &p] { return run_detect(*command, p); }; });

@@ -36,7 +36,7 @@ ODT_INLINE void add_eval(CLI::App& app, program& p) {
       ->check(positive())
       ->capture_default_str();
   add_thread_flags(*eval, source.threads, flags->data_threads);
-  add_precision_flag(*eval, source.compute);
+  add_device_flags(*eval, source.device, source.compute);
   add_bad_example_flag(*eval, flags->on_bad_example);
   eval->callback([flags, &p] {
     p.action = [flags, &p] {

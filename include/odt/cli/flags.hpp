@@ -5,6 +5,9 @@
 #include <odt/core/precision.hpp>
 #include <odt/dataset/loader.hpp>
 
+#include <optional>
+#include <string>
+
 namespace CLI {
 class App;
 }
@@ -14,8 +17,8 @@ namespace odt::detail::cli {
 /// --threads and --data_threads.
 void add_thread_flags(CLI::App& app, int& threads, int& data_threads);
 
-/// --precision=fp32|bf16
-void add_precision_flag(CLI::App& app, precision& what);
+/// --device=cpu|cuda|auto and --precision=fp32|bf16
+void add_device_flags(CLI::App& app, std::string& device, std::optional<precision>& what);
 
 /// --on_bad_example=skip|fail
 void add_bad_example_flag(CLI::App& app, bad_example& what);

@@ -19,12 +19,17 @@ ODT_INLINE void add_thread_flags(CLI::App& app, int& threads, int& data_threads)
       ->capture_default_str();
 }
 
-ODT_INLINE void add_precision_flag(CLI::App& app, precision& what) {
+ODT_INLINE void add_device_flags(CLI::App& app, std::string& device, std::optional<precision>& what) {
+  app.add_option("--device", device, "what computes; auto: a GPU where the program and the machine have one")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}).description(""))
+      ->type_name("cpu|cuda|auto")
+      ->capture_default_str();
   static const std::map<std::string, precision> names{{"fp32", precision::fp32}, {"bf16", precision::bf16}};
-  app.add_option("--precision", what, "of the products in convolutions; sums and variables are fp32 either way")
+  app.add_option("--precision", what,
+                 "of the products in convolutions, and on a GPU of activations; sums and variables are fp32 either way")
       ->transform(CLI::CheckedTransformer(names, CLI::ignore_case).description(""))
       ->type_name("fp32|bf16")
-      ->default_str("fp32");
+      ->default_str("fp32 on a CPU, bf16 on a GPU");
 }
 
 ODT_INLINE void add_bad_example_flag(CLI::App& app, bad_example& what) {

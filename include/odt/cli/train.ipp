@@ -44,7 +44,7 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
   train_flags& f = c.flags;
   app.add_option("--seed", f.seed, "of a new run (0 when not given); the same seed gives the same bits");
   add_thread_flags(app, f.threads, f.data_threads);
-  add_precision_flag(app, f.compute);
+  add_device_flags(app, f.device, f.compute);
   add_bad_example_flag(app, f.on_bad_example);
   app.add_option("--save_checkpoints_secs", f.save_checkpoints_secs, "seconds between checkpoints; 0: not by time")
       ->check(not_negative())
@@ -72,7 +72,8 @@ ODT_INLINE int run_train(const train_command& c, const program& p) {
                     c.checkpoint_dir,
                     {},
                     c.flags.threads,
-                    c.flags.compute};
+                    c.flags.compute,
+                    c.flags.device};
     flags.run_once = c.run_once;
     flags.eval_dir = c.flags.model_dir.empty() ? "" : c.flags.model_dir + "/eval_0";
     flags.evaluations = c.flags.evaluations;

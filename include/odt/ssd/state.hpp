@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace odt::detail {
@@ -47,8 +48,10 @@ std::vector<state_tensor> state_of(const variable_layout& layout, const variable
     if (!stores.averages.empty())
       state.push_back({v.name + "/ExponentialMovingAverage", v.shape, part(stores.averages, v), false, true});
   }
-  for (std::size_t s = 0; s < stores.scalars.size(); ++s)
-    state.push_back({std::string(how.scalars[s].name), {}, stores.scalars.subspan(s, 1), false, false});
+  for (std::size_t s = 0; s < stores.scalars.size(); ++s) {
+    const std::string_view name = O::scalars[s].name;
+    state.push_back({std::string(name), std::vector<int>(), stores.scalars.subspan(s, 1), false, false});
+  }
   return state;
 }
 

@@ -7,6 +7,7 @@
 #include <odt/detector.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace odt {
@@ -16,7 +17,7 @@ struct benchmark_options {
   int warmup = 3;                       ///< steps before, not timed
   int threads = 0;                      ///< that measure the ceilings: as many as the detector has
   bool forward_only = false;            ///< the network in evaluation mode, without post-processing
-  precision compute = precision::fp32;  ///< the detector's, whose peak is a ceiling
+  std::optional<precision> compute{};   ///< the detector's, whose peak is a ceiling
 };
 
 /// What the machine gives at most, a second.

@@ -22,7 +22,8 @@ struct model_source {
   std::string checkpoint;            ///< a prefix, or a directory, whose newest it is
   std::string label_map_path;        ///< empty: that of the config
   int threads = 0;
-  precision compute = precision::fp32;
+  std::optional<precision> compute{};
+  std::string device = "auto";
 };
 
 /// A config with its overrides.

@@ -25,7 +25,8 @@ struct train_flags {
   std::optional<std::uint64_t> seed;  ///< of a new run; 0 when not given
   int threads = 0;                    ///< of the train step; 0: all of the machine's
   int data_threads = 0;               ///< 0: a quarter of the machine's
-  precision compute = precision::fp32;
+  std::optional<precision> compute{};
+  std::string device = "auto";
   bad_example on_bad_example = bad_example::fail;
   double save_checkpoints_secs = 600;
   std::int64_t save_checkpoints_steps = 0;

@@ -6,13 +6,14 @@
 
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/assign.hpp>
-#include <odt/exec/cpu/post_processing.hpp>
 #include <odt/exec/cpu/runner.hpp>
+#include <odt/exec/cpu/ssd_detections.hpp>
 #include <odt/exec/cpu/ssd_loss.hpp>
 #include <odt/exec/cpu/update.hpp>
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/cost.hpp>
+#include <odt/ssd/devices.hpp>
 #include <odt/ssd/options.hpp>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ class ssd_step final : public device_step {
         layout_(layout),
         seed_(run.seed),
         pool_(run.threads),
-        runner_(net, layout, pool_, run.compute),
+        runner_(net, layout, pool_, run.compute.value_or(precision::fp32)),
         net_(net),
         values_(static_cast<std::size_t>(layout.floats)),
         gradients_(static_cast<std::size_t>(layout.trainable_floats)),
@@ -75,7 +76,7 @@ class ssd_step final : public device_step {
   std::vector<detections> detect(const batch& b) override {
     per_size& sized = prepare(b, run_mode::infer);
     runner_.forward(values_.data(), {});
-    return detect_from(b, sized);
+    return detections_(b, {runner_.encodings(), runner_.logits(), runner_.current().class_slots, sized.anchors});
   }
 
   void forward(const batch& b) override {
@@ -148,7 +149,6 @@ class ssd_step final : public device_step {
     std::vector<boxf> anchors;
     std::unique_ptr<assign_workspace> assign;
     std::unique_ptr<ssd_loss_workspace> loss;
-    std::unique_ptr<post_processing_workspace> post;
   };
 
   template <class... Vectors>
@@ -165,7 +165,7 @@ class ssd_step final : public device_step {
     };
     const auto found = std::ranges::find_if(sizes_, [&same](const auto& s) { return same(*s); });
     if (found != sizes_.end()) return *(last_ = found->get());
-    auto sized = std::make_unique<per_size>(per_size{b.size, b.max_boxes, {b.height, b.width}, {}, {}, {}, {}});
+    auto sized = std::make_unique<per_size>(per_size{b.size, b.max_boxes, {b.height, b.width}, {}, {}, {}});
     const std::vector<size2> maps = feature_map_sizes(net_, sized->image);
     sized->anchors = std::visit([&](const auto& generator) { return generator.generate(maps, sized->image); },
                                 options_.anchor_generator);
@@ -232,26 +232,6 @@ class ssd_step final : public device_step {
         options_.optimizer);
   }
 
-  std::vector<detections> detect_from(const batch& b, per_size& sized) {
-    const int slots = runner_.current().class_slots;
-    if (!sized.post)  // training has no use for it
-      sized.post =
-          std::make_unique<post_processing_workspace>(static_cast<int>(sized.anchors.size()), slots, pool_.size());
-    std::vector<boxf> windows;
-    for (const size2& inside : b.true_sizes)
-      windows.push_back({0, 0, static_cast<float>(inside.height) / static_cast<float>(b.height),
-                         static_cast<float>(inside.width) / static_cast<float>(b.width)});
-    const ssd_predictions predictions{
-        runner_.encodings(), runner_.logits(), b.size, slots, options_.loss.add_background_class, windows};
-    std::vector<detections> found;
-    std::visit(
-        [&](const auto& coder) {
-          post_process(pool_, coder, sized.anchors, options_.post_processing, predictions, *sized.post, found);
-        },
-        options_.box_coder);
-    return found;
-  }
-
   step_report report_of(const batch& b, const per_size& sized, const ssd_losses_report& losses, float penalty) const {
     step_report report;
     report.losses = {{"Loss/classification_loss", losses.classification},
@@ -291,7 +271,18 @@ class ssd_step final : public device_step {
   std::vector<std::unique_ptr<per_size>> sizes_;
   per_size* last_ = nullptr;
   step_observer observer_;
+  ssd_detections<Axes> detections_{options_, pool_};
 };
 
 }  // namespace ODT_ISA
 }  // namespace odt::cpu
+
+namespace odt {
+
+template <class Axes>
+std::unique_ptr<device_step> make_cpu_step(const ssd_options<Axes>& options, const network& net,
+                                           const variable_layout& layout, const run_options& run) {
+  return std::make_unique<cpu::ssd_step<Axes>>(options, net, layout, run);
+}
+
+}  // namespace odt

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// The product of two tiles in shared memory by one block of 256 threads, accumulated in registers: bf16 on tensor cores
+// (mma.sync m16n8k16), float by plain multiply-adds.
+#pragma once
+
+#include <odt/exec/cuda/vectors.cuh>
+
+namespace odt::cuda {
+
+inline constexpr int block_threads = 256;
+inline constexpr int tile_k = 32;  ///< of a step
+
+/// How a tile of the left factor [m, k] or of the right factor [k, n] lies in shared memory: whether k is the fast
+/// index.
+enum class fast_index : bool { k, other };
+
+/// Elements from one row of a tile to the next: the padding keeps eight rows in different banks.
+__host__ __device__ constexpr int tile_stride(int width) { return width + 8; }
+
+/// Elements of a tile of `extent` rows or columns and tile_k steps.
+__host__ __device__ constexpr int tile_size(fast_index fast, int extent) {
+  return fast == fast_index::k ? extent * tile_stride(tile_k) : tile_k * tile_stride(extent);
+}
+
+template <class T, fast_index Fast>
+__device__ int tile_at(int k, int other, int extent) {
+  return Fast == fast_index::k ? other * tile_stride(tile_k) + k : k * tile_stride(extent) + other;
+}
+
+__device__ inline void load_matrices(unsigned (&r)[4], const bf16* from) {
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(from));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address));
+}
+
+__device__ inline void load_matrices_transposed(unsigned (&r)[4], const bf16* from) {
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(from));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address));
+}
+
+__device__ inline void multiply_add(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+template <class T, int M, int N>
+class tile_product;
+
+/// bf16: eight warps as 4 x 2, each with (M/4) x (N/2) of the product.
+template <int M, int N>
+class tile_product<bf16, M, N> {
+  static constexpr int warp_m = M / 4, warp_n = N / 2, rows = warp_m / 16, columns = warp_n / 8;
+  static_assert(rows >= 1 && columns % 2 == 0);
+
+ public:
+  __device__ void clear() {
+#pragma unroll
+    for (int i = 0; i < rows; ++i)
+#pragma unroll
+      for (int j = 0; j < columns; ++j)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) sum_[i][j][e] = 0;
+  }
+
+  template <fast_index A, fast_index B>
+  __device__ void add(const bf16* a, const bf16* b) {
+    const int lane = threadIdx.x % 32, matrix = lane / 8, row = lane % 8;
+#pragma unroll
+    for (int k = 0; k < tile_k; k += 16) {
+      unsigned left[rows][4];
+#pragma unroll
+      for (int i = 0; i < rows; ++i) {
+        const int m = first_m() + i * 16;
+        if constexpr (A == fast_index::k)
+          load_matrices(left[i], a + tile_at<bf16, A>(k + matrix / 2 * 8, m + matrix % 2 * 8 + row, M));
+        else
+          load_matrices_transposed(left[i], a + tile_at<bf16, A>(k + matrix / 2 * 8 + row, m + matrix % 2 * 8, M));
+      }
+#pragma unroll
+      for (int j = 0; j < columns; j += 2) {
+        unsigned right[4];
+        const int n = first_n() + j * 8;
+        if constexpr (B == fast_index::k)
+          load_matrices(right, b + tile_at<bf16, B>(k + matrix % 2 * 8, n + matrix / 2 * 8 + row, N));
+        else
+          load_matrices_transposed(right, b + tile_at<bf16, B>(k + matrix % 2 * 8 + row, n + matrix / 2 * 8, N));
+#pragma unroll
+        for (int i = 0; i < rows; ++i) {
+          multiply_add(sum_[i][j], left[i], right[0], right[1]);
+          multiply_add(sum_[i][j + 1], left[i], right[2], right[3]);
+        }
+      }
+    }
+  }
+
+  /// Calls body(m, n, two neighbours of the row) for all that this thread holds.
+  template <class Body>
+  __device__ void each_pair(const Body& body) const {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < rows; ++i)
+#pragma unroll
+      for (int j = 0; j < columns; ++j)
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+          body(first_m() + i * 16 + half * 8 + lane / 4, first_n() + j * 8 + lane % 4 * 2,
+               float2{sum_[i][j][2 * half], sum_[i][j][2 * half + 1]});
+  }
+
+ private:
+  __device__ static int first_m() { return static_cast<int>(threadIdx.x) / 32 / 2 * warp_m; }
+  __device__ static int first_n() { return static_cast<int>(threadIdx.x) / 32 % 2 * warp_n; }
+
+  float sum_[rows][columns][4];
+};
+
+/// float: 16 x 16 threads, each with (M/16) x (N/16) of the product.
+template <int M, int N>
+class tile_product<float, M, N> {
+  static constexpr int rows = M / 16, columns = N / 16;
+  static_assert(columns % 2 == 0);
+
+ public:
+  __device__ void clear() {
+#pragma unroll
+    for (int i = 0; i < rows; ++i)
+#pragma unroll
+      for (int j = 0; j < columns; ++j) sum_[i][j] = 0;
+  }
+
+  template <fast_index A, fast_index B>
+  __device__ void add(const float* a, const float* b) {
+#pragma unroll 4
+    for (int k = 0; k < tile_k; ++k) {
+      float left[rows], right[columns];
+#pragma unroll
+      for (int i = 0; i < rows; ++i) left[i] = a[tile_at<float, A>(k, first_m() + i, M)];
+#pragma unroll
+      for (int j = 0; j < columns; ++j) right[j] = b[tile_at<float, B>(k, first_n() + j, N)];
+#pragma unroll
+      for (int i = 0; i < rows; ++i)
+#pragma unroll
+        for (int j = 0; j < columns; ++j) sum_[i][j] = fmaf(left[i], right[j], sum_[i][j]);
+    }
+  }
+
+  template <class Body>
+  __device__ void each_pair(const Body& body) const {
+#pragma unroll
+    for (int i = 0; i < rows; ++i)
+#pragma unroll
+      for (int j = 0; j < columns; j += 2) body(first_m() + i, first_n() + j, float2{sum_[i][j], sum_[i][j + 1]});
+  }
+
+ private:
+  __device__ static int first_m() { return static_cast<int>(threadIdx.x) / 16 * rows; }
+  __device__ static int first_n() { return static_cast<int>(threadIdx.x) % 16 * columns; }
+
+  float sum_[rows][columns];
+};
+
+}  // namespace odt::cuda

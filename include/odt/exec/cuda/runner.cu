@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+#include <odt/exec/cuda/batch_norm.hpp>
+#include <odt/exec/cuda/convolution.hpp>
+#include <odt/exec/cuda/depthwise.hpp>
+#include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/pool.hpp>
+#include <odt/exec/cuda/runner.hpp>
+#include <odt/nn/arena.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace odt::cuda {
+
+namespace {
+
+bool is_prediction(const plan& p, int buffer) {
+  return buffer >= 0 &&
+         (buffer == p.logits || buffer == p.encodings || buffer == p.logits_gradient || buffer == p.encodings_gradient);
+}
+
+/// Packs the buffers of a plan whose activations take `size` bytes each, predictions four.
+arena_layout pack_for(plan p, std::size_t size) {
+  for (std::size_t i = 0; i < p.buffers.size(); ++i)
+    if (!is_prediction(p, static_cast<int>(i)))
+      p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
+  return pack(p);
+}
+
+/// The window of a layer over an input of the given size.
+window window_of(const layer& l, const tensor_place& in) {
+  return {l.kernel_height,
+          l.kernel_width,
+          l.stride,
+          l.rate,
+          place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
+          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before};
+}
+
+bool convolves(const layer& l) {
+  return l.kind == layer_kind::convolution || l.kind == layer_kind::depthwise_convolution;
+}
+
+/// Whether a layer runs as a product of matrices; a depthwise convolution with few inputs and several outputs each
+/// does, as a dense one with zeros.
+bool runs_dense(const layer& l) {
+  return l.kind == layer_kind::convolution || (l.kind == layer_kind::depthwise_convolution && l.multiplier > 1);
+}
+
+/// Floats of scratch memory for one operation.
+std::int64_t scratch_of(const network& net, const plan& p, const plan_operation& op) {
+  const layer& l = net[op.layer];
+  if (l.inputs.empty()) return 0;
+  const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
+  const tensor_place& out = p.places[static_cast<std::size_t>(op.layer)].value;
+  const std::int64_t pixels = std::int64_t{p.batch} * out.height * out.width;
+  switch (op.kind) {
+    case operation::weights_backward:
+      return conv_weights_scratch(window_of(l, in), in.channels, out.channels, pixels);
+    case operation::depthwise_backward:
+      return runs_dense(l) ? conv_weights_scratch(window_of(l, in), in.channels, out.channels, pixels)
+                           : depthwise_backward_scratch(window_of(l, in), in.channels);
+    case operation::max_pool_backward:
+      return (pixels * out.channels + 3) / 4;
+    case operation::normalize_backward:
+      return 2 * std::int64_t{out.channels};
+    default:
+      return 0;
+  }
+}
+
+std::int64_t scratch_of(const network& net, const plan& p) {
+  std::int64_t floats = 0;
+  for (const plan_operation& op : p.operations) floats = std::max(floats, scratch_of(net, p, op));
+  return (floats + 63) / 64 * 64;
+}
+
+/// Where every dense layer's packed weights lie; -1 for the others.
+struct packed_layout {
+  std::vector<packing> matrices;
+  std::vector<std::int64_t> at;  ///< by layer
+  std::int64_t elements = 0;
+
+  packed_layout(const network& net, const variable_layout& layout) : at(static_cast<std::size_t>(net.size()), -1) {
+    for (int i = 0; i < net.size(); ++i) {
+      const layer& l = net[i];
+      if (!runs_dense(l)) continue;
+      const int rows = l.kernel_height * l.kernel_width * net.channels(l.inputs[0]);
+      at[static_cast<std::size_t>(i)] = elements;
+      matrices.push_back({layout.layers[static_cast<std::size_t>(i)].weights, elements, rows, l.channels,
+                          l.kind == layer_kind::convolution ? 0 : l.multiplier});
+      elements += rows * packed_columns(l.channels);
+    }
+  }
+};
+
+constexpr std::int64_t table_rows = 4 + 3 * most_parts;  ///< of `affines` floats: scale, shift, mean, inv_std, sums
+
+template <class T>
+class network_runner final : public runner {
+ public:
+  network_runner(const network& net, const variable_layout& layout)
+      : net_(net),
+        layout_(layout),
+        packed_layout_(net, layout),
+        packed_(static_cast<std::size_t>(packed_layout_.elements)),
+        matrices_(packed_layout_.matrices.size()) {
+    check(cudaMemcpy(matrices_.data(), packed_layout_.matrices.data(), matrices_.bytes(), cudaMemcpyHostToDevice),
+          "cudaMemcpy");
+  }
+
+  void prepare(int batch, size2 image, run_mode mode) override {
+    const auto found = std::ranges::find_if(plans_, [&](const std::unique_ptr<prepared>& p) {
+      return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
+    });
+    if (found != plans_.end()) {
+      current_ = found->get();
+      return;
+    }
+    plans_.push_back(std::make_unique<prepared>(prepared{lower(net_, batch, image, mode), {}, {}, false}));
+    current_ = plans_.back().get();
+    plan& p = current_->what;
+    if (keep_all_)
+      for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
+    current_->where = pack_for(p, sizeof(T));
+    current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
+    current_->has_plain_slices = has_plain_slices(p);
+    grow(arena_, current_->where.floats);
+    grow(scratch_, scratch_of(net_, p));
+    grow(tables_, table_rows * p.affines);
+  }
+
+  const plan& current() const override { return current_->what; }
+
+  void read_images(cudaStream_t stream, const float* images) override {
+    const tensor<T> to = at<T>(place_of(0).value);
+    convert(stream, images, to.data, to.pixels() * to.channels);
+  }
+
+  void forward(cudaStream_t stream, float* values, const dropout_key& key) override {
+    stream_ = stream, key_ = key;
+    pack_weights(stream, matrices_.data(), static_cast<int>(matrices_.size()), values, packed_.data());
+    if (current_->has_plain_slices) make_identity(stream, scale(0), shift(0), affines());
+    for (const plan_operation& op : current_->what.operations) {
+      if (op.kind == operation::loss) return;
+      observe(op, [&] { run_forward(op, values); });
+    }
+  }
+
+  void backward(cudaStream_t stream, const float* values, float* gradients) override {
+    stream_ = stream;
+    bool after_loss = false;
+    for (const plan_operation& op : current_->what.operations) {
+      if (after_loss) observe(op, [&] { run_backward(op, values, gradients); });
+      if (op.kind == operation::loss) after_loss = true;
+    }
+  }
+
+  float* logits() override { return prediction(current_->what.logits); }
+  float* encodings() override { return prediction(current_->what.encodings); }
+  float* logits_gradient() override { return prediction(current_->what.logits_gradient); }
+  float* encodings_gradient() override { return prediction(current_->what.encodings_gradient); }
+
+  std::size_t bytes() const override {
+    return arena_.bytes() + scratch_.bytes() + tables_.bytes() + packed_.bytes() + matrices_.bytes();
+  }
+  int generation() const override { return generation_; }
+
+  std::vector<float> output(int number) override {
+    const layer_place& place = place_of(number);
+    if (is_prediction(current_->what, place.value.buffer)) return copied<float>(place);
+    return copied<T>(place);
+  }
+
+  void keep_all(bool keep) override {
+    keep_all_ = keep;
+    plans_.clear();
+    current_ = nullptr;
+    ++generation_;
+  }
+
+ private:
+  struct prepared {
+    plan what;
+    arena_layout where;
+    std::vector<int> parts;         ///< by affine: of the sums that lie in the tables now
+    bool has_plain_slices = false;  ///< a concat's scales and shifts cover a branch without batch norm
+  };
+
+  bool has_plain_slices(const plan& p) const {
+    for (int i = 0; i < net_.size(); ++i) {
+      const layer_place& place = p.places[static_cast<std::size_t>(i)];
+      const bool produces = place.producer == i && net_[i].kind != layer_kind::concat;
+      if (produces && place.norm < 0 && std::max(place.pending.affine, place.finish.affine) >= 0) return true;
+    }
+    return false;
+  }
+
+  void grow(device_array<float>& memory, std::int64_t floats) {
+    if (memory.size() >= static_cast<std::size_t>(floats)) return;
+    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+    memory = {};
+    memory = device_array<float>(static_cast<std::size_t>(floats));
+    ++generation_;
+  }
+
+  const layer_place& place_of(int layer) const { return current_->what.places[static_cast<std::size_t>(layer)]; }
+
+  float* address(int buffer) const { return arena_.data() + current_->where.offsets[static_cast<std::size_t>(buffer)]; }
+  float* prediction(int buffer) const { return buffer < 0 ? nullptr : address(buffer); }
+
+  template <class E>
+  tensor<E> at(const tensor_place& p) const {
+    if (p.buffer < 0) return {};
+    return {reinterpret_cast<E*>(address(p.buffer)) + p.offset,
+            current_->what.batch,
+            p.height,
+            p.width,
+            p.channels,
+            p.pixel_stride,
+            p.image_stride};
+  }
+
+  std::int64_t affines() const { return current_->what.affines; }
+  float* table(int row, int affine) const { return tables_.data() + row * affines() + affine; }
+  float* scale(int affine) const { return table(0, affine); }
+  float* shift(int affine) const { return table(1, affine); }
+  float* mean(int affine) const { return table(2, affine); }
+  float* inv_std(int affine) const { return table(3, affine); }
+  partial_sums partial(int affine) const { return {table(4, affine), affines()}; }
+
+  pending transform_of(const pending_place& p) const {
+    pending transform{nullptr, nullptr, p.low, p.high};
+    if (p.affine >= 0) transform.scale = scale(p.affine), transform.shift = shift(p.affine);
+    return transform;
+  }
+
+  reading<T> reading_of(int layer) const {
+    const layer_place& place = place_of(layer);
+    return {at<T>(place.value), transform_of(place.pending)};
+  }
+
+  gradient_sums<T> sums_of(int layer) const {
+    const int first = place_of(layer).pending.affine;
+    return {reading_of(layer), mean(first), partial(first)};
+  }
+
+  void note_parts(int affine, int channels, int parts) {
+    std::fill_n(current_->parts.begin() + affine, channels, parts);
+  }
+
+  const T* packed_weights(int layer) const {
+    return packed_.data() + packed_layout_.at[static_cast<std::size_t>(layer)];
+  }
+
+  template <class Work>
+  void observe(const plan_operation& op, const Work& work) {
+    if (!observer) return work();
+    check(cudaStreamSynchronize(stream_), name_of(op));
+    event begin, end;
+    check(cudaEventRecord(begin.handle, stream_), "cudaEventRecord");
+    work();
+    check(cudaEventRecord(end.handle, stream_), "cudaEventRecord");
+    check(cudaStreamSynchronize(stream_), name_of(op));
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, begin.handle, end.handle), "cudaEventElapsedTime");
+    observer(op, milliseconds);
+  }
+
+  struct event {
+    event() { check(cudaEventCreate(&handle), "cudaEventCreate"); }
+    ~event() { cudaEventDestroy(handle); }
+    event(const event&) = delete;
+    event& operator=(const event&) = delete;
+    cudaEvent_t handle = nullptr;
+  };
+
+  const char* name_of(const plan_operation& op) const { return net_[op.layer].name.c_str(); }
+
+  void run_forward(const plan_operation& op, float* values) {
+    const layer& l = net_[op.layer];
+    const layer_place& place = place_of(op.layer);
+    if (op.kind == operation::normalize) return normalize_layer(op.layer, values);
+    if (convolves(l)) {
+      return is_prediction(current_->what, place.value.buffer) ? convolve<float>(op, values) : convolve<T>(op, values);
+    }
+    const reading<T> x = reading_of(l.inputs[0]);
+    const tensor<T> y = at<T>(place.value);
+    const window w = window_of(l, place_of(l.inputs[0]).value);
+    switch (op.kind) {
+      case operation::max_pool:
+        return max_pool_forward(stream_, w, x, y);
+      case operation::average_pool:
+        return avg_pool_forward(stream_, w, x, y);
+      case operation::pad:
+        return pad(stream_, x, y);
+      case operation::dropout:
+        if (current_->what.mode != run_mode::train) return apply_pending(stream_, x, y);
+        return dropout(stream_, x, y, false, choice_of_dropout(op.layer));
+      default:
+        return;
+    }
+  }
+
+  template <class Out>
+  void convolve(const plan_operation& op, const float* values) {
+    const layer& l = net_[op.layer];
+    const layer_place& place = place_of(op.layer);
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+    const window w = window_of(l, place_of(l.inputs[0]).value);
+    const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
+    const bool wants_moments = current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
+    const partial_sums sums = wants_moments ? partial(place.pending.affine) : partial_sums{};
+    const pending finish = transform_of(place.finish);
+    const tensor<Out> y = at<Out>(place.value);
+    int parts = 0;
+    if (runs_dense(l))
+      parts = conv_forward(stream_, w, reading_of(l.inputs[0]), packed_weights(op.layer), bias, y, sums, finish);
+    else if constexpr (std::is_same_v<Out, T>)
+      parts = depthwise_forward(stream_, w, reading_of(l.inputs[0]), values + vars.weights, bias, y, sums, finish);
+    else
+      fail("layer ", l.name, ": a depthwise convolution cannot be a head on a GPU");
+    if (wants_moments) note_parts(place.pending.affine, l.channels, parts);
+  }
+
+  void normalize_layer(int number, float* values) {
+    const layer& l = net_[number];
+    const layer_place& place = place_of(place_of(number).producer);
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
+    const int first = std::max(place.pending.affine, place.finish.affine);
+    const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
+    const norm_variables variables{vars.gamma >= 0 ? values + vars.gamma : nullptr,
+                                   vars.beta >= 0 ? values + vars.beta : nullptr, values + vars.moving_mean,
+                                   values + vars.moving_variance};
+    normalize(stream_, {partial(first), current_->parts[static_cast<std::size_t>(first)]}, l.channels, l.norm,
+              batch_statistics, variables, {mean(first), inv_std(first), scale(first), shift(first)});
+  }
+
+  void run_backward(const plan_operation& op, const float* values, float* gradients) {
+    const layer& l = net_[op.layer];
+    const layer_place& place = place_of(op.layer);
+    if (convolves(l) && is_prediction(current_->what, place.gradient.buffer)) {
+      if (op.kind == operation::weights_backward || op.kind == operation::data_backward)
+        return differentiate<float>(op, values, gradients);
+      fail("layer ", l.name, ": a head with an activation or batch norm cannot be trained on a GPU");
+    }
+    const tensor<T> own = at<T>(place.gradient);
+    switch (op.kind) {
+      case operation::zero:
+        return clear(stream_, own);
+      case operation::normalize_backward:
+        return normalize_backward(op, own, gradients);
+      case operation::clamp_backward:
+        return activation_backward(stream_, reading_of(op.layer), own);
+      case operation::dropout_backward:
+        return dropout(stream_, reading<T>{own}, at<T>(place_of(l.inputs[0]).gradient), op.accumulate,
+                       choice_of_dropout(op.layer));
+      default:
+        return differentiate<T>(op, values, gradients);
+    }
+  }
+
+  void normalize_backward(const plan_operation& op, const tensor<T>& own, float* gradients) {
+    const layer_place& place = place_of(op.layer);
+    const layer_variables_place& norm = layout_.layers[static_cast<std::size_t>(place.norm)];
+    const int first = place.pending.affine;
+    batch_norm_backward(stream_, reading_of(op.layer), mean(first), inv_std(first), own,
+                        norm.gamma >= 0 ? gradients + norm.gamma : nullptr,
+                        norm.beta >= 0 ? gradients + norm.beta : nullptr, !net_[place.norm].norm.train, partial(first),
+                        op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, scratch_.data());
+  }
+
+  /// In: the type of the output's gradient.
+  template <class In>
+  void differentiate(const plan_operation& op, const float* values, float* gradients) {
+    const layer& l = net_[op.layer];
+    const int source = l.inputs[0];
+    const layer_place& input = place_of(source);
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+    const window w = window_of(l, input.value);
+    const tensor<const In> dy = at<In>(place_of(op.layer).gradient);
+    const tensor<T> dx = at<T>(input.gradient);
+    float* bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
+    const gradient_sums<T> sums = op.sums ? sums_of(source) : gradient_sums<T>{};
+    int parts = 0;
+    switch (op.kind) {
+      case operation::weights_backward:
+        return conv_backward_weights(stream_, w, reading_of(source), dy, 0, gradients + vars.weights, bias,
+                                     scratch_.data());
+      case operation::data_backward:
+        parts = conv_backward_data(stream_, w, dy, packed_weights(op.layer), dx, op.accumulate, sums);
+        break;
+      case operation::depthwise_backward:
+        if constexpr (std::is_same_v<In, T>) {
+          if (!runs_dense(l)) {
+            parts = depthwise_backward(stream_, w, reading_of(source), dy, values + vars.weights, dx, op.accumulate,
+                                       gradients + vars.weights, bias, sums, scratch_.data());
+            break;
+          }
+          conv_backward_weights(stream_, w, reading_of(source), dy, l.multiplier, gradients + vars.weights, bias,
+                                scratch_.data());
+          if (dx.data) parts = conv_backward_data(stream_, w, dy, packed_weights(op.layer), dx, op.accumulate, sums);
+        }
+        break;
+      case operation::max_pool_backward:
+        if constexpr (std::is_same_v<In, T>)
+          max_pool_backward(stream_, w, reading_of(source), dy, dx, op.accumulate,
+                            reinterpret_cast<std::uint8_t*>(scratch_.data()));
+        return;
+      case operation::average_pool_backward:
+        if constexpr (std::is_same_v<In, T>) avg_pool_backward(stream_, w, dy, dx, op.accumulate);
+        return;
+      default:
+        return;
+    }
+    if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
+  }
+
+  dropout_choice choice_of_dropout(int number) const {
+    return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].keep_probability};
+  }
+
+  template <class E>
+  std::vector<float> copied(const layer_place& place) {
+    const tensor<E> x = at<E>(place.value);
+    const std::int64_t count = x.pixels() * x.channels;
+    device_array<E> dense(static_cast<std::size_t>(count));
+    const std::int64_t pixel = x.channels, image = pixel * x.height * x.width;
+    apply_pending(stream_, reading<E>{x, transform_of(place.pending)},
+                  tensor<E>{dense.data(), x.batch, x.height, x.width, x.channels, pixel, image});
+    std::vector<E> host(dense.size());
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    check(cudaMemcpy(host.data(), dense.data(), dense.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    std::vector<float> values(host.size());
+    std::ranges::transform(host, values.begin(), [](E e) { return static_cast<float>(e); });
+    return values;
+  }
+
+  const network& net_;
+  const variable_layout& layout_;
+  packed_layout packed_layout_;
+  device_array<T> packed_;
+  device_array<packing> matrices_;
+  std::vector<std::unique_ptr<prepared>> plans_;
+  prepared* current_ = nullptr;
+  device_array<float> arena_, scratch_, tables_;
+  cudaStream_t stream_ = nullptr;
+  dropout_key key_;
+  bool keep_all_ = false;
+  int generation_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<runner> make_runner(const network& net, const variable_layout& layout, precision compute) {
+  if (compute == precision::bf16) return std::make_unique<network_runner<bf16>>(net, layout);
+  return std::make_unique<network_runner<float>>(net, layout);
+}
+
+std::int64_t runner_bytes(const network& net, const plan& p, precision compute) {
+  const std::size_t size = compute == precision::bf16 ? 2 : 4;
+  const std::int64_t floats = pack_for(p, size).floats + scratch_of(net, p) + table_rows * p.affines;
+  const packed_layout packed(net, lay_out(net));
+  return floats * 4 + packed.elements * static_cast<std::int64_t>(size) +
+         static_cast<std::int64_t>(packed.matrices.size() * sizeof(packing));
+}
+
+}  // namespace odt::cuda

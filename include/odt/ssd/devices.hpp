@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Where an SSD runs. Its type is the same in every translation unit; the devices' sides of it are compiled apart, the
+// CPU's by the C++ compiler, CUDA's by nvcc (ODT_CUDA in cuda.hpp), and meet here.
+#pragma once
+
+#include <odt/core/batch.hpp>
+#include <odt/core/box.hpp>
+#include <odt/exec/step.hpp>
+#include <odt/nn/network.hpp>
+#include <odt/nn/variable_layout.hpp>
+#include <odt/ssd/options.hpp>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace odt {
+
+/// Predictions of a batch in host memory.
+struct ssd_host_predictions {
+  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
+  const float* logits = nullptr;     ///< [batch, anchors, class_slots]
+  int class_slots = 0;
+  std::span<const boxf> anchors;
+};
+
+/// Detections from predictions, on the host.
+using ssd_post_processing = std::function<std::vector<detections>(const batch&, const ssd_host_predictions&)>;
+
+/// Makes a device's step. The references must outlive it.
+template <class Axes>
+using ssd_step_maker = std::unique_ptr<device_step> (*)(const ssd_options<Axes>&, const network&,
+                                                        const variable_layout&, const run_options&,
+                                                        ssd_post_processing);
+
+/// What the translation units for CUDA have registered for an SSD.
+template <class Axes>
+struct ssd_cuda_registry {
+  static inline ssd_step_maker<Axes> maker = nullptr;
+  static inline bool (*has_device)() = nullptr;  ///< whether there is a GPU to run on
+};
+
+/// Defined in exec/cpu/ssd_step.hpp, for C++ units.
+template <class Axes>
+std::unique_ptr<device_step> make_cpu_step(const ssd_options<Axes>& options, const network& net,
+                                           const variable_layout& layout, const run_options& run);
+template <class Axes>
+ssd_post_processing make_host_post_processing(const ssd_options<Axes>& options, const run_options& run);
+
+namespace detail {
+
+/// The step on the device that `run` asks for: "cpu", "cuda", or "auto" for a GPU where there is one.
+template <class Axes>
+std::unique_ptr<device_step> make_ssd_step(const ssd_options<Axes>& options, const network& net,
+                                           const variable_layout& layout, const run_options& run) {
+  using cuda = ssd_cuda_registry<Axes>;
+  const bool automatic = run.device == "auto";
+  if (run.device == "cpu" || (automatic && !(cuda::maker && cuda::has_device())))
+    return make_cpu_step<Axes>(options, net, layout, run);
+  if (!automatic && run.device != "cuda") fail("device \"", run.device, "\" is not known; there are cpu, cuda, auto");
+  if (!cuda::maker)
+    fail("this program was compiled for the CPU only; build it with ODT_CUDA=ON and odt_add_detector(), or run with "
+         "--device cpu");
+  if (!cuda::has_device()) fail("no NVIDIA GPU was found, or its driver is too old for CUDA 13; run with --device cpu");
+  return cuda::maker(options, net, layout, run, make_host_post_processing<Axes>(options, run));
+}
+
+}  // namespace detail
+
+}  // namespace odt

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#include <odt/exec/cuda/convolution.hpp>
+
+#include "exec/cpu/convolution_problem.hpp"
+#include "exec/cuda/device.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+
+namespace odt::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+
+const conv_layer more_layers[] = {
+    {2, 19, 19, 64, 128, 1, 1, 1, "SAME"},  {2, 19, 19, 32, 64, 3, 1, 1, "SAME"},
+    {3, 38, 38, 256, 256, 1, 1, 1, "SAME"}, {2, 38, 38, 64, 192, 3, 1, 1, "SAME"},
+    {2, 19, 19, 128, 160, 3, 2, 1, "SAME"}, {4, 75, 75, 64, 128, 1, 1, 1, "SAME"},
+    {1, 19, 19, 512, 273, 1, 1, 1, "SAME"}, {8, 38, 38, 128, 64, 1, 1, 1, "SAME"},
+};
+
+std::vector<conv_layer> all_layers() {
+  std::vector<conv_layer> all(std::begin(conv_layers), std::end(conv_layers));
+  all.insert(all.end(), std::begin(more_layers), std::end(more_layers));
+  return all;
+}
+
+cuda::window window_of(const convolution& c) {
+  return {c.kernel_height, c.kernel_width, c.stride_height, c.rate, c.pad_top, c.pad_left};
+}
+
+std::vector<float> packed(const std::vector<float>& weights, int columns) {
+  const std::size_t rows = weights.size() / static_cast<std::size_t>(columns);
+  const auto stride = static_cast<std::size_t>(cuda::packed_columns(columns));
+  std::vector<float> result(rows * stride, 0.0f);
+  for (std::size_t r = 0; r < rows; ++r)
+    std::copy_n(weights.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::size_t>(columns)), columns,
+                result.begin() + static_cast<std::ptrdiff_t>(r * stride));
+  return result;
+}
+
+/// Values that bf16 holds exactly.
+void round_to_bf16(std::vector<float>& values) {
+  for (float& v : values) v = static_cast<float>(cuda::bf16(v));
+}
+
+/// Mean and variance joined from parts, as batch norm joins them.
+std::pair<std::vector<float>, std::vector<float>> joined(const std::vector<float>& rows, int parts,
+                                                         std::size_t channels, std::size_t stride) {
+  std::vector<float> mean(channels), variance(channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    double count = 0, m = 0, m2 = 0;
+    for (int p = 0; p < parts; ++p) {
+      const auto at = [&](std::size_t row) {
+        return static_cast<double>(rows[(3 * static_cast<std::size_t>(p) + row) * stride + c]);
+      };
+      const double n = at(0), apart = at(1) - m;
+      if (n == 0) continue;
+      m += apart * n / (count + n);
+      m2 += at(2) + apart * apart * count * n / (count + n);
+      count += n;
+    }
+    mean[c] = static_cast<float>(m), variance[c] = static_cast<float>(m2 / count);
+  }
+  return {mean, variance};
+}
+
+template <class T>
+void compare(const conv_layer& l, int margin, double ask) {
+  conv_problem problem(l, margin, 7);
+  if (sizeof(T) == 2)
+    for (auto* values : {&problem.x.values, &problem.dy.values, &problem.weights}) round_to_bf16(*values);
+  const convolution& c = problem.window;
+  const pending transform{problem.scale.data(), problem.shift.data(), 0.0f, 6.0f};
+  const conv_reference expected(c, problem.x, transform, problem.weights, problem.bias, problem.dy);
+  const conv_reference raw(c, problem.x, {}, problem.weights, problem.bias, problem.dy);
+
+  const device_activation<T> x(problem.x), dy(problem.dy), y(activation(problem.dy.extents, margin));
+  activation before(problem.x.extents, margin);
+  before.each([&](int n, int row, int column, int k) { before.at(n, row, column, k) = 0.5f; });
+  const activation blank_y(problem.dy.extents, margin);
+  const device_activation<T> out(blank_y), dx(before), plain(blank_y);
+  const on_device<T> weights(packed(problem.weights, l.out));
+  const on_device<float> bias(problem.bias), scale(problem.scale), shift(problem.shift);
+  const cuda::pending how{scale.data(), shift.data(), 0.0f, 6.0f};
+  const cuda::window w = window_of(c);
+  const auto channels_in = static_cast<std::size_t>(l.in), channels_out = static_cast<std::size_t>(l.out);
+
+  // Forward, with the input's transform and the output's moments.
+  const on_device<float> moments(std::vector<float>(3 * cuda::most_parts * (channels_out + 3), NAN));
+  const int parts = cuda::conv_forward(nullptr, w, x.read(how), weights.data(), bias.data(), out.write(),
+                                       {moments.data(), static_cast<std::int64_t>(channels_out + 3)});
+  const activation result = out.host();
+  BOOST_TEST(result.margins_untouched());
+  check_distance(result.dense(), expected.y, ask, "y");
+  const auto [mean, variance] = joined(moments.host(), parts, channels_out, channels_out + 3);
+  const auto [true_mean, true_variance] = moments_of(result);
+  for (std::size_t k = 0; k < channels_out; ++k) {
+    BOOST_TEST(std::abs(mean[k] - true_mean[k]) <= 1e-5 * (1 + std::abs(true_mean[k])));
+    BOOST_TEST(std::abs(variance[k] - true_variance[k]) <= 2e-5 * (1 + true_variance[k]));
+  }
+  cuda::conv_forward(nullptr, w, x.read(), weights.data(), bias.data(), plain.write());
+  check_distance(plain.host().dense(), raw.y, ask, "y without a transform");
+
+  // The data gradient, added to what is there, with the sums for the input's batch norm.
+  const on_device<float> sums(std::vector<float>(2 * cuda::most_parts * channels_in, NAN));
+  const on_device<float> means(std::vector<float>(channels_in, 0.125f));
+  const int sum_parts = cuda::conv_backward_data(
+      nullptr, w, cuda::tensor<const T>(dy.write()), weights.data(), dx.write(), true,
+      cuda::gradient_sums<T>{x.read(how), means.data(), {sums.data(), static_cast<std::int64_t>(channels_in)}});
+  std::vector<double> wanted = raw.dx;
+  for (double& v : wanted) v += 0.5;
+  const activation gradient = dx.host();
+  BOOST_TEST(gradient.margins_untouched());
+  check_distance(gradient.dense(), wanted, ask, "dx");
+  std::vector<double> sum(2 * channels_in, 0.0), expected_sum(2 * channels_in, 0.0), size(2 * channels_in, 1e-3);
+  const std::vector<float> rows = sums.host();
+  for (int p = 0; p < 2 * sum_parts; ++p)
+    for (std::size_t k = 0; k < channels_in; ++k)
+      sum[static_cast<std::size_t>(p % 2) * channels_in + k] +=
+          static_cast<double>(rows[static_cast<std::size_t>(p) * channels_in + k]);
+  gradient.each([&](int n, int row, int column, int k) {
+    const auto i = static_cast<std::size_t>(k);
+    const float z = problem.x.at(n, row, column, k), value = std::fma(z, problem.scale[i], problem.shift[i]);
+    if (!(value > 0 && value < 6)) return;
+    const double g = gradient.at(n, row, column, k);
+    expected_sum[i] += g, size[i] += std::abs(g);
+    expected_sum[channels_in + i] += g * (z - 0.125), size[channels_in + i] += std::abs(g * (z - 0.125));
+  });
+  for (std::size_t k = 0; k < sum.size(); ++k) BOOST_TEST(std::abs(sum[k] - expected_sum[k]) <= 1e-5 * size[k]);
+
+  // The weights' gradient.
+  const std::int64_t pixels = std::int64_t{1} * l.batch * problem.dy.extents.height * problem.dy.extents.width;
+  const on_device<float> dw(std::vector<float>(problem.weights.size(), NAN)),
+      dbias(std::vector<float>(channels_out, NAN));
+  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(w, l.in, l.out, pixels)));
+  cuda::conv_backward_weights(nullptr, w, x.read(how), cuda::tensor<const T>(dy.write()), 0, dw.data(), dbias.data(),
+                              scratch.data());
+  check_distance(dw.host(), expected.dw, ask, "dw");
+  check_distance(dbias.host(), expected.dbias, 1e-5, "dbias");
+}
+
+BOOST_AUTO_TEST_SUITE(cuda_convolution, *needs_gpu())
+
+BOOST_DATA_TEST_CASE(float_kernels_agree_with_the_reference, data::xrange(all_layers().size()) * data::make({0, 3, 8}),
+                     i, margin) {
+  BOOST_TEST_CONTEXT(name(all_layers()[i]) << ", margin " << margin) compare<float>(all_layers()[i], margin, 2e-6);
+}
+
+BOOST_DATA_TEST_CASE(bf16_kernels_agree_with_the_reference, data::xrange(all_layers().size()) * data::make({0, 3, 8}),
+                     i, margin) {
+  BOOST_TEST_CONTEXT(name(all_layers()[i]) << ", margin " << margin)
+  compare<cuda::bf16>(all_layers()[i], margin, 4e-3);
+}
+
+BOOST_AUTO_TEST_CASE(predictions_are_float_in_bf16_too) {
+  const conv_layer l{2, 19, 19, 64, 273, 1, 1, 1, "SAME"};
+  conv_problem problem(l, 0, 11);
+  for (auto* values : {&problem.x.values, &problem.weights}) round_to_bf16(*values);
+  const conv_reference expected(problem.window, problem.x, {}, problem.weights, problem.bias, problem.dy);
+  const device_activation<cuda::bf16> x(problem.x);
+  const device_activation<float> y(problem.dy), dy(problem.dy);
+  const activation blank(problem.x.extents);
+  const device_activation<cuda::bf16> dx(blank);
+  const on_device<cuda::bf16> weights(packed(problem.weights, l.out));
+  const on_device<float> bias(problem.bias), dw(problem.weights), dbias(problem.bias);
+  const cuda::window w = window_of(problem.window);
+  cuda::conv_forward(nullptr, w, x.read(), weights.data(), bias.data(), y.write());
+  check_distance(y.host().dense(), expected.y, 1e-6, "y");
+  cuda::conv_backward_data(nullptr, w, cuda::tensor<const float>(dy.write()), weights.data(), dx.write(), false);
+  check_distance(dx.host().dense(), expected.dx, 4e-3, "dx");
+  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(w, l.in, l.out, 722)));
+  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), 0, dw.data(), dbias.data(),
+                              scratch.data());
+  check_distance(dw.host(), expected.dw, 4e-3, "dw");
+  check_distance(dbias.host(), expected.dbias, 1e-5, "dbias");
+}
+
+BOOST_AUTO_TEST_CASE(a_depthwise_convolution_with_a_multiplier_runs_as_a_dense_one) {
+  const conv_layer l{2, 21, 20, 3, 24, 7, 2, 1, "SAME"};
+  conv_problem problem(l, 0, 13);
+  random_stream random(3);
+  const std::vector<float> own = normals(7 * 7 * 3 * 8, random);
+  const conv_reference expected(problem.window, problem.x, {}, own, {}, problem.dy, 8);
+  const on_device<float> variables(own);
+  const cuda::packing what{0, 0, 147, 24, 8};
+  const cuda::device_array<cuda::packing> list(1);
+  cuda::check(cudaMemcpy(list.data(), &what, sizeof what, cudaMemcpyHostToDevice), "cudaMemcpy");
+  const cuda::device_array<float> weights(147 * 24);
+  cuda::pack_weights(nullptr, list.data(), 1, variables.data(), weights.data());
+  const device_activation<float> x(problem.x), y(problem.dy), dy(problem.dy);
+  const cuda::window w = window_of(problem.window);
+  cuda::conv_forward(nullptr, w, x.read(), weights.data(), nullptr, y.write());
+  check_distance(y.host().dense(), expected.y, 2e-6, "y");
+  const on_device<float> dw(own);
+  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(w, 3, 24, 2 * 11 * 10)));
+  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), 8, dw.data(), nullptr,
+                              scratch.data());
+  check_distance(dw.host(), expected.dw, 2e-6, "dw");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace odt::test

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// What the tests of the CUDA kernels share: arrays that lie on the device, and skipping where there is none.
+#pragma once
+
+#include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/tensor.hpp>
+
+#include "exec/cpu/kernels.hpp"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace odt::test {
+
+/// A Boost.Test decorator: skips, by name, where no GPU is.
+inline auto needs_gpu() {
+  return boost::unit_test::precondition([](boost::unit_test::test_unit_id) {
+    int count = 0;
+    const bool found = cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
+    boost::test_tools::assertion_result result(found);
+    if (!found) result.message() << "SKIPPED: there is no NVIDIA GPU";
+    return result;
+  });
+}
+
+/// A host vector's copy on the device, converted to T.
+template <class T>
+class on_device {
+ public:
+  on_device() = default;
+  template <class U>
+  explicit on_device(const std::vector<U>& values) : memory_(values.size()) {
+    std::vector<T> converted(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) converted[i] = static_cast<T>(values[i]);
+    cuda::check(cudaMemcpy(memory_.data(), converted.data(), memory_.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+  }
+  T* data() const { return memory_.data(); }
+  std::vector<float> host() const {
+    std::vector<T> values(memory_.size());
+    cuda::check(cudaDeviceSynchronize(), "a kernel");
+    cuda::check(cudaMemcpy(values.data(), memory_.data(), memory_.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    std::vector<float> result(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) result[i] = static_cast<float>(values[i]);
+    return result;
+  }
+
+ private:
+  cuda::device_array<T> memory_;
+};
+
+/// An activation with its margins, on the device.
+template <class T>
+struct device_activation {
+  const activation* like;
+  on_device<T> memory;
+
+  explicit device_activation(const activation& a) : like(&a), memory(a.values) {}
+
+  cuda::tensor<T> write() const {
+    const shape& s = like->extents;
+    return {memory.data() + like->margin, s.batch, s.height, s.width, s.channels, like->pixel_stride(),
+            like->image_stride()};
+  }
+  cuda::reading<T> read(const cuda::pending& transform = {}) const { return {write(), transform}; }
+  activation host() const {
+    activation a = *like;
+    a.values = memory.host();
+    return a;
+  }
+};
+
+/// ||actual - expected|| / ||expected||
+template <class Expected>
+double distance(const std::vector<float>& actual, const Expected& expected) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    const double e = expected[i], d = static_cast<double>(actual[i]) - e;
+    difference += d * d, norm += e * e;
+  }
+  return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+template <class Expected>
+void check_distance(const std::vector<float>& actual, const Expected& expected, double ask, const std::string& what) {
+  BOOST_REQUIRE_EQUAL(actual.size(), expected.size());
+  const double d = distance(actual, expected);
+  BOOST_CHECK_MESSAGE(d <= ask, what << " is off by " << d << ", asked " << ask);
+}
+
+}  // namespace odt::test

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// Whole steps on a GPU: against the CPU's, layer by layer and variable by variable, and against the API's own.
+#include <odt/train/benchmark.hpp>
+
+#include "exec/cuda/detectors.hpp"
+#include "exec/cuda/device.hpp"
+#include "models/model_case.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+
+namespace odt {
+inline std::ostream& operator<<(std::ostream& out, precision p) { return out << name_of(p); }
+}  // namespace odt
+
+namespace odt::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+
+any_ssd::options small_options(const std::string& extractor, bool freeze) {
+  any_ssd::options o;
+  o.num_classes = 5;
+  if (extractor == "ssd_inception_v2") {
+    o.feature_extractor = inception_v2{};
+    std::get<0>(o.box_predictor).opts.kernel_size = 3;
+  }
+  o.loss.miner = hard_example_miner{3000, 0.99f, mining_loss::classification, 3, 0};
+  o.freeze_batchnorm = freeze;
+  return o;
+}
+
+struct pair_of_detectors {
+  any_ssd cpu, gpu;
+  batch images = random_batch(4, {300, 300}, 5);
+
+  pair_of_detectors(const std::string& extractor, bool freeze, precision compute)
+      : cpu(small_options(extractor, freeze), {.seed = 3, .device = "cpu", .compute = precision::fp32}),
+        gpu(small_options(extractor, freeze), {.seed = 3, .device = "cuda", .compute = compute}) {}
+
+  auto& cpu_runner() { return static_cast<odt::cpu::ssd_step<any_ssd::axes>&>(cpu.device()).network_runner(); }
+};
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+/// Distances of the variables' gradients, and the worst one's name.
+struct gradient_distances {
+  std::vector<double> all;
+  double worst = 0;
+  std::string name;
+
+  gradient_distances(any_ssd& actual, any_ssd& expected) {
+    const auto a = actual.device().stores().gradients, e = expected.device().stores().gradients;
+    for (const variable& v : actual.variables().variables) {
+      if (!v.trainable) continue;
+      const auto first = static_cast<std::size_t>(v.offset), count = static_cast<std::size_t>(v.size);
+      const std::vector<float> mine(a.begin() + v.offset, a.begin() + v.offset + v.size);
+      all.push_back(distance(mine, e.subspan(first, count)));
+      if (!(all.back() <= worst)) worst = all.back(), name = v.name;
+    }
+  }
+};
+
+BOOST_AUTO_TEST_SUITE(cuda_ssd_step, *needs_gpu())
+
+BOOST_DATA_TEST_CASE(every_layer_agrees_with_the_cpus, data::make({"ssd_mobilenet_v1", "ssd_inception_v2"}),
+                     extractor) {
+  pair_of_detectors both(extractor, false, precision::fp32);
+  both.cpu_runner().keep_all(true);
+  keep_all_on_gpu(both.gpu.device(), true);
+  const step_report expected = both.cpu.train_step(both.images), actual = both.gpu.train_step(both.images);
+  for (std::size_t i = 0; i < 3; ++i)
+    BOOST_TEST(actual.losses[i].second == expected.losses[i].second, boost::test_tools::tolerance(1e-3f));
+  for (std::size_t i = 0; i < expected.details.size(); ++i)
+    if (expected.details[i].first.starts_with("Target"))
+      BOOST_TEST(actual.details[i].second == expected.details[i].second, expected.details[i].first);
+  double worst = 0;
+  std::string worst_name;
+  for (int l = 0; l < both.cpu.layers().size(); ++l) {
+    const double d = distance(output_on_gpu(both.gpu.device(), l), both.cpu_runner().output(l));
+    if (!(d <= worst)) worst = d, worst_name = both.cpu.layers()[l].name;
+    BOOST_CHECK_MESSAGE(d <= 2e-3, both.cpu.layers()[l].name << " is off by " << d);
+    if (!(d <= 0.1)) break;  // what follows is wrong too
+  }
+  const gradient_distances gradients(both.gpu, both.cpu);
+  std::printf("%s fp32: layers' distance at most %.2g (%s); gradients' median %.2g, worst %.2g (%s); loss %g, CPU %g\n",
+              extractor, worst, worst_name.c_str(), median(gradients.all), gradients.worst, gradients.name.c_str(),
+              static_cast<double>(actual.total_loss), static_cast<double>(expected.total_loss));
+  BOOST_TEST(median(gradients.all) <= 5e-3);
+}
+
+BOOST_DATA_TEST_CASE(bf16_stays_near_fp32, data::make({"ssd_mobilenet_v1", "ssd_inception_v2"}), extractor) {
+  pair_of_detectors both(extractor, false, precision::bf16);
+  const step_report expected = both.cpu.train_step(both.images), actual = both.gpu.train_step(both.images);
+  for (std::size_t i = 0; i < 3; ++i)
+    BOOST_TEST(actual.losses[i].second == expected.losses[i].second, boost::test_tools::tolerance(0.05f));
+  const gradient_distances gradients(both.gpu, both.cpu);
+  std::printf("%s bf16: gradients' median %.2g, worst %.2g (%s); loss %g, CPU fp32 %g\n", extractor,
+              median(gradients.all), gradients.worst, gradients.name.c_str(), static_cast<double>(actual.total_loss),
+              static_cast<double>(expected.total_loss));
+  BOOST_TEST(median(gradients.all) <= 0.25);
+}
+
+BOOST_DATA_TEST_CASE(two_runs_agree_bit_for_bit, data::make({precision::fp32, precision::bf16}), compute) {
+  const auto run = [compute] {
+    any_ssd d(small_options("ssd_inception_v2", false), {.seed = 3, .device = "cuda", .compute = compute});
+    const batch b = random_batch(3, {300, 300}, 5);
+    for (int i = 0; i < 4; ++i) d.train_step(b);
+    const auto values = d.device().stores().values;
+    return std::vector<float>(values.begin(), values.end());
+  };
+  BOOST_TEST((run() == run()));
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_and_detections_agree_with_the_cpus) {
+  pair_of_detectors both("ssd_mobilenet_v1", false, precision::fp32);
+  const step_report expected = both.cpu.evaluate(both.images), actual = both.gpu.evaluate(both.images);
+  for (std::size_t i = 0; i < 3; ++i)
+    BOOST_TEST(actual.losses[i].second == expected.losses[i].second, boost::test_tools::tolerance(1e-4f));
+  const auto found = both.gpu.detect(both.images), wanted = both.cpu.detect(both.images);
+  BOOST_REQUIRE_EQUAL(found.size(), wanted.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    BOOST_REQUIRE_EQUAL(found[i].size(), wanted[i].size());
+    BOOST_TEST(std::abs(found[i][0].score - wanted[i][0].score) <= 1e-5);
+  }
+}
+
+const std::vector<std::string> golden_cases{"train_ssd_mobilenet_v1", "train_ssd_inception_v2",
+                                            "train_ssd_mobilenet_v1_frozen_bn"};
+
+bool there(const std::string& name) {
+  const bool found = fs::exists(models() / name);
+  if (!found) BOOST_TEST_MESSAGE("SKIPPED: there is no " << models() / name);
+  return found;
+}
+
+struct golden_run {
+  fs::path folder;
+  json what;
+  std::unique_ptr<any_ssd> detector;
+
+  golden_run(const std::string& name, precision compute)
+      : folder(models() / name), what(load_json(folder / "case.json")) {
+    const pipeline p = pipeline::load((folder / "pipeline.config").string());
+    detector = std::make_unique<any_ssd>(any_ssd::options::from(p.root()),
+                                         run_options{.seed = 1, .device = "cuda", .compute = compute});
+    const bool frozen = name.find("frozen") != std::string::npos;
+    load_checkpoint(*detector, frozen ? models() / "train_ssd_mobilenet_v1/step_100" : folder / "init");
+  }
+  array load(const std::string& name) const { return load_npy(folder / (name + ".npy")); }
+};
+
+BOOST_DATA_TEST_CASE(a_step_agrees_with_the_apis_in_float64, data::make(golden_cases), name) {
+  if (!there(name)) return;
+  golden_run t(name, precision::fp32);
+  const bool frozen = name.find("frozen") != std::string::npos;
+  const step_report report = t.detector->train_step(photo_batch(*t.detector, 0));
+  const array exact = t.load("losses_f64");
+  const double loose = frozen ? 2e-6 : name == "train_ssd_inception_v2" ? 2e-5 : 5e-4;
+  BOOST_TEST(report.losses[1].second == exact[0], boost::test_tools::tolerance(loose));
+  BOOST_TEST(report.losses[0].second == exact[1], boost::test_tools::tolerance(loose));
+  BOOST_TEST(report.losses[2].second == exact[2], boost::test_tools::tolerance(1e-6));
+  const auto gradients = t.detector->device().stores().gradients;
+  std::vector<double> distances;
+  for (const auto& expected : load_samples(t.folder / "gradients_f64")) {
+    const auto& all = t.detector->variables().variables;
+    const auto v = std::ranges::find(all, expected.name, &variable::name);
+    BOOST_REQUIRE(v != all.end());
+    distances.push_back(l2_distance(
+        gradients.subspan(static_cast<std::size_t>(v->offset), static_cast<std::size_t>(v->size)), expected));
+  }
+  const double worst = *std::ranges::max_element(distances);
+  const auto& f32 = t.what["tolerance"]["float32_against_float64"]["gradients"];
+  std::printf("%s: gradients' distance from float64: median %.2g, worst %.2g\n", name.c_str(), median(distances),
+              worst);
+  BOOST_TEST(worst <= (frozen ? 1e-3 : 2 * f32["worst_l2_relative"].get<double>()));
+  BOOST_TEST(median(distances) <= (frozen ? 3e-4 : 2 * f32["median_l2_relative"].get<double>()));
+}
+
+BOOST_DATA_TEST_CASE(the_curve_of_a_hundred_steps_agrees_by_its_means,
+                     data::make(golden_cases) * data::make({precision::fp32, precision::bf16}), name, compute) {
+  if (!there(name)) return;
+  golden_run t(name, compute);
+  const array curve = t.load("curve");
+  double actual = 0, expected = 0;
+  std::vector<batch> batches;
+  for (int i = 0; i < 4; ++i) batches.push_back(photo_batch(*t.detector, i));
+  for (int step = 0; step < 100; ++step) {
+    const step_report report = t.detector->train_step(batches[static_cast<std::size_t>(step % 4)]);
+    BOOST_REQUIRE(report.finite);
+    if (step >= 80) actual += report.total_loss, expected += curve[static_cast<std::size_t>(step) * 4 + 3];
+  }
+  std::printf("%s %s: mean of the last 20 losses %g, the API's %g\n", name.c_str(),
+              std::string(name_of(compute)).c_str(), actual / 20, expected / 20);
+  BOOST_TEST(actual == expected, boost::test_tools::tolerance(0.1));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace odt::test
