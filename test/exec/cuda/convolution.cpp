@@ -29,10 +29,10 @@ cuda::window window_of(const convolution& c) {
   return {c.kernel_height, c.kernel_width, c.stride_height, c.rate, c.pad_top, c.pad_left};
 }
 
-std::vector<float> packed(const std::vector<float>& weights, int columns) {
+std::vector<float> packed_matrix(const std::vector<float>& weights, int columns) {
   const std::size_t rows = weights.size() / static_cast<std::size_t>(columns);
-  const auto stride = static_cast<std::size_t>(cuda::packed_columns(columns));
-  std::vector<float> result(rows * stride, 0.0f);
+  const auto stride = static_cast<std::size_t>(cuda::packed(columns));
+  std::vector<float> result(static_cast<std::size_t>(cuda::packed(static_cast<std::int64_t>(rows))) * stride, 0.0f);
   for (std::size_t r = 0; r < rows; ++r)
     std::copy_n(weights.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::size_t>(columns)), columns,
                 result.begin() + static_cast<std::ptrdiff_t>(r * stride));
@@ -80,7 +80,7 @@ void compare(const conv_layer& l, int margin, double ask) {
   before.each([&](int n, int row, int column, int k) { before.at(n, row, column, k) = 0.5f; });
   const activation blank_y(problem.dy.extents, margin);
   const device_activation<T> out(blank_y), dx(before), plain(blank_y);
-  const on_device<T> weights(packed(problem.weights, l.out));
+  const on_device<T> weights(packed_matrix(problem.weights, l.out));
   const on_device<float> bias(problem.bias), scale(problem.scale), shift(problem.shift);
   const cuda::pending how{scale.data(), shift.data(), 0.0f, 6.0f};
   const cuda::window w = window_of(c);
@@ -130,12 +130,13 @@ void compare(const conv_layer& l, int margin, double ask) {
   for (std::size_t k = 0; k < sum.size(); ++k) BOOST_TEST(std::abs(sum[k] - expected_sum[k]) <= 1e-5 * size[k]);
 
   // The weights' gradient.
+  const cuda::weights_matrix matrix{l.kernel * l.kernel * l.in, l.out, 0};
   const std::int64_t pixels = std::int64_t{1} * l.batch * problem.dy.extents.height * problem.dy.extents.width;
   const on_device<float> dw(std::vector<float>(problem.weights.size(), NAN)),
       dbias(std::vector<float>(channels_out, NAN));
-  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(w, l.in, l.out, pixels)));
-  cuda::conv_backward_weights(nullptr, w, x.read(how), cuda::tensor<const T>(dy.write()), 0, dw.data(), dbias.data(),
-                              scratch.data());
+  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, pixels)));
+  cuda::conv_backward_weights(nullptr, w, x.read(how), cuda::tensor<const T>(dy.write()), matrix, dw.data(),
+                              dbias.data(), scratch.data());
   check_distance(dw.host(), expected.dw, ask, "dw");
   check_distance(dbias.host(), expected.dbias, 1e-5, "dbias");
 }
@@ -162,16 +163,17 @@ BOOST_AUTO_TEST_CASE(predictions_are_float_in_bf16_too) {
   const device_activation<float> y(problem.dy), dy(problem.dy);
   const activation blank(problem.x.extents);
   const device_activation<cuda::bf16> dx(blank);
-  const on_device<cuda::bf16> weights(packed(problem.weights, l.out));
+  const on_device<cuda::bf16> weights(packed_matrix(problem.weights, l.out));
   const on_device<float> bias(problem.bias), dw(problem.weights), dbias(problem.bias);
   const cuda::window w = window_of(problem.window);
   cuda::conv_forward(nullptr, w, x.read(), weights.data(), bias.data(), y.write());
   check_distance(y.host().dense(), expected.y, 1e-6, "y");
   cuda::conv_backward_data(nullptr, w, cuda::tensor<const float>(dy.write()), weights.data(), dx.write(), false);
   check_distance(dx.host().dense(), expected.dx, 4e-3, "dx");
-  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(w, l.in, l.out, 722)));
-  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), 0, dw.data(), dbias.data(),
-                              scratch.data());
+  const cuda::weights_matrix matrix{l.in, l.out, 0};
+  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, 722)));
+  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), matrix, dw.data(),
+                              dbias.data(), scratch.data());
   check_distance(dw.host(), expected.dw, 4e-3, "dw");
   check_distance(dbias.host(), expected.dbias, 1e-5, "dbias");
 }
@@ -183,18 +185,18 @@ BOOST_AUTO_TEST_CASE(a_depthwise_convolution_with_a_multiplier_runs_as_a_dense_o
   const std::vector<float> own = normals(7 * 7 * 3 * 8, random);
   const conv_reference expected(problem.window, problem.x, {}, own, {}, problem.dy, 8);
   const on_device<float> variables(own);
-  const cuda::packing what{0, 0, 147, 24, 8};
+  const cuda::packing what{{147, 24, 8}, 0, 0};
   const cuda::device_array<cuda::packing> list(1);
   cuda::check(cudaMemcpy(list.data(), &what, sizeof what, cudaMemcpyHostToDevice), "cudaMemcpy");
-  const cuda::device_array<float> weights(147 * 24);
+  const cuda::device_array<float> weights(152 * 24);
   cuda::pack_weights(nullptr, list.data(), 1, variables.data(), weights.data());
   const device_activation<float> x(problem.x), y(problem.dy), dy(problem.dy);
   const cuda::window w = window_of(problem.window);
   cuda::conv_forward(nullptr, w, x.read(), weights.data(), nullptr, y.write());
   check_distance(y.host().dense(), expected.y, 2e-6, "y");
   const on_device<float> dw(own);
-  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(w, 3, 24, 2 * 11 * 10)));
-  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), 8, dw.data(), nullptr,
+  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(what.of, 2 * 11 * 10)));
+  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), what.of, dw.data(), nullptr,
                               scratch.data());
   check_distance(dw.host(), expected.dw, 2e-6, "dw");
 }

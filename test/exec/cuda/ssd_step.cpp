@@ -89,19 +89,9 @@ BOOST_DATA_TEST_CASE(every_layer_agrees_with_the_cpus, data::make({"ssd_mobilene
   std::printf("%s fp32: layers' distance at most %.2g (%s); gradients' median %.2g, worst %.2g (%s); loss %g, CPU %g\n",
               extractor, worst, worst_name.c_str(), median(gradients.all), gradients.worst, gradients.name.c_str(),
               static_cast<double>(actual.total_loss), static_cast<double>(expected.total_loss));
-  BOOST_TEST(median(gradients.all) <= 5e-3);
-}
-
-BOOST_DATA_TEST_CASE(bf16_stays_near_fp32, data::make({"ssd_mobilenet_v1", "ssd_inception_v2"}), extractor) {
-  pair_of_detectors both(extractor, false, precision::bf16);
-  const step_report expected = both.cpu.train_step(both.images), actual = both.gpu.train_step(both.images);
-  for (std::size_t i = 0; i < 3; ++i)
-    BOOST_TEST(actual.losses[i].second == expected.losses[i].second, boost::test_tools::tolerance(0.05f));
-  const gradient_distances gradients(both.gpu, both.cpu);
-  std::printf("%s bf16: gradients' median %.2g, worst %.2g (%s); loss %g, CPU fp32 %g\n", extractor,
-              median(gradients.all), gradients.worst, gradients.name.c_str(), static_cast<double>(actual.total_loss),
-              static_cast<double>(expected.total_loss));
-  BOOST_TEST(median(gradients.all) <= 0.25);
+  // Batch norm over a few pixels of a few images amplifies rounding: TensorFlow's own gradients in float32 are off by
+  // 0.02 in the median from those in float64. Frozen statistics, below, ask for more.
+  BOOST_TEST(median(gradients.all) <= 0.05);
 }
 
 BOOST_DATA_TEST_CASE(two_runs_agree_bit_for_bit, data::make({precision::fp32, precision::bf16}), compute) {
@@ -178,6 +168,28 @@ BOOST_DATA_TEST_CASE(a_step_agrees_with_the_apis_in_float64, data::make(golden_c
               worst);
   BOOST_TEST(worst <= (frozen ? 1e-3 : 2 * f32["worst_l2_relative"].get<double>()));
   BOOST_TEST(median(distances) <= (frozen ? 3e-4 : 2 * f32["median_l2_relative"].get<double>()));
+}
+
+/// Trained weights and frozen statistics: what is left of the distance is bf16's own.
+BOOST_AUTO_TEST_CASE(a_step_in_bf16_is_near_the_apis_in_float64) {
+  const std::string name = "train_ssd_mobilenet_v1_frozen_bn";
+  if (!there(name)) return;
+  golden_run t(name, precision::bf16);
+  const step_report report = t.detector->train_step(photo_batch(*t.detector, 0));
+  const array exact = t.load("losses_f64");
+  BOOST_TEST(report.losses[1].second == exact[0], boost::test_tools::tolerance(0.05));
+  BOOST_TEST(report.losses[0].second == exact[1], boost::test_tools::tolerance(0.05));
+  const auto gradients = t.detector->device().stores().gradients;
+  std::vector<double> distances;
+  for (const auto& expected : load_samples(t.folder / "gradients_f64")) {
+    const auto& all = t.detector->variables().variables;
+    const auto v = std::ranges::find(all, expected.name, &variable::name);
+    distances.push_back(l2_distance(
+        gradients.subspan(static_cast<std::size_t>(v->offset), static_cast<std::size_t>(v->size)), expected));
+  }
+  std::printf("%s bf16: gradients' distance from float64: median %.2g, worst %.2g\n", name.c_str(), median(distances),
+              *std::ranges::max_element(distances));
+  BOOST_TEST(median(distances) <= 0.1);
 }
 
 BOOST_DATA_TEST_CASE(the_curve_of_a_hundred_steps_agrees_by_its_means,

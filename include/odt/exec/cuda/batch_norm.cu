@@ -303,6 +303,11 @@ __global__ void __launch_bounds__(block_threads) drop_elements(copy_pass<T> pass
   });
 }
 
+__global__ void __launch_bounds__(block_threads) write_identity(float* scale, float* shift, std::int64_t count) {
+  const std::int64_t i = std::int64_t{1} * blockIdx.x * block_threads + threadIdx.x;
+  if (i < count) scale[i] = 1, shift[i] = 0;
+}
+
 template <int Width, class T>
 __global__ void __launch_bounds__(block_threads) convert_numbers(const float* from, T* to, std::int64_t vectors) {
   const std::int64_t step = std::int64_t{gridDim.x} * blockDim.x;
@@ -430,6 +435,12 @@ void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool 
         check_launch("dropout");
       },
       x.x, y);
+}
+
+void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count) {
+  const auto blocks = static_cast<unsigned>((count + block_threads - 1) / block_threads);
+  write_identity<<<blocks, block_threads, 0, stream>>>(scale, shift, count);
+  check_launch("make_identity");
 }
 
 template <class T>

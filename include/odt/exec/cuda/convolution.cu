@@ -18,104 +18,102 @@ struct convolution_job {
   const T* weights;   // forward: [k][weight_stride]; data gradient: [tap][n][weight_stride]
   int weight_stride;  // packed output channels of the convolution
   int columns;        // of the product
-  std::int64_t rows;  // of the product
+  int rows;           // of the product
   epilogue<T, Out> out;
 };
 
-/// The left factor's part of one step, on its way from memory to shared memory: each thread holds 8 columns of M/64
-/// rows.
-template <class T, class S, gathering How, int M>
+/// Steps that are on their way to shared memory at once, the one that is computed among them.
+template <class T, int M, int N>
+constexpr int stages() {
+  return sizeof(T) == 4 ? 2 : N == 128 ? 4 : 3;
+}
+
+/// Blocks that share a multiprocessor.
+constexpr int blocks_of(int columns) { return columns == 128 ? 1 : 2; }
+
+/// Brings the left factor's part of a step to shared memory: each thread eight columns of M/32 rows.
+template <class T, class S, gathering How, int M, int Stages>
 class left_loader {
-  static constexpr int count = M / 64;
+  static constexpr int vectors = tile_k / 8, each = block_threads / vectors, count = M / each;
 
  public:
-  __device__ left_loader(const gather<S>& g, std::int64_t first, std::int64_t rows) : g_(g) {
+  __device__ explicit left_loader(const gather<S>& g) : g_(g) {}
+
+  /// From now on the tile that begins with row `first`.
+  __device__ void seek(int first, int rows) {
 #pragma unroll
-    for (int i = 0; i < count; ++i) rows_[i] = gathered_row::of<How>(g, first + row(i), rows);
+    for (int i = 0; i < count; ++i) rows_[i] = gathered_row::of<How>(g_, first + row(i), rows);
   }
 
-  __device__ void fetch(int k) {
+  __device__ void begin(int k, T* tile) {
     const int mine = k + column();
     if constexpr (How == gathering::elements) {
 #pragma unroll
-      for (int i = 0; i < count; ++i) next_[i] = gather_elements<T, How>(g_, rows_[i], mine);
+      for (int i = 0; i < count; ++i) gather_elements<T, How>(g_, rows_[i], mine).to(at(tile, i));
     } else {
       const gathered_column c = gathered_column::of<How>(g_, mine);
-      channel_ = c.channel;
+      unsigned there = 0;
 #pragma unroll
       for (int i = 0; i < count; ++i) {
-        std::int64_t at = -1;
-        if constexpr (How == gathering::pointwise)
-          at = rows_[i].inside ? rows_[i].base : -1;
-        else
-          at = rows_[i].at(g_, c.tap_y, c.tap_x);
-        there_[i] = c.inside && at >= 0;
-        next_[i] = there_[i] ? eight<T>::from(g_.source.data + at + c.channel) : eight<T>::zeros();
+        bool inside = c.inside && rows_[i].inside;
+        std::int64_t from = rows_[i].base;
+        if constexpr (How == gathering::vectors) {
+          from = rows_[i].at(g_, c.tap_y, c.tap_x);
+          inside = c.inside && from >= 0;
+        }
+        there |= inside ? 1u << i : 0;
+        copy_eight(at(tile, i), g_.source.data + (inside ? from + c.channel : 0), inside);
       }
+      there_.push(there);
     }
   }
 
-  __device__ void commit(T* tile) {
-    if constexpr (How != gathering::elements)
-      if (g_.transforms) transform();
+  /// In place of begin(), when there is nothing left.
+  __device__ void skip() { there_.push(0); }
+
+  /// Waits for the step, and does what it still lacks; padding stays zero.
+  __device__ void finish(int k, T* tile) {
+    if (How == gathering::elements || !g_.transforms) return wait_for_copies<Stages - 2>();
+    const unsigned there = there_.oldest();
+    const eight_transform how(g_.transform, there != 0 ? gathered_column::of<How>(g_, k + column()).channel : 0);
+    wait_for_copies<Stages - 2>();
 #pragma unroll
-    for (int i = 0; i < count; ++i) next_[i].to(tile + tile_at<T, fast_index::k>(column(), row(i), M));
+    for (int i = 0; i < count; ++i)
+      if (there >> i & 1) how.apply(at(tile, i));
   }
 
  private:
-  __device__ static int row(int i) { return static_cast<int>(threadIdx.x) / 4 + 64 * i; }
-  __device__ static int column() { return static_cast<int>(threadIdx.x) % 4 * 8; }
-
-  __device__ void transform() {
-    bool any = false;
-#pragma unroll
-    for (int i = 0; i < count; ++i) any = any || there_[i];
-    if (!any) return;
-    const affine<8> how(g_.transform, channel_);
-#pragma unroll
-    for (int i = 0; i < count; ++i)
-      if (there_[i]) apply(how, next_[i]);
-  }
+  __device__ static int row(int i) { return static_cast<int>(threadIdx.x) / vectors + each * i; }
+  __device__ static int column() { return static_cast<int>(threadIdx.x) % vectors * 8; }
+  __device__ static T* at(T* tile, int i) { return tile + tile_at<T, fast_index::k>(column(), row(i), M); }
 
   const gather<S>& g_;
   gathered_row rows_[count];
-  eight<T> next_[count];
-  bool there_[count] = {};
-  int channel_ = 0;
+  bit_queue<count, Stages - 1> there_;  // finish() comes before the next begin()
 };
 
-/// The weights' part of one step.
+/// Brings the weights' part of a step to shared memory.
 template <class T, class Job, bool Transposed, int N>
 class right_loader {
-  static constexpr int count = N / 64;
+  static constexpr int vectors = N * tile_k / 8, count = (vectors + block_threads - 1) / block_threads;
   static constexpr fast_index fast = Transposed ? fast_index::k : fast_index::other;
 
  public:
   __device__ right_loader(const Job& job, int first) : job_(job), first_(first) {}
 
-  __device__ void fetch(int k) {
+  __device__ void begin(int k, T* tile) const {
 #pragma unroll
     for (int i = 0; i < count; ++i) {
-      const T* from = address(k + k_of(i), first_ + n_of(i));
-      next_[i] = from ? eight<T>::from(from) : eight<T>::zeros();
+      const int v = static_cast<int>(threadIdx.x) + i * block_threads;
+      if (vectors % block_threads != 0 && v >= vectors) break;
+      const int step = Transposed ? v % (tile_k / 8) * 8 : v / (N / 8),
+                n = Transposed ? v / (tile_k / 8) : v % (N / 8) * 8;
+      const T* from = address(k + step, first_ + n);
+      copy_eight(tile + tile_at<T, fast>(step, n, N), from ? from : job_.weights, from != nullptr);
     }
   }
 
-  __device__ void commit(T* tile) const {
-#pragma unroll
-    for (int i = 0; i < count; ++i) next_[i].to(tile + tile_at<T, fast>(k_of(i), n_of(i), N));
-  }
-
  private:
-  __device__ static int k_of(int i) {
-    const int t = static_cast<int>(threadIdx.x);
-    return Transposed ? t % 4 * 8 : (t + i * 256) / (N / 8);
-  }
-  __device__ static int n_of(int i) {
-    const int t = static_cast<int>(threadIdx.x);
-    return Transposed ? t / 4 + 64 * i : (t + i * 256) % (N / 8) * 8;
-  }
-
   __device__ const T* address(int k, int n) const {
     if constexpr (Transposed) {
       const int tap = job_.left.channels.quotient(k), channel = job_.left.channels.remainder(k, tap);
@@ -129,66 +127,95 @@ class right_loader {
 
   const Job& job_;
   int first_;
-  eight<T> next_[count];
 };
 
-/// Two stages of both tiles, or a finished tile.
-template <class T, int M, int N>
-constexpr int shared_bytes(fast_index right) {
-  const int stage = (tile_size(fast_index::k, M) + tile_size(right, N)) * static_cast<int>(sizeof(T));
-  const int staged = tile_writer<T, T, M, N>::floats_needed * static_cast<int>(sizeof(float));
-  return 2 * stage > staged ? 2 * stage : staged;
-}
+/// A place in the sequence of a block's steps, tile after tile.
+struct step_counter {
+  int tile;
+  int step = 0;
 
-/// Blocks of one column walk down the rows' tiles, so that sums over a column are few.
+  __device__ bool next(int steps) {
+    if (++step < steps) return false;
+    step = 0, tile += static_cast<int>(gridDim.y);
+    return true;
+  }
+};
+
+/// Blocks of one column walk down the rows' tiles, so that sums over a column are few and copies never pause.
 template <class T, class S, class Out, int M, int N, bool Transposed, gathering How>
-__global__ __launch_bounds__(block_threads, 2) void convolve(const __grid_constant__ convolution_job<T, S, Out> job) {
+__global__ __launch_bounds__(block_threads,
+                             blocks_of(N)) void convolve(const __grid_constant__ convolution_job<T, S, Out> job) {
   constexpr fast_index right_fast = Transposed ? fast_index::k : fast_index::other;
-  constexpr int left_size = tile_size(fast_index::k, M), stage_size = left_size + tile_size(right_fast, N);
+  constexpr int left_size = tile_size<T, fast_index::k>(M), stage_size = left_size + tile_size<T, right_fast>(N);
+  constexpr int depth = stages<T, M, N>();
+  using writer_type = tile_writer<T, Out, M, N>;
   extern __shared__ __align__(16) unsigned char memory[];
   T* const tiles = reinterpret_cast<T*>(memory);
-  float* const staged = reinterpret_cast<float*>(memory);
+  float* const staged = reinterpret_cast<float*>(tiles + depth * stage_size);
 
   const int first_column = static_cast<int>(blockIdx.x) * N;
   const int steps = (job.left.columns() + tile_k - 1) / tile_k;
-  const std::int64_t row_tiles = (job.rows + M - 1) / M;
-  tile_writer<T, Out, M, N> writer(job.out, first_column);
-  right_loader<T, convolution_job<T, S, Out>, Transposed, N> right(job, first_column);
-  for (std::int64_t tile = blockIdx.y; tile < row_tiles; tile += gridDim.y) {
-    left_loader<T, S, How, M> left(job.left, tile * M, job.rows);
-    tile_product<T, M, N> product;
-    product.clear();
-    left.fetch(0), right.fetch(0);
-    left.commit(tiles), right.commit(tiles + left_size);
+  const int row_tiles = (job.rows + M - 1) / M;
+  writer_type writer(job.out, first_column);
+  left_loader<T, S, How, M, depth> left(job.left);
+  const right_loader<T, convolution_job<T, S, Out>, Transposed, N> right(job, first_column);
+  tile_product<T, M, N> product;
+  product.clear();
+
+  step_counter ahead{static_cast<int>(blockIdx.y)}, now{static_cast<int>(blockIdx.y)};
+  int slot_ahead = 0, slot = 0;
+  const auto begin = [&] {
+    if (ahead.tile < row_tiles) {
+      T* const tile = tiles + slot_ahead * stage_size;
+      if (ahead.step == 0) left.seek(ahead.tile * M, job.rows);
+      left.begin(ahead.step * tile_k, tile);
+      right.begin(ahead.step * tile_k, tile + left_size);
+      ahead.next(steps);
+    } else {
+      left.skip();
+    }
+    commit_copies();
+    slot_ahead = slot_ahead + 1 == depth ? 0 : slot_ahead + 1;
+  };
+  for (int i = 0; i + 1 < depth; ++i) begin();
+  while (now.tile < row_tiles) {
+    T* const tile = tiles + slot * stage_size;
+    left.finish(now.step * tile_k, tile);
     __syncthreads();
-    for (int step = 0; step < steps; ++step) {
-      T* const now = tiles + step % 2 * stage_size;
-      T* const then = tiles + (step + 1) % 2 * stage_size;
-      const bool more = step + 1 < steps;
-      if (more) left.fetch((step + 1) * tile_k), right.fetch((step + 1) * tile_k);
-      product.template add<fast_index::k, right_fast>(now, now + left_size);
-      if (more) left.commit(then), right.commit(then + left_size);
+    begin();
+    product.template add<fast_index::k, right_fast>(tile, tile + left_size);
+    slot = slot + 1 == depth ? 0 : slot + 1;
+    const int first = now.tile * M;
+    if (!now.next(steps)) continue;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      if (product.half() == half)
+        product.each_pair([&](int m, int n, float2 v) {
+          *reinterpret_cast<float2*>(staged + (m - half * (M / 2)) * writer_type::stride + n) = v;
+        });
+      __syncthreads();
+      writer.write(staged, first + half * (M / 2), job.rows);
       __syncthreads();
     }
-    product.each_pair([&](int m, int n, float2 v) {
-      *reinterpret_cast<float2*>(staged + m * tile_writer<T, Out, M, N>::stride + n) = v;
-    });
-    __syncthreads();
-    writer.write(staged, tile * M, job.rows);
-    __syncthreads();
+    product.clear();
   }
+  wait_for_copies<0>();
   writer.leave(staged, static_cast<int>(blockIdx.y));
 }
 
 template <class T, class S, class Out, int M, int N, bool Transposed, gathering How>
 int launch(cudaStream_t stream, const convolution_job<T, S, Out>& job) {
-  constexpr int bytes = shared_bytes<T, M, N>(Transposed ? fast_index::k : fast_index::other);
+  constexpr int stage = tile_size<T, fast_index::k>(M) + tile_size < T,
+                Transposed ? fast_index::k : fast_index::other > (N);
+  constexpr int bytes = stages<T, M, N>() * stage * static_cast<int>(sizeof(T)) +
+                        tile_writer<T, Out, M, N>::floats_needed * static_cast<int>(sizeof(float));
+  static_assert(blocks_of(N) * bytes <= 227 * 1024, "the blocks have to fit a multiprocessor");
   const auto kernel = convolve<T, S, Out, M, N, Transposed, How>;
   if (bytes > 48 * 1024)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
   const int columns = (job.columns + N - 1) / N;
   const std::int64_t tiles = (job.rows + M - 1) / M;
-  const std::int64_t most = std::min<std::int64_t>(std::max(2 * multiprocessors() / columns, 1), most_parts);
+  const std::int64_t most = std::min<std::int64_t>(std::max(blocks_of(N) * multiprocessors() / columns, 1), most_parts);
   const std::int64_t rounds = (tiles + most - 1) / most;
   const auto parts = static_cast<unsigned>((tiles + rounds - 1) / rounds);
   kernel<<<dim3(static_cast<unsigned>(columns), parts), block_threads, bytes, stream>>>(job);
@@ -202,6 +229,7 @@ int launch_tiles(cudaStream_t stream, const convolution_job<T, S, Out>& job) {
     return launch<T, S, Out, 64, 64, Transposed, How>(stream, job);
   } else {
     const std::int64_t large = (job.rows + 127) / 128 * ((job.columns + 127) / 128);
+    if (job.columns <= 32) return launch<T, S, Out, 128, 32, Transposed, How>(stream, job);
     if (large < multiprocessors()) return launch<T, S, Out, 64, 64, Transposed, How>(stream, job);
     if (job.columns > 64) return launch<T, S, Out, 128, 128, Transposed, How>(stream, job);
     return launch<T, S, Out, 128, 64, Transposed, How>(stream, job);
@@ -235,9 +263,8 @@ int conv_forward(cudaStream_t stream, const window& w, const reading<T>& x, cons
   epilogue<T, Out> out(y, {});
   out.bias = bias, out.moments_of = sums, out.finish = finish, out.finishes = !finish.none();
   const gather<T> left(x.x, x.transform, w, y.height, y.width, x.x.channels, false);
-  return launch_gathering<false>(
-      stream, convolution_job<T, T, Out>{left, weights, static_cast<int>(packed_columns(y.channels)), y.channels,
-                                         y.pixels(), out});
+  return launch_gathering<false>(stream, convolution_job<T, T, Out>{left, weights, static_cast<int>(packed(y.channels)),
+                                                                    y.channels, static_cast<int>(y.pixels()), out});
 }
 
 template <class T, class In>
@@ -245,10 +272,10 @@ int conv_backward_data(cudaStream_t stream, const window& w, const tensor<const 
                        const tensor<T>& dx, bool accumulate, const gradient_sums<T>& sums) {
   epilogue<T, T> out(dx, sums);
   out.accumulate = accumulate;
-  const int padded = static_cast<int>(packed_columns(dy.channels));
+  const int padded = static_cast<int>(packed(dy.channels));
   const gather<In> left(dy, {}, w, dx.height, dx.width, padded, true);
-  return launch_gathering<true>(stream,
-                                convolution_job<T, In, T>{left, weights, padded, dx.channels, dx.pixels(), out});
+  return launch_gathering<true>(
+      stream, convolution_job<T, In, T>{left, weights, padded, dx.channels, static_cast<int>(dx.pixels()), out});
 }
 
 template int conv_forward(cudaStream_t, const window&, const reading<float>&, const float*, const float*,

@@ -15,14 +15,21 @@ namespace {
 template <class T, class S>
 struct weights_job {
   gather<T> left;   // its columns are the rows of the gradient
-  gather<S> right;  // pointwise over dy
-  int columns;      // output channels
-  std::int64_t pixels;
-  std::int64_t part_pixels;  // a multiple of tile_k
-  float* to;                 // [parts][rows][columns]
+  gather<S> right;  // pointwise over dy, whose channels may be padded
+  weights_matrix of;
+  int pixels;
+  int part_pixels;  // a multiple of tile_k
+  float* to;        // [parts][rows][columns]
 };
 
-/// One step's part of a factor that lies pixel by pixel: each thread holds eight columns of one or two pixels.
+/// Steps that are on their way to shared memory at once, the one that is computed among them.
+template <class T, int Extent>
+constexpr int weights_stages = sizeof(T) == 4 ? 2 : 4;
+
+/// Blocks that share a multiprocessor.
+constexpr int weights_blocks(int extent) { return extent == 128 ? 1 : 2; }
+
+/// Brings one step's part of a factor that lies pixel by pixel: each thread eight columns of one or two pixels.
 template <class T, class S, gathering How, int Extent>
 class pixel_loader {
   static constexpr int vectors = Extent / 8, count = vectors * tile_k / block_threads;
@@ -31,82 +38,99 @@ class pixel_loader {
   __device__ pixel_loader(const gather<S>& g, int first)
       : g_(g), first_(first + column()), tap_(gathered_column::of<How>(g, first_)) {}
 
-  __device__ void fetch(std::int64_t pixel, std::int64_t end) {
+  __device__ void begin(int pixel, int end, T* tile) {
+    unsigned there = 0;
 #pragma unroll
     for (int i = 0; i < count; ++i) {
       const gathered_row row = gathered_row::of<How>(g_, pixel + step(i), end);
       if constexpr (How == gathering::elements) {
-        next_[i] = gather_elements<T, How>(g_, row, first_);
+        gather_elements<T, How>(g_, row, first_).to(at(tile, i));
       } else {
-        std::int64_t at = row.inside ? row.base : -1;
-        if constexpr (How == gathering::vectors) at = row.at(g_, tap_.tap_y, tap_.tap_x);
-        there_[i] = tap_.inside && at >= 0;
-        next_[i] = there_[i] ? eight<T>::from(g_.source.data + at + tap_.channel) : eight<T>::zeros();
+        std::int64_t from = row.inside ? row.base : -1;
+        if constexpr (How == gathering::vectors) from = row.at(g_, tap_.tap_y, tap_.tap_x);
+        const bool inside = tap_.inside && from >= 0;
+        there |= inside ? 1u << i : 0;
+        copy_eight(at(tile, i), inside ? g_.source.data + from + tap_.channel : g_.source.data, inside);
       }
     }
+    there_.push(there);
   }
 
-  __device__ void commit(T* tile) {
-    if constexpr (How != gathering::elements)
-      if (g_.transforms && tap_.inside) {
-        const affine<8> how(g_.transform, tap_.channel);
+  /// In place of begin(), when there is nothing left.
+  __device__ void skip() { there_.push(0); }
+
+  /// What a step that has arrived still lacks; padding stays zero.
+  __device__ void finish(const eight_transform& how, T* tile) const {
+    if (How == gathering::elements || !g_.transforms) return;
+    const unsigned there = there_.oldest();
 #pragma unroll
-        for (int i = 0; i < count; ++i)
-          if (there_[i]) apply(how, next_[i]);
-      }
-#pragma unroll
-    for (int i = 0; i < count; ++i) next_[i].to(tile + tile_at<T, fast_index::other>(step(i), column(), Extent));
+    for (int i = 0; i < count; ++i)
+      if (there >> i & 1) how.apply(at(tile, i));
+  }
+
+  /// Its channels stay the same from step to step.
+  __device__ eight_transform transform() const {
+    const bool wanted = How != gathering::elements && tap_.inside;
+    return eight_transform(wanted ? g_.transform : pending{}, wanted ? tap_.channel : 0);
   }
 
  private:
   __device__ static int column() { return static_cast<int>(threadIdx.x) % vectors * 8; }
   __device__ static int step(int i) { return static_cast<int>(threadIdx.x) / vectors + i * (block_threads / vectors); }
+  __device__ static T* at(T* tile, int i) { return tile + tile_at<T, fast_index::other>(step(i), column(), Extent); }
 
   const gather<S>& g_;
   int first_;
   gathered_column tap_;
-  eight<T> next_[count];
-  bool there_[count] = {};
+  bit_queue<count, weights_stages<T, Extent> - 1> there_;  // finish() comes before the next begin()
 };
 
-template <class T, int Extent>
-constexpr int weights_stage() {
-  return 2 * tile_size(fast_index::other, Extent);
-}
-
 template <class T, class S, int Extent, gathering Left, gathering Right>
-__global__ __launch_bounds__(block_threads, 2) void convolve_weights(const __grid_constant__ weights_job<T, S> job) {
-  constexpr int size = tile_size(fast_index::other, Extent), stage = weights_stage<T, Extent>();
+__global__ __launch_bounds__(block_threads, weights_blocks(Extent)) void convolve_weights(
+    const __grid_constant__ weights_job<T, S> job) {
+  constexpr int size = tile_size<T, fast_index::other>(Extent), depth = weights_stages<T, Extent>;
   extern __shared__ __align__(16) unsigned char memory[];
   T* const tiles = reinterpret_cast<T*>(memory);
-  const int rows = job.left.columns(), first_row = static_cast<int>(blockIdx.x) * Extent,
+  const int rows = job.of.rows, columns = job.of.columns, first_row = static_cast<int>(blockIdx.x) * Extent,
             first_column = static_cast<int>(blockIdx.y) * Extent;
-  const std::int64_t begin = blockIdx.z * job.part_pixels,
-                     end = begin + job.part_pixels < job.pixels ? begin + job.part_pixels : job.pixels;
+  const int start = static_cast<int>(blockIdx.z) * job.part_pixels,
+            end = start + job.part_pixels < job.pixels ? start + job.part_pixels : job.pixels;
   pixel_loader<T, T, Left, Extent> left(job.left, first_row);
   pixel_loader<T, S, Right, Extent> right(job.right, first_column);
+  const eight_transform transform = left.transform();
   tile_product<T, Extent, Extent> product;
   product.clear();
-  left.fetch(begin, end), right.fetch(begin, end);
-  left.commit(tiles), right.commit(tiles + size);
-  __syncthreads();
-  int turn = 0;
-  for (std::int64_t pixel = begin; pixel < end; pixel += tile_k, turn ^= 1) {
-    T* const now = tiles + turn * stage;
-    T* const then = tiles + (turn ^ 1) * stage;
-    const bool more = pixel + tile_k < end;
-    if (more) left.fetch(pixel + tile_k, end), right.fetch(pixel + tile_k, end);
-    product.template add<fast_index::other, fast_index::other>(now, now + size);
-    if (more) left.commit(then), right.commit(then + size);
+
+  int ahead = start;
+  int slot_ahead = 0, slot = 0;
+  const auto begin = [&] {
+    T* const tile = tiles + slot_ahead * 2 * size;
+    if (ahead < end)
+      left.begin(ahead, end, tile), right.begin(ahead, end, tile + size);
+    else
+      left.skip(), right.skip();
+    commit_copies();
+    ahead += tile_k;
+    slot_ahead = slot_ahead + 1 == depth ? 0 : slot_ahead + 1;
+  };
+  for (int i = 0; i + 1 < depth; ++i) begin();
+  for (int pixel = start; pixel < end; pixel += tile_k) {
+    T* const tile = tiles + slot * 2 * size;
+    wait_for_copies<depth - 2>();
+    left.finish(transform, tile);
     __syncthreads();
+    begin();
+    product.template add<fast_index::other, fast_index::other>(tile, tile + size);
+    slot = slot + 1 == depth ? 0 : slot + 1;
   }
-  float* const to = job.to + std::int64_t{blockIdx.z} * rows * job.columns;
+  wait_for_copies<0>();
+  float* const to = job.to + std::int64_t{blockIdx.z} * rows * columns;
   product.each_pair([&](int m, int n, float2 v) {
     const int row = first_row + m, column = first_column + n;
-    if (row >= rows || column >= job.columns) return;
-    float* const at = to + std::int64_t{row} * job.columns + column;
+    if (row >= rows || column >= columns) return;
+    float* const at = to + std::int64_t{row} * columns + column;
     at[0] = v.x;
-    if (column + 1 < job.columns) at[1] = v.y;
+    if (column + 1 < columns) at[1] = v.y;
   });
 }
 
@@ -114,21 +138,24 @@ __global__ __launch_bounds__(block_threads, 2) void convolve_weights(const __gri
 struct weights_parts {
   int extent = 64;
   int row_tiles = 1, column_tiles = 1, parts = 1;
-  std::int64_t part_pixels = 0;
+  int part_pixels = 0;
 
   weights_parts(int rows, int columns, std::int64_t pixels, bool large_tiles) {
     extent = large_tiles && std::min(rows, columns) > 64 ? 128 : 64;
     row_tiles = (rows + extent - 1) / extent, column_tiles = (columns + extent - 1) / extent;
     const std::int64_t steps = (pixels + tile_k - 1) / tile_k;
-    const std::int64_t wanted = std::clamp<std::int64_t>(2 * multiprocessors() / (row_tiles * column_tiles), 1, steps);
-    part_pixels = (steps + wanted - 1) / wanted * tile_k;
+    const std::int64_t wanted =
+        std::clamp<std::int64_t>(weights_blocks(extent) * multiprocessors() / (row_tiles * column_tiles), 1, steps);
+    part_pixels = static_cast<int>((steps + wanted - 1) / wanted * tile_k);
     parts = static_cast<int>((pixels + part_pixels - 1) / part_pixels);
   }
 };
 
 template <class T, class S, int Extent, gathering Left, gathering Right>
 void launch(cudaStream_t stream, const weights_job<T, S>& job, const weights_parts& parts) {
-  constexpr int bytes = 2 * weights_stage<T, Extent>() * static_cast<int>(sizeof(T));
+  constexpr int bytes =
+      weights_stages<T, Extent> * 2 * tile_size<T, fast_index::other>(Extent) * static_cast<int>(sizeof(T));
+  static_assert(weights_blocks(Extent) * bytes <= 227 * 1024, "the blocks have to fit a multiprocessor");
   const auto kernel = convolve_weights<T, S, Extent, Left, Right>;
   if (bytes > 48 * 1024)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
@@ -161,9 +188,9 @@ void launch_left(cudaStream_t stream, const weights_job<T, S>& job, const weight
 
 /// Columns of dy added up: a block sums some rows, a thread a column.
 template <class S>
-__global__ void sum_columns(tensor<const S> dy, fast_division image_pixels, int rows_each, float* to) {
+__global__ void sum_columns(tensor<const S> dy, int columns, fast_division image_pixels, int rows_each, float* to) {
   const int column = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (column >= dy.channels) return;
+  if (column >= columns) return;
   const auto rows = static_cast<int>(dy.pixels());
   const int first = static_cast<int>(blockIdx.y) * rows_each, last = min(first + rows_each, rows);
   float sum = 0;
@@ -172,89 +199,53 @@ __global__ void sum_columns(tensor<const S> dy, fast_division image_pixels, int 
     const int image = image_pixels.quotient(m), pixel = image_pixels.remainder(m, image);
     sum += to_float(dy.data[image * dy.image_stride + pixel * dy.pixel_stride + column]);
   }
-  to[std::int64_t{blockIdx.y} * dy.channels + column] = sum;
+  to[std::int64_t{blockIdx.y} * columns + column] = sum;
 }
 
 template <class S>
-void bias_gradient(cudaStream_t stream, const tensor<const S>& dy, float* dbias, float* scratch) {
+void bias_gradient(cudaStream_t stream, const tensor<const S>& dy, int columns, float* dbias, float* scratch) {
   constexpr int threads = 128;
   const auto rows = static_cast<int>(dy.pixels());
   const int rows_each = std::max(32, (rows + most_parts - 1) / most_parts), parts = (rows + rows_each - 1) / rows_each;
-  sum_columns<<<dim3(static_cast<unsigned>((dy.channels + threads - 1) / threads), static_cast<unsigned>(parts)),
-                threads, 0, stream>>>(dy, fast_division(dy.height * dy.width), rows_each, scratch);
+  sum_columns<<<dim3(static_cast<unsigned>((columns + threads - 1) / threads), static_cast<unsigned>(parts)), threads,
+                0, stream>>>(dy, columns, fast_division(dy.height * dy.width), rows_each, scratch);
   check_launch("sum_columns");
-  launch_join(stream, scratch, dy.channels, parts, dy.channels, dbias, same_place{});
-}
-
-template <class T>
-__global__ void pack(const packing* what, const float* variables, T* packed) {
-  const packing p = what[blockIdx.x];
-  const auto stride = static_cast<int>(packed_columns(p.columns));
-  const std::int64_t count = std::int64_t{p.rows} * (stride / 8);
-  for (std::int64_t i = std::int64_t{1} * blockIdx.y * blockDim.x + threadIdx.x; i < count;
-       i += std::int64_t{1} * gridDim.y * blockDim.x) {
-    const auto row = static_cast<int>(i / (stride / 8));
-    const int first = static_cast<int>(i % (stride / 8)) * 8;
-    floats<8> v;
-#pragma unroll
-    for (int k = 0; k < 8; ++k) {
-      const int column = first + k;
-      if (p.multiplier == 0) {
-        v[k] = column < p.columns ? variables[p.from + std::int64_t{row} * p.columns + column] : 0.0f;
-      } else {
-        const int inputs = p.columns / p.multiplier, input = row % inputs;
-        const bool own = column < p.columns && column / p.multiplier == input;
-        v[k] = own ? variables[p.from + std::int64_t{row} * p.multiplier + column % p.multiplier] : 0.0f;
-      }
-    }
-    store<8>(packed + p.to + std::int64_t{row} * stride + first, v);
-  }
+  launch_join(stream, scratch, columns, parts, columns, dbias, same_place{});
 }
 
 }  // namespace
 
-std::int64_t conv_weights_scratch(const window& w, int input_channels, int output_channels, std::int64_t pixels) {
-  const int rows = w.kernel_height * w.kernel_width * input_channels;
-  const std::int64_t products = std::int64_t{rows} * output_channels *
-                                std::max(weights_parts(rows, output_channels, pixels, true).parts,
-                                         weights_parts(rows, output_channels, pixels, false).parts);
-  return std::max(products, std::int64_t{most_parts} * output_channels);
+std::int64_t conv_weights_scratch(const weights_matrix& of, std::int64_t pixels) {
+  const int parts = std::max(weights_parts(of.rows, of.columns, pixels, true).parts,
+                             weights_parts(of.rows, of.columns, pixels, false).parts);
+  return std::int64_t{of.columns} * std::max(std::int64_t{parts} * of.rows, std::int64_t{most_parts});
 }
 
 template <class T, class In>
 void conv_backward_weights(cudaStream_t stream, const window& w, const reading<T>& x, const tensor<const In>& dy,
-                           int multiplier, float* dweights, float* dbias, float* scratch) {
-  const int taps = w.kernel_height * w.kernel_width, rows = taps * x.x.channels;
-  const weights_parts parts(rows, dy.channels, dy.pixels(), sizeof(T) == 2);
+                           const weights_matrix& of, float* dweights, float* dbias, float* scratch) {
+  const weights_parts parts(of.rows, of.columns, dy.pixels(), sizeof(T) == 2);
   const weights_job<T, In> job{gather<T>(x.x, x.transform, w, dy.height, dy.width, x.x.channels, false),
                                gather<In>(dy, {}, {}, dy.height, dy.width, dy.channels, false),
-                               dy.channels,
-                               dy.pixels(),
+                               of,
+                               static_cast<int>(dy.pixels()),
                                parts.part_pixels,
-                               parts.parts == 1 && multiplier == 0 ? dweights : scratch};
+                               parts.parts == 1 && of.multiplier == 0 ? dweights : scratch};
   launch_left(stream, job, parts);
-  const std::int64_t count = std::int64_t{rows} * dy.channels;
-  if (multiplier > 0)
-    launch_join(stream, scratch, count, parts.parts, count, dweights, own_place{dy.channels, x.x.channels, multiplier});
+  const std::int64_t count = std::int64_t{of.rows} * of.columns;
+  if (of.multiplier > 0)
+    launch_join(stream, scratch, count, parts.parts, count, dweights,
+                own_place{of.columns, of.columns / of.multiplier, of.multiplier});
   else if (parts.parts > 1)
     launch_join(stream, scratch, count, parts.parts, count, dweights, same_place{});
-  if (dbias) bias_gradient(stream, dy, dbias, scratch);
+  if (dbias) bias_gradient(stream, dy, of.columns, dbias, scratch);
 }
 
-template <class T>
-void pack_weights(cudaStream_t stream, const packing* what, int count, const float* variables, T* packed) {
-  if (count == 0) return;
-  pack<<<dim3(static_cast<unsigned>(count), 16), 256, 0, stream>>>(what, variables, packed);
-  check_launch("pack");
-}
-
-template void conv_backward_weights(cudaStream_t, const window&, const reading<float>&, const tensor<const float>&, int,
-                                    float*, float*, float*);
-template void conv_backward_weights(cudaStream_t, const window&, const reading<bf16>&, const tensor<const bf16>&, int,
-                                    float*, float*, float*);
-template void conv_backward_weights(cudaStream_t, const window&, const reading<bf16>&, const tensor<const float>&, int,
-                                    float*, float*, float*);
-template void pack_weights(cudaStream_t, const packing*, int, const float*, float*);
-template void pack_weights(cudaStream_t, const packing*, int, const float*, bf16*);
+template void conv_backward_weights(cudaStream_t, const window&, const reading<float>&, const tensor<const float>&,
+                                    const weights_matrix&, float*, float*, float*);
+template void conv_backward_weights(cudaStream_t, const window&, const reading<bf16>&, const tensor<const bf16>&,
+                                    const weights_matrix&, float*, float*, float*);
+template void conv_backward_weights(cudaStream_t, const window&, const reading<bf16>&, const tensor<const float>&,
+                                    const weights_matrix&, float*, float*, float*);
 
 }  // namespace odt::cuda

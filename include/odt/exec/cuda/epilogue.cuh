@@ -19,13 +19,23 @@ struct epilogue {
   bool accumulate = false;
   bool pairs = false;    ///< two channels may be stored at once
   bool z_pairs = false;  ///< two channels of z may be loaded at once
+  bool dense = false;    ///< image after image without gaps, y and z alike
   partial_sums moments_of{};
   gradient_sums<T> sums{};
 
   epilogue(const tensor<Out>& to, const gradient_sums<T>& wanted)
-      : y(to), pixels(to.height * to.width), pairs(in_pairs(to)), z_pairs(in_pairs(wanted.z.x)), sums(wanted) {}
+      : y(to),
+        pixels(to.height * to.width),
+        pairs(in_pairs(to)),
+        z_pairs(in_pairs(wanted.z.x)),
+        dense(without_gaps(to) && (!wanted.rows.at || without_gaps(wanted.z.x))),
+        sums(wanted) {}
 
  private:
+  template <class Any>
+  static bool without_gaps(const tensor<Any>& t) {
+    return t.image_stride == std::int64_t{1} * t.height * t.width * t.pixel_stride;
+  }
   template <class Any>
   static bool in_pairs(const tensor<Any>& t) {
     return t.channels % 2 == 0 && t.pixel_stride % 2 == 0 && t.image_stride % 2 == 0 &&
@@ -61,34 +71,26 @@ class tile_writer {
 
  public:
   static constexpr int stride = N + 8;  ///< of the staged tile, floats
-  static constexpr int floats_needed = M * stride > groups* N * 3 ? M* stride : groups* N * 3;
+  static constexpr int floats_needed = (M / 2 * stride > groups * N * 3) ? M / 2 * stride : groups * N * 3;
 
   __device__ tile_writer(const epilogue<T, Out>& e, int first_column)
-      : e_(e), column_(static_cast<int>(threadIdx.x) % (N / 2) * 2), channel_(first_column + column_) {
-    if (!e.sums.rows.at) return;
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      if (channel_ + i >= e.y.channels) break;
-      scale_[i] = e.sums.z.transform.scale ? e.sums.z.transform.scale[channel_ + i] : 1.0f;
-      shift_[i] = e.sums.z.transform.scale ? e.sums.z.transform.shift[channel_ + i] : 0.0f;
-      mean_[i] = e.sums.mean[channel_ + i];
-    }
-  }
+      : e_(e), column_(static_cast<int>(threadIdx.x) % (N / 2) * 2), channel_(first_column + column_) {}
 
-  /// Stores rows [first, rows) of the staged tile.
-  __device__ void write(const float* staged, std::int64_t first, std::int64_t rows) {
+  /// Stores M/2 staged rows, the first of which is row `first` of the product's `rows`.
+  __device__ void write(const float* staged, int first, int rows) {
     const int width = e_.y.channels - channel_;
     if (width <= 0) return;
-    const int last = rows - first < M ? static_cast<int>(rows - first) : M;
-#pragma unroll 2
+    const gates z(e_.sums, channel_, width);
+    const int last = rows - first < M / 2 ? rows - first : M / 2;
+#pragma unroll 4
     for (int r = group(); r < last; r += groups) {
-      const int m = static_cast<int>(first) + r, image = e_.pixels.quotient(m), pixel = e_.pixels.remainder(m, image);
+      const int m = first + r, image = e_.dense ? 0 : e_.pixels.quotient(m), pixel = e_.pixels.remainder(m, image);
       const float2 both = *reinterpret_cast<const float2*>(staged + r * stride + column_);
       floats<2> v{both.x, both.y};
       Out* to = e_.y.data + image * e_.y.image_stride + pixel * e_.y.pixel_stride + channel_;
       finish(v, to, width);
       put(v, to, width);
-      add_to_sums(v, image, pixel, width);
+      add_to_sums(v, z, image, pixel, width);
       ++count_;
     }
   }
@@ -100,6 +102,22 @@ class tile_writer {
   }
 
  private:
+  /// What the two columns need of z.
+  struct gates {
+    float scale[2] = {}, shift[2] = {}, mean[2] = {};
+
+    __device__ gates(const gradient_sums<T>& s, int channel, int width) {
+      if (!s.rows.at) return;
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        if (i >= width) break;
+        scale[i] = s.z.transform.scale ? s.z.transform.scale[channel + i] : 1.0f;
+        shift[i] = s.z.transform.scale ? s.z.transform.shift[channel + i] : 0.0f;
+        mean[i] = s.mean[channel + i];
+      }
+    }
+  };
+
   __device__ static int group() { return static_cast<int>(threadIdx.x) / (N / 2); }
 
   __device__ void finish(floats<2>& v, const Out* to, int width) const {
@@ -119,7 +137,7 @@ class tile_writer {
     if (width > 1) to[1] = from_float<Out>(v[1]);
   }
 
-  __device__ void add_to_sums(const floats<2>& v, int image, int pixel, int width) {
+  __device__ void add_to_sums(const floats<2>& v, const gates& gate, int image, int pixel, int width) {
     if (e_.moments_of.at) {
 #pragma unroll
       for (int i = 0; i < 2; ++i) columns_[i].add(v[i], count_ == 0);
@@ -134,10 +152,10 @@ class tile_writer {
       for (int i = 0; i < 2 && i < width; ++i) values[i] = to_float(from[i]);
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      const float y = fmaf(values[i], scale_[i], shift_[i]);
+      const float y = fmaf(values[i], gate.scale[i], gate.shift[i]);
       const float g = y > e_.sums.z.transform.low && y < e_.sums.z.transform.high && i < width ? v[i] : 0.0f;
       columns_[i].sum += g;
-      columns_[i].square = fmaf(g, values[i] - mean_[i], columns_[i].square);
+      columns_[i].square = fmaf(g, values[i] - gate.mean[i], columns_[i].square);
     }
   }
 
@@ -187,7 +205,6 @@ class tile_writer {
   const epilogue<T, Out>& e_;
   int column_, channel_, count_ = 0;
   column_moments columns_[2];
-  float scale_[2] = {}, shift_[2] = {}, mean_[2] = {};  // of z
 };
 
 }  // namespace odt::cuda

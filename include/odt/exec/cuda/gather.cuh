@@ -5,6 +5,7 @@
 
 #include <odt/exec/cuda/fast_division.hpp>
 #include <odt/exec/cuda/mma.cuh>
+#include <odt/exec/cuda/pipeline.cuh>
 
 namespace odt::cuda {
 
@@ -18,6 +19,7 @@ struct gather {
   int taps = 1;
   bool transposed = false;  ///< for the data gradient: an output pixel is read where the window would have put it
   bool transforms = false;
+  bool dense = false;  ///< image after image without gaps
 
   /// Columns of the factor; `padded` channels a tap.
   gather(const tensor<const S>& x, const pending& p, const window& win, int out_height, int out_w, int padded,
@@ -32,14 +34,16 @@ struct gather {
         stride(win.stride),
         taps(win.kernel_height * win.kernel_width),
         transposed(transpose),
-        transforms(!p.none()) {}
+        transforms(!p.none()),
+        dense(x.image_stride == std::int64_t{1} * x.height * x.width * x.pixel_stride) {}
 
   ODT_HD int columns() const { return taps * channels.divisor(); }
   bool pointwise() const { return taps == 1 && w.stride == 1 && w.pad_top == 0 && w.pad_left == 0; }
+  static bool aligned(const void* at) { return reinterpret_cast<std::uintptr_t>(at) % 16 == 0; }
   /// Whether eight channels can be loaded at once.
   bool vectors() const {
     return source.channels % 8 == 0 && channels.divisor() == source.channels && source.pixel_stride % 8 == 0 &&
-           source.image_stride % 8 == 0 && reinterpret_cast<std::uintptr_t>(source.data) % 16 == 0;
+           source.image_stride % 8 == 0 && aligned(source.data) && aligned(transform.scale) && aligned(transform.shift);
   }
 };
 
@@ -53,12 +57,16 @@ struct gathered_row {
   bool inside = false;
 
   template <gathering How, class S>
-  __device__ static gathered_row of(const gather<S>& g, std::int64_t m, std::int64_t rows) {
+  __device__ static gathered_row of(const gather<S>& g, int m, int rows) {
     gathered_row r;
     r.inside = m < rows;
     if (!r.inside) return r;
-    const int image = g.out_pixels.quotient(static_cast<int>(m)),
-              pixel = g.out_pixels.remainder(static_cast<int>(m), image);
+    if constexpr (How == gathering::pointwise)
+      if (g.dense) {
+        r.base = m * g.source.pixel_stride;
+        return r;
+      }
+    const int image = g.out_pixels.quotient(m), pixel = g.out_pixels.remainder(m, image);
     r.base = image * g.source.image_stride;
     if constexpr (How == gathering::pointwise) {
       r.base += pixel * g.source.pixel_stride;
@@ -116,35 +124,12 @@ template <class T>
 struct alignas(16) eight {
   T at[8];
 
-  __device__ static eight zeros() {
-    eight e;
-#pragma unroll
-    for (int i = 0; i < 8; ++i) e.at[i] = from_float<T>(0.0f);
-    return e;
-  }
-  /// 16 bytes at a time.
-  __device__ static eight from(const T* memory) {
-    eight e;
-#pragma unroll
-    for (int i = 0; i < static_cast<int>(sizeof(eight) / 16); ++i)
-      reinterpret_cast<uint4*>(e.at)[i] = reinterpret_cast<const uint4*>(memory)[i];
-    return e;
-  }
   __device__ void to(T* memory) const {
 #pragma unroll
     for (int i = 0; i < static_cast<int>(sizeof(eight) / 16); ++i)
       reinterpret_cast<uint4*>(memory)[i] = reinterpret_cast<const uint4*>(at)[i];
   }
 };
-
-/// Eight transformed channels; a zero scale table means only the clamp.
-template <class T>
-__device__ void apply(const affine<8>& transform, eight<T>& e) {
-  floats<8> v = load<8>(e.at);
-#pragma unroll
-  for (int i = 0; i < 8; ++i) v[i] = transform(v[i], i);
-  store<8>(e.at, v);
-}
 
 /// Eight neighbouring columns from k on of a row, one by one.
 template <class T, gathering How, class S>

@@ -8,23 +8,33 @@
 namespace odt::cuda {
 
 inline constexpr int block_threads = 256;
-inline constexpr int tile_k = 32;  ///< of a step
+inline constexpr int tile_k = 64;  ///< of a step
 
 /// How a tile of the left factor [m, k] or of the right factor [k, n] lies in shared memory: whether k is the fast
 /// index.
 enum class fast_index : bool { k, other };
 
-/// Elements from one row of a tile to the next: the padding keeps eight rows in different banks.
-__host__ __device__ constexpr int tile_stride(int width) { return width + 8; }
+/// Elements from one row of a tile to the next. Eight neighbouring rows lie in different banks: by padding, or, where
+/// bf16 has k as its fast index, because the eight vectors of a row change places from row to row.
+template <class T, fast_index Fast>
+__host__ __device__ constexpr int tile_stride(int extent) {
+  return Fast == fast_index::other ? extent + 8 : sizeof(T) == 2 ? tile_k : tile_k + 8;
+}
 
 /// Elements of a tile of `extent` rows or columns and tile_k steps.
-__host__ __device__ constexpr int tile_size(fast_index fast, int extent) {
-  return fast == fast_index::k ? extent * tile_stride(tile_k) : tile_k * tile_stride(extent);
+template <class T, fast_index Fast>
+__host__ __device__ constexpr int tile_size(int extent) {
+  return (Fast == fast_index::k ? extent : tile_k) * tile_stride<T, Fast>(extent);
 }
 
 template <class T, fast_index Fast>
 __device__ int tile_at(int k, int other, int extent) {
-  return Fast == fast_index::k ? other * tile_stride(tile_k) + k : k * tile_stride(extent) + other;
+  if constexpr (Fast == fast_index::other)
+    return k * tile_stride<T, Fast>(extent) + other;
+  else if constexpr (sizeof(T) == 2)
+    return other * tile_k + ((k / 8) ^ (other % 8)) * 8 + k % 8;
+  else
+    return other * tile_stride<T, Fast>(extent) + k;
 }
 
 __device__ inline void load_matrices(unsigned (&r)[4], const bf16* from) {
@@ -98,6 +108,9 @@ class tile_product<bf16, M, N> {
     }
   }
 
+  /// All that this thread holds lies in one half of the rows: 0 or 1.
+  __device__ static int half() { return first_m() / (M / 2); }
+
   /// Calls body(m, n, two neighbours of the row) for all that this thread holds.
   template <class Body>
   __device__ void each_pair(const Body& body) const {
@@ -148,6 +161,8 @@ class tile_product<float, M, N> {
         for (int j = 0; j < columns; ++j) sum_[i][j] = fmaf(left[i], right[j], sum_[i][j]);
     }
   }
+
+  __device__ static int half() { return first_m() / (M / 2); }
 
   template <class Body>
   __device__ void each_pair(const Body& body) const {

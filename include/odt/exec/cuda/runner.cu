@@ -3,6 +3,7 @@
 #include <odt/exec/cuda/convolution.hpp>
 #include <odt/exec/cuda/depthwise.hpp>
 #include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/packing.hpp>
 #include <odt/exec/cuda/pool.hpp>
 #include <odt/exec/cuda/runner.hpp>
 #include <odt/nn/arena.hpp>
@@ -47,33 +48,63 @@ bool runs_dense(const layer& l) {
   return l.kind == layer_kind::convolution || (l.kind == layer_kind::depthwise_convolution && l.multiplier > 1);
 }
 
-/// Floats of scratch memory for one operation.
-std::int64_t scratch_of(const network& net, const plan& p, const plan_operation& op) {
-  const layer& l = net[op.layer];
-  if (l.inputs.empty()) return 0;
-  const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
-  const tensor_place& out = p.places[static_cast<std::size_t>(op.layer)].value;
-  const std::int64_t pixels = std::int64_t{p.batch} * out.height * out.width;
-  switch (op.kind) {
-    case operation::weights_backward:
-      return conv_weights_scratch(window_of(l, in), in.channels, out.channels, pixels);
-    case operation::depthwise_backward:
-      return runs_dense(l) ? conv_weights_scratch(window_of(l, in), in.channels, out.channels, pixels)
-                           : depthwise_backward_scratch(window_of(l, in), in.channels);
-    case operation::max_pool_backward:
-      return (pixels * out.channels + 3) / 4;
-    case operation::normalize_backward:
-      return 2 * std::int64_t{out.channels};
-    default:
-      return 0;
-  }
+/// The weights of a layer that runs dense.
+weights_matrix matrix_of(const network& net, const layer& l) {
+  return {l.kernel_height * l.kernel_width * net.channels(l.inputs[0]), l.channels,
+          l.kind == layer_kind::convolution ? 0 : l.multiplier};
 }
 
-std::int64_t scratch_of(const network& net, const plan& p) {
-  std::int64_t floats = 0;
-  for (const plan_operation& op : p.operations) floats = std::max(floats, scratch_of(net, p, op));
-  return (floats + 63) / 64 * 64;
+/// The one layer that reads the images, if it is a convolution that runs dense, else 0: it reads patches of them, since
+/// pixels of three channels make no vectors.
+int layer_of_patches(const network& net) {
+  int found = 0;
+  for (int i = 1; i < net.size(); ++i)
+    for (const int input : net[i].inputs)
+      if (input == 0) {
+        if (found != 0 || !runs_dense(net[i])) return 0;
+        found = i;
+      }
+  return found;
 }
+
+/// Elements of memory beside the arena that a plan needs.
+struct plan_needs {
+  std::int64_t scratch = 0;  ///< floats
+  std::int64_t padded = 0;   ///< of the activations' type: gradients of predictions
+  std::int64_t patches = 0;  ///< of the activations' type
+
+  plan_needs(const network& net, const plan& p) {
+    for (const plan_operation& op : p.operations) add(net, p, op);
+    if (const int first = layer_of_patches(net); first > 0)
+      patches = pixels(p, first) * packed(matrix_of(net, net[first]).rows);
+  }
+
+ private:
+  static std::int64_t pixels(const plan& p, int layer) {
+    const tensor_place& out = p.places[static_cast<std::size_t>(layer)].value;
+    return std::int64_t{p.batch} * out.height * out.width;
+  }
+
+  void add(const network& net, const plan& p, const plan_operation& op) {
+    const layer& l = net[op.layer];
+    if (l.inputs.empty()) return;
+    const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
+    const std::int64_t own_pixels = pixels(p, op.layer);
+    std::int64_t floats = 0;
+    if (op.kind == operation::weights_backward || (op.kind == operation::depthwise_backward && runs_dense(l)))
+      floats = conv_weights_scratch(matrix_of(net, l), own_pixels);
+    else if (op.kind == operation::depthwise_backward)
+      floats = depthwise_backward_scratch(window_of(l, in), in.channels);
+    else if (op.kind == operation::max_pool_backward)
+      floats = (own_pixels * l.channels + 3) / 4;
+    else if (op.kind == operation::normalize_backward)
+      floats = 2 * std::int64_t{l.channels};
+    scratch = std::max(scratch, (floats + 63) / 64 * 64);
+    if (op.kind == operation::weights_backward &&
+        is_prediction(p, p.places[static_cast<std::size_t>(op.layer)].gradient.buffer))
+      padded = std::max(padded, own_pixels * packed(l.channels));
+  }
+};
 
 /// Where every dense layer's packed weights lie; -1 for the others.
 struct packed_layout {
@@ -83,13 +114,11 @@ struct packed_layout {
 
   packed_layout(const network& net, const variable_layout& layout) : at(static_cast<std::size_t>(net.size()), -1) {
     for (int i = 0; i < net.size(); ++i) {
-      const layer& l = net[i];
-      if (!runs_dense(l)) continue;
-      const int rows = l.kernel_height * l.kernel_width * net.channels(l.inputs[0]);
+      if (!runs_dense(net[i])) continue;
+      const weights_matrix of = matrix_of(net, net[i]);
       at[static_cast<std::size_t>(i)] = elements;
-      matrices.push_back({layout.layers[static_cast<std::size_t>(i)].weights, elements, rows, l.channels,
-                          l.kind == layer_kind::convolution ? 0 : l.multiplier});
-      elements += rows * packed_columns(l.channels);
+      matrices.push_back({of, layout.layers[static_cast<std::size_t>(i)].weights, elements});
+      elements += of.packed_elements();
     }
   }
 };
@@ -126,7 +155,10 @@ class network_runner final : public runner {
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
     current_->has_plain_slices = has_plain_slices(p);
     grow(arena_, current_->where.floats);
-    grow(scratch_, scratch_of(net_, p));
+    const plan_needs needs(net_, p);
+    grow(scratch_, needs.scratch);
+    grow(padded_, needs.padded);
+    grow(patches_, needs.patches);
     grow(tables_, table_rows * p.affines);
   }
 
@@ -134,7 +166,13 @@ class network_runner final : public runner {
 
   void read_images(cudaStream_t stream, const float* images) override {
     const tensor<T> to = at<T>(place_of(0).value);
-    convert(stream, images, to.data, to.pixels() * to.channels);
+    if (patch_layer_ == 0 || keep_all_) convert(stream, images, to.data, to.pixels() * to.channels);
+    if (patch_layer_ == 0) return;
+    const tensor_place& out = place_of(patch_layer_).value;
+    const tensor<const float> from{images,      to.batch,        to.height,      to.width,
+                                   to.channels, to.pixel_stride, to.image_stride};
+    make_patches(stream, window_of(net_[patch_layer_], place_of(0).value), from, out.height, out.width,
+                 patches_.data());
   }
 
   void forward(cudaStream_t stream, float* values, const dropout_key& key) override {
@@ -162,7 +200,8 @@ class network_runner final : public runner {
   float* encodings_gradient() override { return prediction(current_->what.encodings_gradient); }
 
   std::size_t bytes() const override {
-    return arena_.bytes() + scratch_.bytes() + tables_.bytes() + packed_.bytes() + matrices_.bytes();
+    return arena_.bytes() + scratch_.bytes() + tables_.bytes() + padded_.bytes() + patches_.bytes() + packed_.bytes() +
+           matrices_.bytes();
   }
   int generation() const override { return generation_; }
 
@@ -196,11 +235,12 @@ class network_runner final : public runner {
     return false;
   }
 
-  void grow(device_array<float>& memory, std::int64_t floats) {
-    if (memory.size() >= static_cast<std::size_t>(floats)) return;
+  template <class E>
+  void grow(device_array<E>& memory, std::int64_t elements) {
+    if (memory.size() >= static_cast<std::size_t>(elements)) return;
     check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
     memory = {};
-    memory = device_array<float>(static_cast<std::size_t>(floats));
+    memory = device_array<E>(static_cast<std::size_t>(elements));
     ++generation_;
   }
 
@@ -238,6 +278,22 @@ class network_runner final : public runner {
   reading<T> reading_of(int layer) const {
     const layer_place& place = place_of(layer);
     return {at<T>(place.value), transform_of(place.pending)};
+  }
+
+  /// What a convolution reads, and with which window: the layer before it, or patches of the images.
+  struct convolution_input {
+    window w;
+    reading<T> x;
+  };
+
+  convolution_input input_of(int number) const {
+    const layer& l = net_[number];
+    if (number != patch_layer_) return {window_of(l, place_of(l.inputs[0]).value), reading_of(l.inputs[0])};
+    const tensor_place& out = place_of(number).value;
+    const std::int64_t columns = packed(matrix_of(net_, l).rows), image = columns * out.height * out.width;
+    const tensor<T> cut{
+        patches_.data(), current_->what.batch, out.height, out.width, static_cast<int>(columns), columns, image};
+    return {window{}, reading<T>{cut}};
   }
 
   gradient_sums<T> sums_of(int layer) const {
@@ -307,7 +363,7 @@ class network_runner final : public runner {
     const layer& l = net_[op.layer];
     const layer_place& place = place_of(op.layer);
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-    const window w = window_of(l, place_of(l.inputs[0]).value);
+    const auto [w, x] = input_of(op.layer);
     const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
     const bool wants_moments = current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
     const partial_sums sums = wants_moments ? partial(place.pending.affine) : partial_sums{};
@@ -315,9 +371,9 @@ class network_runner final : public runner {
     const tensor<Out> y = at<Out>(place.value);
     int parts = 0;
     if (runs_dense(l))
-      parts = conv_forward(stream_, w, reading_of(l.inputs[0]), packed_weights(op.layer), bias, y, sums, finish);
+      parts = conv_forward(stream_, w, x, packed_weights(op.layer), bias, y, sums, finish);
     else if constexpr (std::is_same_v<Out, T>)
-      parts = depthwise_forward(stream_, w, reading_of(l.inputs[0]), values + vars.weights, bias, y, sums, finish);
+      parts = depthwise_forward(stream_, w, x, values + vars.weights, bias, y, sums, finish);
     else
       fail("layer ", l.name, ": a depthwise convolution cannot be a head on a GPU");
     if (wants_moments) note_parts(place.pending.affine, l.channels, parts);
@@ -341,7 +397,7 @@ class network_runner final : public runner {
     const layer_place& place = place_of(op.layer);
     if (convolves(l) && is_prediction(current_->what, place.gradient.buffer)) {
       if (op.kind == operation::weights_backward || op.kind == operation::data_backward)
-        return differentiate<float>(op, values, gradients);
+        return differentiate_head(op, gradients);
       fail("layer ", l.name, ": a head with an activation or batch norm cannot be trained on a GPU");
     }
     const tensor<T> own = at<T>(place.gradient);
@@ -356,7 +412,7 @@ class network_runner final : public runner {
         return dropout(stream_, reading<T>{own}, at<T>(place_of(l.inputs[0]).gradient), op.accumulate,
                        choice_of_dropout(op.layer));
       default:
-        return differentiate<T>(op, values, gradients);
+        return differentiate(op, values, gradients);
     }
   }
 
@@ -370,50 +426,75 @@ class network_runner final : public runner {
                         op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, scratch_.data());
   }
 
-  /// In: the type of the output's gradient.
-  template <class In>
+  /// The gradient of a head's predictions, as the products want it.
+  tensor<const T> padded_gradient(int layer) const {
+    const tensor_place& p = place_of(layer).gradient;
+    const std::int64_t columns = packed(p.channels);
+    return {padded_.data(), current_->what.batch,        p.height, p.width, static_cast<int>(columns),
+            columns,        columns * p.height * p.width};
+  }
+
+  void differentiate_head(const plan_operation& op, float* gradients) {
+    if (op.kind == operation::weights_backward)
+      pad_channels(stream_, tensor<const float>(at<float>(place_of(op.layer).gradient)), padded_.data());
+    op.kind == operation::weights_backward ? weights_gradient(op, padded_gradient(op.layer), gradients)
+                                           : data_gradient(op, padded_gradient(op.layer));
+  }
+
+  void weights_gradient(const plan_operation& op, const tensor<const T>& dy, float* gradients) {
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+    const auto [w, x] = input_of(op.layer);
+    conv_backward_weights(stream_, w, x, dy, matrix_of(net_, net_[op.layer]), gradients + vars.weights,
+                          vars.biases >= 0 ? gradients + vars.biases : nullptr, scratch_.data());
+  }
+
+  void data_gradient(const plan_operation& op, const tensor<const T>& dy) {
+    const layer& l = net_[op.layer];
+    const layer_place& input = place_of(l.inputs[0]);
+    const gradient_sums<T> sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums<T>{};
+    const int parts = conv_backward_data(stream_, window_of(l, input.value), dy, packed_weights(op.layer),
+                                         at<T>(input.gradient), op.accumulate, sums);
+    if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
+  }
+
+  void depthwise_gradients(const plan_operation& op, const tensor<const T>& dy, const float* values, float* gradients) {
+    const layer& l = net_[op.layer];
+    const layer_place& input = place_of(l.inputs[0]);
+    if (runs_dense(l)) {
+      weights_gradient(op, dy, gradients);
+      if (input.gradient.buffer >= 0) data_gradient(op, dy);
+      return;
+    }
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+    const gradient_sums<T> sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums<T>{};
+    const int parts =
+        depthwise_backward(stream_, window_of(l, input.value), reading_of(l.inputs[0]), dy, values + vars.weights,
+                           at<T>(input.gradient), op.accumulate, gradients + vars.weights,
+                           vars.biases >= 0 ? gradients + vars.biases : nullptr, sums, scratch_.data());
+    if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
+  }
+
   void differentiate(const plan_operation& op, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
-    const int source = l.inputs[0];
-    const layer_place& input = place_of(source);
-    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-    const window w = window_of(l, input.value);
-    const tensor<const In> dy = at<In>(place_of(op.layer).gradient);
+    const layer_place& input = place_of(l.inputs[0]);
+    const tensor<const T> dy = at<T>(place_of(op.layer).gradient);
     const tensor<T> dx = at<T>(input.gradient);
-    float* bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
-    const gradient_sums<T> sums = op.sums ? sums_of(source) : gradient_sums<T>{};
-    int parts = 0;
+    const window w = window_of(l, input.value);
     switch (op.kind) {
       case operation::weights_backward:
-        return conv_backward_weights(stream_, w, reading_of(source), dy, 0, gradients + vars.weights, bias,
-                                     scratch_.data());
+        return weights_gradient(op, dy, gradients);
       case operation::data_backward:
-        parts = conv_backward_data(stream_, w, dy, packed_weights(op.layer), dx, op.accumulate, sums);
-        break;
+        return data_gradient(op, dy);
       case operation::depthwise_backward:
-        if constexpr (std::is_same_v<In, T>) {
-          if (!runs_dense(l)) {
-            parts = depthwise_backward(stream_, w, reading_of(source), dy, values + vars.weights, dx, op.accumulate,
-                                       gradients + vars.weights, bias, sums, scratch_.data());
-            break;
-          }
-          conv_backward_weights(stream_, w, reading_of(source), dy, l.multiplier, gradients + vars.weights, bias,
-                                scratch_.data());
-          if (dx.data) parts = conv_backward_data(stream_, w, dy, packed_weights(op.layer), dx, op.accumulate, sums);
-        }
-        break;
+        return depthwise_gradients(op, dy, values, gradients);
       case operation::max_pool_backward:
-        if constexpr (std::is_same_v<In, T>)
-          max_pool_backward(stream_, w, reading_of(source), dy, dx, op.accumulate,
-                            reinterpret_cast<std::uint8_t*>(scratch_.data()));
-        return;
+        return max_pool_backward(stream_, w, reading_of(l.inputs[0]), dy, dx, op.accumulate,
+                                 reinterpret_cast<std::uint8_t*>(scratch_.data()));
       case operation::average_pool_backward:
-        if constexpr (std::is_same_v<In, T>) avg_pool_backward(stream_, w, dy, dx, op.accumulate);
-        return;
+        return avg_pool_backward(stream_, w, dy, dx, op.accumulate);
       default:
         return;
     }
-    if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
   }
 
   dropout_choice choice_of_dropout(int number) const {
@@ -443,7 +524,9 @@ class network_runner final : public runner {
   device_array<packing> matrices_;
   std::vector<std::unique_ptr<prepared>> plans_;
   prepared* current_ = nullptr;
+  int patch_layer_ = layer_of_patches(net_);
   device_array<float> arena_, scratch_, tables_;
+  device_array<T> padded_, patches_;
   cudaStream_t stream_ = nullptr;
   dropout_key key_;
   bool keep_all_ = false;
@@ -459,10 +542,12 @@ std::unique_ptr<runner> make_runner(const network& net, const variable_layout& l
 
 std::int64_t runner_bytes(const network& net, const plan& p, precision compute) {
   const std::size_t size = compute == precision::bf16 ? 2 : 4;
-  const std::int64_t floats = pack_for(p, size).floats + scratch_of(net, p) + table_rows * p.affines;
-  const packed_layout packed(net, lay_out(net));
-  return floats * 4 + packed.elements * static_cast<std::int64_t>(size) +
-         static_cast<std::int64_t>(packed.matrices.size() * sizeof(packing));
+  const plan_needs needs(net, p);
+  const packed_layout weights(net, lay_out(net));
+  const std::int64_t floats = pack_for(p, size).floats + needs.scratch + table_rows * p.affines;
+  const std::int64_t elements = needs.padded + needs.patches + weights.elements;
+  return floats * 4 + elements * static_cast<std::int64_t>(size) +
+         static_cast<std::int64_t>(weights.matrices.size() * sizeof(packing));
 }
 
 }  // namespace odt::cuda

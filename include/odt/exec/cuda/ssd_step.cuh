@@ -237,6 +237,7 @@ class ssd_step final : public device_step {
     launch_forward(sized);
     launch_losses(sized, runner_->logits_gradient(), runner_->encodings_gradient());
     runner_->backward(stream_, stores_.values(), stores_.gradients());
+    const part timed(*this, "update");
     std::visit(
         [&](const auto& how) {
           update(stream_, how, options_.update, &device_header_.data()->rate, pieces_.view(), stores_.device(),
@@ -248,15 +249,20 @@ class ssd_step final : public device_step {
         "cudaMemcpyAsync");
   }
 
-  void launch_losses(per_size& sized, float* logits_gradient, float* encodings_gradient) {
-    const part part_of_step(*this, "assign targets and loss");
-    const int anchors = static_cast<int>(sized.anchors.size());
+  void launch_assign(per_size& sized, int anchors) {
+    const part timed(*this, "assign targets");
     std::visit(
         [&](const auto& compare, const auto& match, const auto& coder) {
           assign(stream_, compare, match, coder, sized.buffers.truth(), sized.device_anchors.data(), anchors,
                  options_.loss.negative_class_weight, loss_scratch_.data(), targets_.view());
         },
         options_.similarity, options_.matcher, options_.box_coder);
+  }
+
+  void launch_losses(per_size& sized, float* logits_gradient, float* encodings_gradient) {
+    const int anchors = static_cast<int>(sized.anchors.size());
+    launch_assign(sized, anchors);
+    const part timed(*this, "loss");
     const ssd_loss_input input{
         sized.batch,     anchors,           runner_->current().class_slots, runner_->logits(), runner_->encodings(),
         logits_gradient, encodings_gradient};

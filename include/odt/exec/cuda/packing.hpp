@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Layouts that products of matrices want: rows of whole vectors of eight. Weights are packed, gradients of predictions
+// padded, images cut into the patches that a window sees.
+#pragma once
+
+#include <odt/exec/cuda/tensor.hpp>
+
+#include <cstdint>
+
+namespace odt::cuda {
+
+/// A number of rows or columns up to a multiple of eight; what is beyond the number is zero.
+constexpr std::int64_t packed(std::int64_t extent) { return (extent + 7) / 8 * 8; }
+
+/// A convolution's weights as a matrix. With a multiplier they are those of a depthwise convolution, spread over a
+/// dense matrix of zeros.
+struct weights_matrix {
+  int rows = 0;        ///< kernel_height * kernel_width * input channels
+  int columns = 0;     ///< output channels
+  int multiplier = 0;  ///< 0: dense
+
+  constexpr std::int64_t packed_elements() const { return packed(rows) * packed(columns); }
+};
+
+/// One convolution's weights among those that are packed together.
+struct packing {
+  weights_matrix of{};
+  std::int64_t from = 0;  ///< in the store of variables
+  std::int64_t to = 0;    ///< in the packed store; a multiple of eight
+};
+
+/// Copies `count` weight matrices (device memory) to their packed places, [packed(rows)][packed(columns)] of T.
+template <class T>
+void pack_weights(cudaStream_t stream, const packing* what, int count, const float* variables, T* to);
+
+/// Copies a tensor to dense [pixels][packed(channels)] of T.
+template <class T>
+void pad_channels(cudaStream_t stream, const tensor<const float>& from, T* to);
+
+/// What the window sees at each of out_height x out_width places of each image, by taps and channels: dense
+/// [batch * out_height * out_width][packed(taps * channels)] of T, zeros where it looks beyond the image.
+template <class T>
+void make_patches(cudaStream_t stream, const window& w, const tensor<const float>& images, int out_height,
+                  int out_width, T* to);
+
+}  // namespace odt::cuda
