@@ -9,30 +9,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <new>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
-
-ODT_INLINE arena_memory::arena_memory(std::size_t bytes) : bytes_(bytes) {
-  constexpr std::size_t page = std::size_t{2} << 20;
-  const std::size_t alignment = bytes >= page ? page : 64;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, std::max(rounded, alignment))));
-  if (!memory_) throw std::bad_alloc();
-#if defined(__linux__)
-  if (bytes >= page) madvise(memory_.get(), rounded, MADV_HUGEPAGE);
-#endif
-  std::memset(memory_.get(), 0, bytes);
-}
-
-ODT_INLINE void arena_memory::release::operator()(std::byte* memory) const { std::free(memory); }
 
 struct runner::prepared {
   plan what;
@@ -73,6 +52,7 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   const auto affines = static_cast<std::size_t>(p.affines);
   if (affines > scale_.size())
     for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
+  if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
 }
 
 ODT_INLINE void runner::keep_all(bool keep) {
@@ -100,6 +80,21 @@ ODT_INLINE convolution window_of(const layer& l, const tensor_place& in, precisi
 }
 
 }  // namespace detail
+
+ODT_INLINE packed_weights::request runner::convolution_of(const plan& p, int number) const {
+  const auto value = [&p](int of) -> const tensor_place& { return p.places[static_cast<std::size_t>(of)].value; };
+  const layer& l = net_[number];
+  const tensor_place& in = value(l.inputs[0]);
+  return {number, detail::window_of(l, in, precision_), detail::extents(in, p.batch),
+          detail::extents(value(number), p.batch)};
+}
+
+ODT_INLINE std::vector<packed_weights::request> runner::convolutions_of(const plan& p) const {
+  std::vector<packed_weights::request> all;
+  for (const plan_operation& op : p.operations)
+    if (op.kind == operation::convolution) all.push_back(convolution_of(p, op.layer));
+  return all;
+}
 
 ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
   std::size_t bytes = 0;
@@ -195,9 +190,13 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
       current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
   if (wants_statistics) statistics = {mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine};
   switch (op.kind) {
-    case operation::convolution:
-      return conv_forward(pool_, window, x, values + vars.weights, bias, y, wants_statistics ? &statistics : nullptr,
-                          memory_.data(), transform_of(place.finish));
+    case operation::convolution: {
+      const float* weights = values + vars.weights;
+      const bool keeps = current_->what.mode == run_mode::infer;
+      const float* packed = keeps ? packed_.get(pool_, convolution_of(current_->what, op.layer), weights) : nullptr;
+      return conv_forward(pool_, window, x, weights, bias, y, wants_statistics ? &statistics : nullptr, memory_.data(),
+                          transform_of(place.finish), packed);
+    }
     case operation::depthwise_convolution:
       return depthwise_forward(pool_, window, x, values + vars.weights, bias, y,
                                wants_statistics ? &statistics : nullptr, memory_.data(), transform_of(place.finish));

@@ -50,6 +50,7 @@ class ssd_step final : public device_step {
 
   step_report train(const batch& b, float learning_rate, std::int64_t step) override {
     per_size& sized = prepare(b, run_mode::train);
+    runner_.forget_weights();
     runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
     assign_targets(b, sized);
     ssd_losses_report losses = compute_loss(b, sized, runner_.logits_gradient(), runner_.encodings_gradient());
@@ -98,6 +99,7 @@ class ssd_step final : public device_step {
   }
 
   variable_stores stores() override {
+    runner_.forget_weights();
     variable_stores s{values_, gradients_, {}, averages_, scalars_};
     for (auto& slot : slots_) s.slots.push_back(slot);
     return s;
@@ -113,7 +115,7 @@ class ssd_step final : public device_step {
       bytes += bytes_of(s->anchors, s->loss->classification, s->loss->localization, s->loss->kept);
       for (const auto& tile : s->loss->tiles) bytes += bytes_of(tile);
     }
-    return arena_bytes() + static_cast<std::int64_t>(bytes);
+    return arena_bytes() + static_cast<std::int64_t>(bytes + runner_.packed_bytes());
   }
 
   void observe(step_observer observer) override {
