@@ -100,6 +100,8 @@ class chunk_product {
       out.rows = pixels_ + top;
       out.raw = raw_ + top;
       out.first = i == 0;
+      const bool more = j + 1 < last_panel_ && i < 2;  // a tile asks for half a panel
+      out.ahead = more ? panel + elements<Product>(depth_) * tile_columns + i * depth * lanes : nullptr;
       multiply_rows<Product, tile_order::rows>(height, depth, block_ + std::ptrdiff_t{top} * block_stride, panel, out);
     }
   }

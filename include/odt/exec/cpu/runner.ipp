@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/kernels.hpp>
 #include <odt/exec/cpu/runner.hpp>
+#include <odt/exec/cpu/vector_tools.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -286,23 +287,25 @@ ODT_INLINE void runner::normalize(int number, float* values) {
   const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
   const double count = static_cast<double>(current_->what.batch) * place.value.height * place.value.width;
   const auto bessel = static_cast<float>(count / std::max(count - 1, 1.0));
-  float* moving_mean = values + vars.moving_mean;
-  float* moving_variance = values + vars.moving_variance;
-  for (int c = 0; c < l.channels; ++c) {
+  const vec one(1.0f), rate(1.0f - l.norm.decay), epsilon(l.norm.epsilon);
+  for (int c = 0; c < l.channels; c += lanes) {
     const std::size_t i = first + static_cast<std::size_t>(c);
-    const float mean = batch_statistics ? mean_[i] : moving_mean[c];
-    const float variance = batch_statistics ? inv_std_[i] : moving_variance[c];
+    const int rest = l.channels - c;
+    const auto variable = [&](std::int64_t offset) { return load_first(values + offset + c, rest); };
+    const vec moving_mean = variable(vars.moving_mean), moving_variance = variable(vars.moving_variance);
+    const vec mean = batch_statistics ? load_first(&mean_[i], rest) : moving_mean;
+    const vec variance = batch_statistics ? load_first(&inv_std_[i], rest) : moving_variance;
     if (batch_statistics) {
-      const float rate = 1.0f - l.norm.decay;
-      moving_mean[c] -= (moving_mean[c] - mean) * rate;
-      moving_variance[c] -= (moving_variance[c] - variance * bessel) * rate;
+      store_first(values + vars.moving_mean + c, moving_mean - (moving_mean - mean) * rate, rest);
+      store_first(values + vars.moving_variance + c,
+                  moving_variance - (moving_variance - variance * vec(bessel)) * rate, rest);
     }
-    mean_[i] = mean;
-    inv_std_[i] = 1.0f / std::sqrt(variance + l.norm.epsilon);
-    const float gamma = vars.gamma >= 0 ? values[vars.gamma + c] : 1.0f;
-    const float beta = vars.beta >= 0 ? values[vars.beta + c] : 0.0f;
-    scale_[i] = gamma * inv_std_[i];
-    shift_[i] = beta - mean * scale_[i];
+    const vec inv_std = one / xsimd::sqrt(variance + epsilon);
+    const vec scale = (vars.gamma >= 0 ? variable(vars.gamma) : one) * inv_std;
+    store_first(&mean_[i], mean, rest);
+    store_first(&inv_std_[i], inv_std, rest);
+    store_first(&scale_[i], scale, rest);
+    store_first(&shift_[i], (vars.beta >= 0 ? variable(vars.beta) : vec(0.0f)) - mean * scale, rest);
   }
 }
 

@@ -161,7 +161,9 @@ class ssd_step final : public device_step {
   per_size& prepare(const batch& b, run_mode mode) {
     runner_.prepare(b.size, {b.height, b.width}, mode);
     const part_timer timer(observer_, "copy images", {0, 24 * std::int64_t{b.size} * b.height * b.width});
-    std::copy_n(b.images.data(), static_cast<std::ptrdiff_t>(b.size) * b.height * b.width * 3, runner_.images());
+    const std::ptrdiff_t line = std::ptrdiff_t{3} * b.width;
+    float* const images = runner_.images();
+    pool_.run(b.size * b.height, [&](int y, int) { std::copy_n(b.images.data() + y * line, line, images + y * line); });
     const auto same = [&b](const per_size& s) {
       return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes >= b.max_boxes;
     };

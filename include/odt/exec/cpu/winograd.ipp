@@ -111,15 +111,18 @@ class chunk_product {
     for (int r = 0; r < count_; ++r) rows[r] = output(point) + std::ptrdiff_t{r} * group_columns;
     const int depth = t_.from.channels, tiles = static_cast<int>(ceil_div(count_, tile_rows));
     const float* matrix = weights_ + point * matrix_size(depth, t_.to.channels);
+    const float* const end = weights_ + packed_size(depth, t_.to.channels);
     for (int j = 0; j < group_columns && column + j < t_.to.channels; j += tile_columns)
       for (int b = 0; b < plan_.depth_blocks; ++b) {
         const int first = b * block_width, width = std::min(depth - first, block_width);
         const float* panel = matrix + matrix_size(depth, column + j) + first * tile_columns;
+        const float* const next = panel + std::ptrdiff_t{width} * tile_columns;
         tile_output out{.column = j, .start = b > 0 ? tile_start::add : tile_start::overwrite};
         for (int i = 0; i < tiles; ++i) {
           const int top = tile_begin<fp32_product>(count_, tiles, i),
                     height = tile_begin<fp32_product>(count_, tiles, i + 1) - top;
           out.rows = rows + top;
+          out.ahead = i < 2 && next < end ? next + std::ptrdiff_t{i} * width * lanes : nullptr;
           tile_of<fp32_product, tile_order::rows>(height, tile_columns)(
               width, input(point, b) + std::ptrdiff_t{top} * block_stride, panel, out);
         }
