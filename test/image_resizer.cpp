@@ -100,7 +100,8 @@ BOOST_AUTO_TEST_CASE(bilinear_samples_at_destination_times_ratio) {
 BOOST_AUTO_TEST_CASE(bytes_and_floats_resize_to_the_same_bits) {
   // Bytes go through vectors, floats through plain loops.
   const auto change = odt::pixel_transform{{0.5f, 0.25f, 2.0f / 255}, {-1, 3, 0.125f}};
-  for (const auto [height, width] : {odt::size2{1, 1}, {2, 2}, {3, 3}, {5, 4}, {17, 9}, {40, 61}, {90, 128}}) {
+  for (const auto [height, width] :
+       {odt::size2{1, 1}, {2, 2}, {3, 3}, {5, 4}, {17, 9}, {40, 61}, {90, 128}, {20, 700}}) {
     odt::image bytes(height, width, 3);
     for (std::size_t i = 0; i < bytes.pixels.size(); ++i) bytes.pixels[i] = static_cast<std::uint8_t>(i * 97 % 251);
     for (const odt::size2 out : {odt::size2{1, 1}, {3, 3}, {8, 7}, {30, 30}, {64, 101}})

@@ -32,13 +32,18 @@ struct step_report {
 };
 
 /// One named tensor of a detector's state: a model variable, an optimizer slot, or a moving average.
-struct state_tensor {
+template <class T>
+struct basic_state_tensor {
   std::string name;  ///< as in checkpoints, e.g. ".../weights/Momentum"
   std::vector<int> shape;
-  std::span<float> values;
+  std::span<T> values;
   bool model_variable = true;  ///< false: a slot or an average
   bool trainable = true;
 };
+
+using state_tensor = basic_state_tensor<const float>;  ///< to be read
+using editable_tensor = basic_state_tensor<float>;
+using state_editor = std::function<void(std::span<const editable_tensor>)>;
 
 /// A line of `odt inspect`'s table of a detector's parts.
 struct part_description {
@@ -94,8 +99,11 @@ class detector {
   /// Detections of one picture: resized and preprocessed as the config says.
   virtual detections detect(const image& picture) = 0;
 
-  /// Everything that a checkpoint holds but the global step. Spans stay valid for the detector's life.
+  /// Everything that a checkpoint holds but the global step, to be read. Spans stay valid for the detector's life.
   virtual std::vector<state_tensor> state() = 0;
+  /// The same in the same order, to be written by `edit`, and by nobody once it has returned: what a device keeps of
+  /// the variables in other forms is made anew after it.
+  virtual void edit_state(const state_editor& edit) = 0;
   virtual std::int64_t global_step() const = 0;
   virtual void set_global_step(std::int64_t step) = 0;
 

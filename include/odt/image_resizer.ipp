@@ -228,6 +228,7 @@ ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& cha
     const float* weight = s.y.weight.data() + y * s.y.count;
     const auto row = [&](int k) { return resized_row(index[k], bilinear, change, source, inner.width, s); };
     if (bilinear) {
+      for (std::size_t i = 0; i < values; i += 16) __builtin_prefetch(out + i, 1);  // a batch lies in no cache
       const float *a = row(0), *b = row(1);
       blend_rows(a, b, weight[1], values, out);
     } else {

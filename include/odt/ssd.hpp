@@ -144,9 +144,10 @@ class ssd final : public detector {
     return std::move(step_->detect(one)[0]);
   }
 
-  std::vector<state_tensor> state() override {
-    return std::visit([this](const auto& how) { return detail::state_of(layout_, step_->stores(), how); },
-                      options_.optimizer);
+  std::vector<state_tensor> state() override { return detail::readable(editable_state()); }
+  void edit_state(const state_editor& edit) override {
+    edit(editable_state());
+    step_->stores();  // evaluations within the edit have seen a part of it
   }
   std::int64_t global_step() const override { return global_step_; }
   void set_global_step(std::int64_t step) override { global_step_ = step; }
@@ -174,6 +175,11 @@ class ssd final : public detector {
   std::int64_t planned_bytes() const override { return step_->planned_bytes(); }
 
  private:
+  std::vector<editable_tensor> editable_state() {
+    return std::visit([this](const auto& how) { return detail::state_of(layout_, step_->stores(), how); },
+                      options_.optimizer);
+  }
+
   static constexpr network default_network(int num_classes = 90) {
     using std::get;
     return ssd_network(get<0>(choice_of<typename axes::feature_extractor>{}),

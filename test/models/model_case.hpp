@@ -82,21 +82,25 @@ inline std::unique_ptr<any_ssd> make_detector(const fs::path& config, int thread
 }
 
 inline void load_formula_weights(detector& d, const json& scales) {
-  for (const state_tensor& t : d.state()) {
-    if (!t.model_variable) continue;
-    double factor = 1;
-    for (const json& scale : scales)
-      if (t.name.find(scale[0].get<std::string>()) != std::string::npos) factor *= scale[1].get<double>();
-    for (std::size_t i = 0; i < t.values.size(); ++i) t.values[i] = formula_weight(t.name, t.shape, i, factor);
-  }
+  d.edit_state([&scales](std::span<const editable_tensor> state) {
+    for (const editable_tensor& t : state) {
+      if (!t.model_variable) continue;
+      double factor = 1;
+      for (const json& scale : scales)
+        if (t.name.find(scale[0].get<std::string>()) != std::string::npos) factor *= scale[1].get<double>();
+      for (std::size_t i = 0; i < t.values.size(); ++i) t.values[i] = formula_weight(t.name, t.shape, i, factor);
+    }
+  });
   d.reset_averages();
 }
 
 /// Model variables from a checkpoint; every one must be there.
 inline void load_checkpoint(detector& d, const fs::path& prefix) {
   const checkpoint_reader reader(prefix.string());
-  for (const state_tensor& t : d.state())
-    if (t.model_variable) reader.read<float>(t.name, t.values);
+  d.edit_state([&reader](std::span<const editable_tensor> state) {
+    for (const editable_tensor& t : state)
+      if (t.model_variable) reader.read<float>(t.name, t.values);
+  });
   d.reset_averages();
 }
 

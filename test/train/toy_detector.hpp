@@ -62,12 +62,21 @@ class toy_detector final : public detector {
   detections detect(const image&) override { return {{{0.25f, 0.25f, 0.75f, 0.5f}, 0, 0.8f}}; }
 
   std::vector<state_tensor> state() override {
-    return {{"FeatureExtractor/Toy/weights", {3}, std::span(weights_).first(3)},
-            {"BoxPredictor_0/biases", {1}, std::span(weights_).last(1)},
-            {"FeatureExtractor/Toy/weights/Momentum", {3}, std::span(momentum_).first(3), false},
-            {"BoxPredictor_0/biases/Momentum", {1}, std::span(momentum_).last(1), false},
-            {"FeatureExtractor/Toy/weights/ExponentialMovingAverage", {3}, std::span(averages_).first(3), false},
-            {"BoxPredictor_0/biases/ExponentialMovingAverage", {1}, std::span(averages_).last(1), false}};
+    std::vector<state_tensor> all;
+    edit_state([&all](std::span<const editable_tensor> tensors) {
+      for (const auto& t : tensors) all.push_back({t.name, t.shape, t.values, t.model_variable, t.trainable});
+    });
+    return all;
+  }
+  void edit_state(const state_editor& edit) override {
+    const std::vector<editable_tensor> tensors = {
+        {"FeatureExtractor/Toy/weights", {3}, std::span(weights_).first(3)},
+        {"BoxPredictor_0/biases", {1}, std::span(weights_).last(1)},
+        {"FeatureExtractor/Toy/weights/Momentum", {3}, std::span(momentum_).first(3), false},
+        {"BoxPredictor_0/biases/Momentum", {1}, std::span(momentum_).last(1), false},
+        {"FeatureExtractor/Toy/weights/ExponentialMovingAverage", {3}, std::span(averages_).first(3), false},
+        {"BoxPredictor_0/biases/ExponentialMovingAverage", {1}, std::span(averages_).last(1), false}};
+    edit(tensors);
   }
   std::int64_t global_step() const override { return step_; }
   void set_global_step(std::int64_t step) override { step_ = step; }

@@ -2,6 +2,7 @@
 // Bilinear blends of rows of pixels: a + (b - a) * share, in TensorFlow's form and order.
 #pragma once
 
+#include <odt/core/blend_groups.hpp>
 #include <odt/core/pixel_transform.hpp>
 
 #include <algorithm>
@@ -24,11 +25,14 @@ struct blend_table {
   std::vector<taps> pixels;         ///< of each result
   std::vector<float> shares;        ///< of each result, four times
   std::vector<std::int32_t> bytes;  ///< where the pair of each result begins
+  detail::blending::byte_groups groups;  ///< the same for wider vectors, where it has any
 
   int width() const { return static_cast<int>(pixels.size()); }
 
   /// Completes the table for a row of `in` pixels once `pixels` are there.
   void finish(int in, bool from_right_to_left) {
+    groups.finish(pixels, in);
+    if (groups.span > 0) return;
     descending = from_right_to_left;
     shares.resize(pixels.size() * 4);
     for (std::size_t x = 0; x < pixels.size(); ++x)
@@ -128,6 +132,7 @@ inline void blend_pixels(const blend_table& table, const float* source, float* o
 inline void blend_pixels(const blend_table& table, const std::uint8_t* source, const pixel_transform& change,
                          float* out) {
   namespace d = detail::blending;
+  if (table.groups.span > 0) return d::blend_groups(table.groups, 3 * table.width(), source, change, out);
   if (table.end - table.begin < 4) return d::blend_slow(table, 0, table.width(), source, change, out);
   d::blend_slow(table, 0, table.begin, source, change, out);
   (table.descending ? d::blend_fast<true> : d::blend_fast<false>)(table, source, change, out);

@@ -40,7 +40,8 @@ class device_step {
   /// The first layer of a forward run whose output is not finite, or empty.
   virtual std::string first_non_finite_layer(const batch& b) = 0;
 
-  /// The stores, readable and writable by the host between steps.
+  /// The stores, readable by the host between steps for the life of this object. Who writes calls this before, and
+  /// again when evaluations have run since: a device keeps weights in other forms too, and makes them anew after it.
   virtual variable_stores stores() = 0;
   /// Bytes that are allocated for activations and gradients of activations.
   virtual std::int64_t arena_bytes() const = 0;

@@ -34,8 +34,8 @@ void initialize_stores(const variable_layout& layout, const variable_stores& sto
 
 /// All tensors of a checkpoint: variables, then slots and averages of the trainable ones, then the optimizer's scalars.
 template <optimizer O>
-std::vector<state_tensor> state_of(const variable_layout& layout, const variable_stores& stores, const O& how) {
-  std::vector<state_tensor> state;
+std::vector<editable_tensor> state_of(const variable_layout& layout, const variable_stores& stores, const O& how) {
+  std::vector<editable_tensor> state;
   const auto part = [](std::span<float> store, const variable& v) {
     return store.subspan(static_cast<std::size_t>(v.offset), static_cast<std::size_t>(v.size));
   };
@@ -53,6 +53,13 @@ std::vector<state_tensor> state_of(const variable_layout& layout, const variable
     state.push_back({std::string(name), std::vector<int>(), stores.scalars.subspan(s, 1), false, false});
   }
   return state;
+}
+
+/// The same tensors, to be read.
+inline std::vector<state_tensor> readable(const std::vector<editable_tensor>& state) {
+  std::vector<state_tensor> all;
+  for (const editable_tensor& t : state) all.push_back({t.name, t.shape, t.values, t.model_variable, t.trainable});
+  return all;
 }
 
 }  // namespace odt::detail

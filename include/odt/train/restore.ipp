@@ -18,7 +18,8 @@ inline constexpr std::string_view average_suffix = "/ExponentialMovingAverage";
 
 ODT_INLINE std::vector<std::int64_t> wide(const std::vector<int>& shape) { return {shape.begin(), shape.end()}; }
 
-ODT_INLINE bool fits(const tensor_info& found, const state_tensor& wanted) {
+template <class T>
+bool fits(const tensor_info& found, const basic_state_tensor<T>& wanted) {
   return found.type == element_type::float32 && found.shape == wide(wanted.shape) && !found.sliced;
 }
 
@@ -45,7 +46,10 @@ void read_all(detector& model, const checkpoint_reader& checkpoint, Wanted&& wan
   if (count > 0)
     fail(checkpoint.prefix(), ": ", count, " of the ", tensors.size(),
          " tensors of this detector do not fit; is it of another pipeline.config?", problems);
-  for (const state_tensor& t : tensors) checkpoint.read<float>(t.name, t.values);
+  model.edit_state([&](std::span<const editable_tensor> all) {
+    for (const editable_tensor& t : all)
+      if (wanted(t)) checkpoint.read<float>(t.name, t.values);
+  });
 }
 
 ODT_INLINE std::int64_t read_global_step(const checkpoint_reader& checkpoint) {
@@ -65,7 +69,7 @@ ODT_INLINE std::string source_name(const std::string& variable, const fine_tune_
   return {};
 }
 
-ODT_INLINE restore_line compare(const state_tensor& wanted, const checkpoint_reader& checkpoint,
+ODT_INLINE restore_line compare(const editable_tensor& wanted, const checkpoint_reader& checkpoint,
                                 const fine_tune_options& options) {
   using outcome = restore_line::outcome;
   restore_line line{wanted.name, shape_text(wanted.shape), source_name(wanted.name, options), {}, outcome::missing};
@@ -101,7 +105,7 @@ ODT_INLINE void save_checkpoint(detector& model, const run_state& run, const std
 
 ODT_INLINE run_state resume_checkpoint(detector& model, const checkpoint_reader& checkpoint,
                                        const run_state& unless_there) {
-  detail::restoring::read_all(model, checkpoint, [](const state_tensor&) { return true; });
+  detail::restoring::read_all(model, checkpoint, [](const auto&) { return true; });
   model.set_global_step(detail::restoring::read_global_step(checkpoint));
   if (auto run = read_run_state(checkpoint)) return *std::move(run);
   return unless_there;
@@ -109,8 +113,8 @@ ODT_INLINE run_state resume_checkpoint(detector& model, const checkpoint_reader&
 
 ODT_INLINE void restore_variables(detector& model, const checkpoint_reader& checkpoint, bool averages) {
   using detail::restoring::average_suffix;
-  const auto is_average = [](const state_tensor& t) { return t.name.ends_with(average_suffix); };
-  detail::restoring::read_all(model, checkpoint, [](const state_tensor& t) { return t.model_variable; });
+  const auto is_average = [](const auto& t) { return t.name.ends_with(average_suffix); };
+  detail::restoring::read_all(model, checkpoint, [](const auto& t) { return t.model_variable; });
   model.set_global_step(detail::restoring::read_global_step(checkpoint));
   if (!averages) return;
   if (std::ranges::none_of(checkpoint.tensors(), [](const auto& t) { return t.name.ends_with(average_suffix); })) {
@@ -127,13 +131,15 @@ ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& op
   const checkpoint_reader checkpoint(options.checkpoint);
   restore_report report{checkpoint.prefix(), {}, {}};
   std::set<std::string> used;
-  for (const state_tensor& t : model.state()) {
-    if (!t.model_variable) continue;
-    report.lines.push_back(detail::restoring::compare(t, checkpoint, options));
-    if (report.lines.back().what != restore_line::outcome::restored) continue;
-    checkpoint.read<float>(report.lines.back().source, t.values);
-    used.insert(report.lines.back().source);
-  }
+  model.edit_state([&](std::span<const editable_tensor> tensors) {
+    for (const editable_tensor& t : tensors) {
+      if (!t.model_variable) continue;
+      report.lines.push_back(detail::restoring::compare(t, checkpoint, options));
+      if (report.lines.back().what != restore_line::outcome::restored) continue;
+      checkpoint.read<float>(report.lines.back().source, t.values);
+      used.insert(report.lines.back().source);
+    }
+  });
   for (const tensor_info& t : checkpoint.tensors())
     if (!used.contains(t.name) && t.name != "global_step" && !t.name.starts_with("odt/"))
       report.unused.push_back(t.name);

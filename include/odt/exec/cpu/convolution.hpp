@@ -31,11 +31,22 @@ enum class gradient_kind : std::uint8_t { dense, sparse };
 /// conv_backward_weights with `threads` threads.
 std::size_t conv_scratch(const convolution& c, const shape& in, const shape& out, int threads);
 
+/// What conv_forward multiplies with: panels of the weights, or of their points (winograd.hpp).
+enum class packed_form : std::uint8_t { panels, points };
+inline constexpr std::size_t packed_forms = 2;
+packed_form packed_form_of(const convolution& c, const shape& in, const shape& out);
+
+/// Bytes of packed weights, and what they are made of weights (HWIO) by. They depend on the form, the precision and the
+/// channels alone.
+std::size_t conv_packed_bytes(const convolution& c, const shape& in, const shape& out);
+void conv_pack(thread_pool& pool, const convolution& c, const shape& in, const shape& out, const float* weights,
+               float* packed);
+
 /// y = finish(conv(transform(x), weights) + bias). Weights are HWIO; bias may be null. When statistics are asked for
-/// they are those of y as written.
+/// they are those of y as written. `packed` is what conv_pack has made of the weights, or null: then it is done here.
 void conv_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                   const float* bias, const tensor& y, const batch_statistics* statistics, std::byte* scratch,
-                  const pending& finish = {});
+                  const pending& finish = {}, const float* packed = nullptr);
 
 /// dx = (accumulate ? dx : 0) + the gradient of sum(y*dy) with respect to the transformed x. When `sums` is given it
 /// holds those over dx as written.

@@ -55,13 +55,18 @@ struct product_plan {
   }
 };
 
+/// Terms of an output's sum.
+inline std::ptrdiff_t kernel_depth(const convolution& c, int in_channels) {
+  return std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * in_channels;
+}
+
 /// How the weights' gradient (taps*in rows, out columns, a sum over all pixels) is cut into jobs.
 struct weights_plan {
   std::ptrdiff_t rows, pixels;
   int row_parts, panels, groups, pixel_parts;
 
   weights_plan(const convolution& c, int in_channels, int out_channels, std::ptrdiff_t pixel_count)
-      : rows(std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * in_channels), pixels(pixel_count) {
+      : rows(kernel_depth(c, in_channels)), pixels(pixel_count) {
     row_parts = static_cast<int>(ceil_div(rows, block_width));
     panels = static_cast<int>(ceil_div(out_channels, tile_columns));
     groups = static_cast<int>(ceil_div(panels, weight_panels));
@@ -154,7 +159,7 @@ static_assert(weight_block_floats - weight_depth * weight_panels * tile_columns 
 struct forward_memory {
   float *panels, *moments, *blocks;
   forward_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
-    const std::ptrdiff_t depth = std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * in.channels;
+    const std::ptrdiff_t depth = kernel_depth(c, in.channels);
     panels = space.take(panels_size(depth, out.channels));
     moments = space.take(3 * sums_stride(out.channels) * product_plan(out.pixels(), out.channels, depth).chunks);
     blocks = space.take(block_floats * threads);
@@ -165,7 +170,7 @@ struct backward_memory {
   float *panels, *partial, *blocks;
   std::int32_t *marks, *reached, *list;
   backward_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
-    panels = space.take(panels_size(std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * out.channels, in.channels));
+    panels = space.take(panels_size(kernel_depth(c, out.channels), in.channels));
     partial = space.take(gradient_sums_size(in.channels, chunks(c, in, out)));
     blocks = space.take(block_floats * threads);
     marks = reinterpret_cast<std::int32_t*>(space.take(out.pixels()));

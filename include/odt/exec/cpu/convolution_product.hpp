@@ -100,6 +100,8 @@ class chunk_product {
       out.rows = pixels_ + top;
       out.raw = raw_ + top;
       out.first = i == 0;
+      const bool more = j + 1 < last_panel_ && i < 2;  // a tile asks for half a panel
+      out.ahead = more ? panel + elements<Product>(depth_) * tile_columns + i * depth * lanes : nullptr;
       multiply_rows<Product, tile_order::rows>(height, depth, block_ + std::ptrdiff_t{top} * block_stride, panel, out);
     }
   }
@@ -176,7 +178,8 @@ inline void clear(thread_pool& pool, const tensor& t) {
 
 template <class Product>
 void forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights, const float* bias,
-             const tensor& y, const batch_statistics* statistics, std::byte* scratch, const pending& finish) {
+             const tensor& y, const batch_statistics* statistics, std::byte* scratch, const pending& finish,
+             const float* packed = nullptr) {
   scratch_space space(scratch);
   const forward_memory memory(space, c, x.extents(), y.extents(), pool.size());
   const gather a = forward_gather(c, x, y.extents());
@@ -184,8 +187,8 @@ void forward(thread_pool& pool, const convolution& c, const const_tensor& x, con
                               .bias = bias,
                               .finish = finish.none() ? nullptr : &finish,
                               .moments = statistics ? memory.moments : nullptr};
-  pack_weights<Product>(pool, weights, a.depth(), y.channels, memory.panels);
-  multiply<Product>(pool, a, memory.panels, target, memory.blocks);
+  if (!packed) pack_weights<Product>(pool, weights, a.depth(), y.channels, memory.panels);
+  multiply<Product>(pool, a, packed ? packed : memory.panels, target, memory.blocks);
   if (!statistics) return;
   const product_plan plan(a.rows(), y.channels, a.depth());
   join_moments(

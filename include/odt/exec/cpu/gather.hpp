@@ -73,7 +73,10 @@ class row_reader {
 
   row_reader(const gather& g, std::ptrdiff_t first, std::ptrdiff_t last)
       : g_(g), first_(first), columns_(last - first), pointwise_(g.pointwise()) {
-    if (!pointwise_) find_runs(first, last);
+    if (pointwise_) return;
+    find_runs(first, last);
+    const auto vector = [](const run& r) { return r.end - r.begin <= lanes; };
+    short_ = g.source.transform.none() && span_ == g.x.taps && std::all_of(runs_, runs_ + count_, vector);
   }
 
   /// May write up to lanes-1 floats beyond the columns.
@@ -83,6 +86,11 @@ class row_reader {
     const int y = at.y * g_.y.step + g_.y.offset, x = at.x * g_.x.step + g_.x.offset;
     const float* const origin =
         s.data + at.image * s.image_stride + (std::ptrdiff_t{1} * y * s.width + x) * s.pixel_stride;
+    if (short_ && inside(y, x)) {
+      for (const run* r = runs_; r < runs_ + count_; ++r)
+        store(to + r->to, load_first(origin + r->from, r->end - r->begin));
+      return;
+    }
     for (int i = 0; i < count_; ++i) {
       const run& r = runs_[i];
       const int left = x + r.x;
@@ -102,6 +110,11 @@ class row_reader {
     std::ptrdiff_t begin, end;  ///< channels, counted through the taps of the run
     std::ptrdiff_t from, to;    ///< of channel `begin`, from the source's pixel at tap 0 and in the row
   };
+
+  /// Whether whole lines of taps lie inside the image.
+  bool inside(int y, int x) const {
+    return y + runs_[0].y >= 0 && y + runs_[count_ - 1].y < g_.y.source && x >= 0 && x + span_ <= g_.x.source;
+  }
 
   void find_runs(std::ptrdiff_t first, std::ptrdiff_t last) {
     const const_tensor& s = g_.source;
@@ -133,6 +146,7 @@ class row_reader {
   const gather& g_;
   std::ptrdiff_t first_, columns_;
   bool pointwise_;
+  bool short_ = false;  ///< runs are whole lines of taps, no longer than a vector, without a transform
   int span_ = 1, count_ = 0;
   run runs_[most_columns];
 };

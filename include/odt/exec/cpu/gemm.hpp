@@ -32,6 +32,7 @@ struct tile_output {
   int columns = tile_columns;
   tile_start start = tile_start::overwrite;
   bool stream = false;                  ///< past the caches: rows are on cache lines and whole vectors wide
+  const float* ahead = nullptr;         ///< a panel to ask for meanwhile, as long as this one's, or null
   bool first = false;                   ///< the tile begins its chunk: its sums begin with it
   const float* bias = nullptr;          ///< one a column of C, or null
   const pending* finish = nullptr;      ///< applied to what is stored, or null
@@ -114,7 +115,9 @@ void multiply_tile(std::ptrdiff_t depth, const float* a, const float* b, const t
   constexpr std::ptrdiff_t depth_step = Order == tile_order::rows ? 1 : column_stride;
   vec sums[Rows][Vectors];
   unroll<Rows>([&](auto i) { unroll<Vectors>([&](auto j) { sums[i][j] = vec(0.0f); }); });
+  const float* ahead = out.ahead ? out.ahead : b;
   for (std::ptrdiff_t k = 0; k < depth; ++k) {
+    if constexpr (Order == tile_order::rows) __builtin_prefetch(ahead, 0, 2), ahead += lanes;
     vec right[Vectors];
     unroll<Vectors>([&](auto j) { right[j] = load(b + j * lanes); });
     unroll<Rows>([&](auto i) {

@@ -5,7 +5,9 @@
 
 #include <odt/core/precision.hpp>
 #include <odt/core/thread_pool.hpp>
+#include <odt/exec/cpu/arena_memory.hpp>
 #include <odt/exec/cpu/gradient_sums.hpp>
+#include <odt/exec/cpu/packed_weights.hpp>
 #include <odt/exec/cpu/tensor.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/plan.hpp>
@@ -20,22 +22,6 @@
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
-
-/// Memory on huge pages where the system has them; aligned to a cache line, zeroed once.
-class arena_memory {
- public:
-  arena_memory() = default;
-  explicit arena_memory(std::size_t bytes);
-  std::byte* data() const { return memory_.get(); }
-  std::size_t size() const { return bytes_; }
-
- private:
-  struct release {
-    void operator()(std::byte* memory) const;
-  };
-  std::unique_ptr<std::byte, release> memory_;
-  std::size_t bytes_ = 0;
-};
 
 /// Counters that make dropout a function of the step.
 struct dropout_key {
@@ -62,16 +48,22 @@ class runner {
   float* logits_gradient();  ///< to be filled before backward
   float* encodings_gradient();
 
-  /// Runs the network. In train mode batch norms use the batch's statistics and move `values`' moving averages.
+  /// Runs the network. In train mode batch norms use the batch's statistics and move `values`' moving averages. In
+  /// evaluation mode the convolutions' weights are those of the first pass since forget_weights().
   void forward(float* values, const dropout_key& key);
 
   /// Writes the gradients of all trainable variables (parallel to `values`).
   void backward(const float* values, float* gradients);
 
+  /// To be called whenever weights may have changed: evaluation passes keep them packed from one to the next.
+  void forget_weights() { packed_.forget(); }
+
   /// Bytes of the arena, scratch memory included, for all plans seen so far.
   std::size_t arena_bytes() const { return memory_.size(); }
   /// Bytes of scratch memory within the arena.
   std::size_t scratch_bytes() const { return scratch_bytes_; }
+  /// Bytes of packed weights, beside the arena.
+  std::size_t packed_bytes() const { return packed_.bytes(); }
 
   /// What a layer's reader sees, copied out dense: [batch, height, width, channels]. Only where the buffer still
   /// lives: use keep_all for tests.
@@ -97,6 +89,8 @@ class runner {
   void normalize(int layer, float* values);
   void dropout(int layer, bool backward, bool accumulate);
   std::size_t scratch_of(const plan& p) const;
+  packed_weights::request convolution_of(const plan& p, int layer) const;
+  std::vector<packed_weights::request> convolutions_of(const plan& p) const;
   void observe(const plan_operation& op, const std::function<void()>& work);
 
   const network& net_;
@@ -107,6 +101,7 @@ class runner {
   prepared* current_ = nullptr;
   arena_memory memory_;
   std::size_t scratch_bytes_ = 0;
+  packed_weights packed_;
   std::vector<float> scale_, shift_, mean_, inv_std_, sum_, product_;  ///< by the plan's `affine`
   dropout_key key_;
   bool keep_all_ = false;

@@ -5,34 +5,14 @@
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/kernels.hpp>
 #include <odt/exec/cpu/runner.hpp>
+#include <odt/exec/cpu/vector_tools.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <new>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
-
-ODT_INLINE arena_memory::arena_memory(std::size_t bytes) : bytes_(bytes) {
-  constexpr std::size_t page = std::size_t{2} << 20;
-  const std::size_t alignment = bytes >= page ? page : 64;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, std::max(rounded, alignment))));
-  if (!memory_) throw std::bad_alloc();
-#if defined(__linux__)
-  if (bytes >= page) madvise(memory_.get(), rounded, MADV_HUGEPAGE);
-#endif
-  std::memset(memory_.get(), 0, bytes);
-}
-
-ODT_INLINE void arena_memory::release::operator()(std::byte* memory) const { std::free(memory); }
 
 struct runner::prepared {
   plan what;
@@ -73,6 +53,7 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   const auto affines = static_cast<std::size_t>(p.affines);
   if (affines > scale_.size())
     for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
+  if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
 }
 
 ODT_INLINE void runner::keep_all(bool keep) {
@@ -100,6 +81,21 @@ ODT_INLINE convolution window_of(const layer& l, const tensor_place& in, precisi
 }
 
 }  // namespace detail
+
+ODT_INLINE packed_weights::request runner::convolution_of(const plan& p, int number) const {
+  const auto value = [&p](int of) -> const tensor_place& { return p.places[static_cast<std::size_t>(of)].value; };
+  const layer& l = net_[number];
+  const tensor_place& in = value(l.inputs[0]);
+  return {number, detail::window_of(l, in, precision_), detail::extents(in, p.batch),
+          detail::extents(value(number), p.batch)};
+}
+
+ODT_INLINE std::vector<packed_weights::request> runner::convolutions_of(const plan& p) const {
+  std::vector<packed_weights::request> all;
+  for (const plan_operation& op : p.operations)
+    if (op.kind == operation::convolution) all.push_back(convolution_of(p, op.layer));
+  return all;
+}
 
 ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
   std::size_t bytes = 0;
@@ -195,9 +191,13 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
       current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
   if (wants_statistics) statistics = {mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine};
   switch (op.kind) {
-    case operation::convolution:
-      return conv_forward(pool_, window, x, values + vars.weights, bias, y, wants_statistics ? &statistics : nullptr,
-                          memory_.data(), transform_of(place.finish));
+    case operation::convolution: {
+      const float* weights = values + vars.weights;
+      const bool keeps = current_->what.mode == run_mode::infer;
+      const float* packed = keeps ? packed_.get(pool_, convolution_of(current_->what, op.layer), weights) : nullptr;
+      return conv_forward(pool_, window, x, weights, bias, y, wants_statistics ? &statistics : nullptr, memory_.data(),
+                          transform_of(place.finish), packed);
+    }
     case operation::depthwise_convolution:
       return depthwise_forward(pool_, window, x, values + vars.weights, bias, y,
                                wants_statistics ? &statistics : nullptr, memory_.data(), transform_of(place.finish));
@@ -287,23 +287,25 @@ ODT_INLINE void runner::normalize(int number, float* values) {
   const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
   const double count = static_cast<double>(current_->what.batch) * place.value.height * place.value.width;
   const auto bessel = static_cast<float>(count / std::max(count - 1, 1.0));
-  float* moving_mean = values + vars.moving_mean;
-  float* moving_variance = values + vars.moving_variance;
-  for (int c = 0; c < l.channels; ++c) {
+  const vec one(1.0f), rate(1.0f - l.norm.decay), epsilon(l.norm.epsilon);
+  for (int c = 0; c < l.channels; c += lanes) {
     const std::size_t i = first + static_cast<std::size_t>(c);
-    const float mean = batch_statistics ? mean_[i] : moving_mean[c];
-    const float variance = batch_statistics ? inv_std_[i] : moving_variance[c];
+    const int rest = l.channels - c;
+    const auto variable = [&](std::int64_t offset) { return load_first(values + offset + c, rest); };
+    const vec moving_mean = variable(vars.moving_mean), moving_variance = variable(vars.moving_variance);
+    const vec mean = batch_statistics ? load_first(&mean_[i], rest) : moving_mean;
+    const vec variance = batch_statistics ? load_first(&inv_std_[i], rest) : moving_variance;
     if (batch_statistics) {
-      const float rate = 1.0f - l.norm.decay;
-      moving_mean[c] -= (moving_mean[c] - mean) * rate;
-      moving_variance[c] -= (moving_variance[c] - variance * bessel) * rate;
+      store_first(values + vars.moving_mean + c, moving_mean - (moving_mean - mean) * rate, rest);
+      store_first(values + vars.moving_variance + c,
+                  moving_variance - (moving_variance - variance * vec(bessel)) * rate, rest);
     }
-    mean_[i] = mean;
-    inv_std_[i] = 1.0f / std::sqrt(variance + l.norm.epsilon);
-    const float gamma = vars.gamma >= 0 ? values[vars.gamma + c] : 1.0f;
-    const float beta = vars.beta >= 0 ? values[vars.beta + c] : 0.0f;
-    scale_[i] = gamma * inv_std_[i];
-    shift_[i] = beta - mean * scale_[i];
+    const vec inv_std = one / xsimd::sqrt(variance + epsilon);
+    const vec scale = (vars.gamma >= 0 ? variable(vars.gamma) : one) * inv_std;
+    store_first(&mean_[i], mean, rest);
+    store_first(&inv_std_[i], inv_std, rest);
+    store_first(&scale_[i], scale, rest);
+    store_first(&shift_[i], (vars.beta >= 0 ? variable(vars.beta) : vec(0.0f)) - mean * scale, rest);
   }
 }
 

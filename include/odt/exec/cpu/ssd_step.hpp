@@ -51,6 +51,7 @@ class ssd_step final : public device_step {
 
   step_report train(const batch& b, float learning_rate, std::int64_t step) override {
     per_size& sized = prepare(b, run_mode::train);
+    runner_.forget_weights();
     runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
     assign_targets(b, sized);
     ssd_losses_report losses = compute_loss(b, sized, runner_.logits_gradient(), runner_.encodings_gradient());
@@ -99,6 +100,7 @@ class ssd_step final : public device_step {
   }
 
   variable_stores stores() override {
+    runner_.forget_weights();
     variable_stores s{values_, gradients_, {}, averages_, scalars_};
     for (auto& slot : slots_) s.slots.push_back(slot);
     return s;
@@ -114,7 +116,7 @@ class ssd_step final : public device_step {
       bytes += bytes_of(s->anchors, s->loss->classification, s->loss->localization, s->loss->kept);
       for (const auto& tile : s->loss->tiles) bytes += bytes_of(tile);
     }
-    return arena_bytes() + static_cast<std::int64_t>(bytes);
+    return arena_bytes() + static_cast<std::int64_t>(bytes + runner_.packed_bytes());
   }
 
   void observe(step_observer observer) override {
@@ -159,7 +161,9 @@ class ssd_step final : public device_step {
   per_size& prepare(const batch& b, run_mode mode) {
     runner_.prepare(b.size, {b.height, b.width}, mode);
     const part_timer timer(observer_, "copy images", {0, 24 * std::int64_t{b.size} * b.height * b.width});
-    std::copy_n(b.images.data(), static_cast<std::ptrdiff_t>(b.size) * b.height * b.width * 3, runner_.images());
+    const std::ptrdiff_t line = std::ptrdiff_t{3} * b.width;
+    float* const images = runner_.images();
+    pool_.run(b.size * b.height, [&](int y, int) { std::copy_n(b.images.data() + y * line, line, images + y * line); });
     const auto same = [&b](const per_size& s) {
       return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes >= b.max_boxes;
     };

@@ -24,6 +24,14 @@ constexpr std::ptrdiff_t matrix_size(std::ptrdiff_t depth, std::ptrdiff_t column
   return depth * round_up(columns, tile_columns);
 }
 
+/// Floats of the weights at all points.
+constexpr std::ptrdiff_t packed_size(std::ptrdiff_t depth, std::ptrdiff_t columns) {
+  return points * matrix_size(depth, columns);
+}
+
+/// The points of 3x3 weights, as panels: 16 right matrices, in channels x out channels.
+void pack_weights(thread_pool& pool, const float* weights, int in, int out, float* panels);
+
 /// Whether a convolution is done this way, which follows from its shape. The weights' transform has to be worth it.
 inline bool suits(const convolution& c, const shape& in, const shape& out) {
   const bool form = c.kernel_height == 3 && c.kernel_width == 3 && c.stride_height == 1 && c.stride_width == 1 &&
@@ -186,7 +194,7 @@ struct chunk_memory {
   std::ptrdiff_t per_thread;
 
   chunk_memory(scratch_space& space, const chunk_plan& plan, int depth, int columns, int threads) {
-    weights = space.take(points * matrix_size(depth, columns));
+    weights = space.take(packed_size(depth, columns));
     moments = space.take(3 * sums_stride(columns) * plan.chunks);
     partial = space.take(gradient_sums_size(columns, plan.chunks));
     per_thread = std::ptrdiff_t{points} * most_tiles * (plan.depth_blocks * block_stride + group_columns);
@@ -214,7 +222,7 @@ std::size_t winograd_scratch(const shape& in, const shape& out, int threads);
 /// conv_forward and conv_backward_data, which call these where they suit.
 void winograd_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                       const float* bias, const tensor& y, const batch_statistics* statistics, std::byte* scratch,
-                      const pending& finish);
+                      const pending& finish, const float* packed);
 void winograd_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy, const float* weights,
                             const tensor& dx, bool accumulate, std::byte* scratch, const gradient_sums* sums);
 void winograd_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x, const const_tensor& dy,

@@ -10,7 +10,6 @@ inline namespace ODT_ISA {
 
 namespace detail::winograd {
 
-/// The points of 3x3 weights, as panels: 16 right matrices, in channels x out channels.
 ODT_INLINE void pack_weights(thread_pool& pool, const float* weights, int in, int out, float* panels) {
   const std::ptrdiff_t size = matrix_size(in, out), tap = std::ptrdiff_t{1} * in * out;
   pool.run(in, [&](int i, int) {
@@ -112,15 +111,18 @@ class chunk_product {
     for (int r = 0; r < count_; ++r) rows[r] = output(point) + std::ptrdiff_t{r} * group_columns;
     const int depth = t_.from.channels, tiles = static_cast<int>(ceil_div(count_, tile_rows));
     const float* matrix = weights_ + point * matrix_size(depth, t_.to.channels);
+    const float* const end = weights_ + packed_size(depth, t_.to.channels);
     for (int j = 0; j < group_columns && column + j < t_.to.channels; j += tile_columns)
       for (int b = 0; b < plan_.depth_blocks; ++b) {
         const int first = b * block_width, width = std::min(depth - first, block_width);
         const float* panel = matrix + matrix_size(depth, column + j) + first * tile_columns;
+        const float* const next = panel + std::ptrdiff_t{width} * tile_columns;
         tile_output out{.column = j, .start = b > 0 ? tile_start::add : tile_start::overwrite};
         for (int i = 0; i < tiles; ++i) {
           const int top = tile_begin<fp32_product>(count_, tiles, i),
                     height = tile_begin<fp32_product>(count_, tiles, i + 1) - top;
           out.rows = rows + top;
+          out.ahead = i < 2 && next < end ? next + std::ptrdiff_t{i} * width * lanes : nullptr;
           tile_of<fp32_product, tile_order::rows>(height, tile_columns)(
               width, input(point, b) + std::ptrdiff_t{top} * block_stride, panel, out);
         }
@@ -181,10 +183,10 @@ class chunk_product {
   grid_cursor tiles_[most_tiles];
 };
 
-ODT_INLINE void multiply(thread_pool& pool, const chunk_target& target, const chunk_plan& plan,
+ODT_INLINE void multiply(thread_pool& pool, const chunk_target& target, const chunk_plan& plan, const float* weights,
                          const chunk_memory& memory) {
   pool.run(plan.chunks, [&](int chunk, int thread) {
-    chunk_product(target, memory.weights, plan, chunk, memory.blocks + thread * memory.per_thread).run();
+    chunk_product(target, weights, plan, chunk, memory.blocks + thread * memory.per_thread).run();
   });
 }
 
@@ -211,17 +213,17 @@ ODT_INLINE std::size_t winograd_scratch(const shape& in, const shape& out, int t
 
 ODT_INLINE void winograd_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
                                  const float* bias, const tensor& y, const batch_statistics* statistics,
-                                 std::byte* scratch, const pending& finish) {
+                                 std::byte* scratch, const pending& finish, const float* packed) {
   using namespace detail::winograd;
   const tile_grid grid(y.extents());
   const chunk_plan plan(grid.count, x.channels);
   scratch_space space(scratch);
   const chunk_memory memory(space, plan, x.channels, y.channels, pool.size());
-  pack_weights(pool, weights, x.channels, y.channels, memory.weights);
+  if (!packed) pack_weights(pool, weights, x.channels, y.channels, memory.weights);
   chunk_target target{.from = x, .pad_top = c.pad_top, .pad_left = c.pad_left, .to = y, .bias = bias};
   target.finish = finish.none() ? nullptr : &finish;
   target.moments = statistics ? memory.moments : nullptr;
-  multiply(pool, target, plan, memory);
+  multiply(pool, target, plan, packed ? packed : memory.weights, memory);
   if (!statistics) return;
   const auto size_of = [&](int chunk) { return static_cast<double>(pixels_of(grid, plan, chunk)); };
   join_moments(pool, memory.moments, plan.chunks, size_of, y.channels, *statistics);
@@ -238,7 +240,7 @@ ODT_INLINE void winograd_backward_data(thread_pool& pool, const convolution& c, 
   chunk_target target{.from = dy, .pad_top = 2 - c.pad_top, .pad_left = 2 - c.pad_left, .to = dx};
   target.accumulate = accumulate;
   target.sums = sums, target.partial = memory.partial;
-  multiply(pool, target, plan, memory);
+  multiply(pool, target, plan, memory.weights, memory);
   if (sums) join_gradient_sums(pool, *sums, memory.partial, plan.chunks);
 }
 
