@@ -121,7 +121,8 @@ int main(int argc, char** argv) try {
 
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   const odt::memory_growth memory;
-  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
+  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size),
+             {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
   if (!a.how.forward_only) check_training(d, b, std::exchange(a.how.warmup, 0));
   if (a.layers) return print_layers(d, b, a), 0;
   const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);

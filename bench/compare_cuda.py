@@ -37,40 +37,35 @@ def odt_seconds(args, model, batch):
     return json.loads(text.strip().split("\n")[-1])
 
 
-def peer_seconds(args, model, batch, graph, compiled):
+def peer_times(args, model, batch, compiled):
+    """Medians of the eager step and of the same as a CUDA graph, in seconds; or what stood against them."""
     options = argparse.Namespace(model=model, num_classes=90, image_size=300, batch_size=batch, precision="bf16",
                                  layout="channels_last", compile=compiled, forward_only=False)
     torch.manual_seed(0)
     images = torch.rand(batch, 3, 300, 300, device="cuda").to(memory_format=torch.channels_last) * 2 - 1
     step = peer.make_step(options, torch.device("cuda"), images)
-    for _ in range(3):
-        step()
-    if graph:
-        step = peer.captured(step)
-    times = peer.time_on_gpu(step, 5, args.steps)
-    memory = torch.cuda.max_memory_allocated()
+    times = {}
+    for name, prepare in {"eager": lambda: step, "graph": lambda: peer.captured(step)}.items():
+        try:
+            run = prepare()
+            times[name] = {"ms": statistics.median(peer.time_on_gpu(run, 5, args.steps)) * 1e3,
+                           "memory_mb": torch.cuda.max_memory_allocated() / 1e6}
+        except Exception as problem:  # a variant that this PyTorch cannot do is told, not fatal
+            times[name] = {"error": str(problem)[:200]}
     del step, images
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    return statistics.median(times), memory
+    return {("compile+" if compiled else "") + name: t for name, t in times.items()}
 
 
 def compare(args, model, batch):
     mine = [odt_seconds(args, model, batch)]
-    variants = {"eager": (False, False), "graph": (True, False)}
+    peers = peer_times(args, model, batch, False)
     if f"{model}:{batch}" in args.compile.split(","):
-        variants["compile+graph"] = (True, True)
-    result = {"model": model, "batch_size": batch, "peers": {}}
-    for name, (graph, compiled) in variants.items():
-        try:
-            seconds, memory = peer_seconds(args, model, batch, graph, compiled)
-            result["peers"][name] = {"ms": seconds * 1e3, "memory_mb": memory / 1e6}
-        except Exception as problem:  # a variant that this PyTorch cannot do is told, not fatal
-            result["peers"][name] = {"error": str(problem)[:200]}
+        peers |= peer_times(args, model, batch, True)
     mine.append(odt_seconds(args, model, batch))
-    result["odt"] = min(mine, key=lambda r: r["median_ms"])
-    result["odt_ms"] = [r["median_ms"] for r in mine]
-    return result
+    return {"model": model, "batch_size": batch, "peers": peers, "odt": min(mine, key=lambda r: r["median_ms"]),
+            "odt_ms": [r["median_ms"] for r in mine]}
 
 
 def line(r):

@@ -4,7 +4,7 @@
 #
 #   test/gpu.sh pack DIR        builds here and collects programs, their libraries and a few files (about 40 MB)
 #   test/gpu.sh run DIR OUT     runs them on a machine with a GPU, CUDA and PyTorch; results go to OUT. [PARTS] names
-#                               some of: parity sanitizer bench train
+#                               some of: parity sanitizer train bench
 # Without PyTorch the comparison is left out; nothing of odt has to be installed there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,54 +20,78 @@ pack() {
     cp build/gpu/bin/$program "$1/bin/"
     ldd build/gpu/bin/$program | awk '/=> \//{print $3}' | grep -vE '/(libc|libm|libdl|librt|libpthread|libgcc_s|libstdc\+\+)\.so' |
       xargs -r -I{} cp -L {} "$1/lib/"
+    printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nLD_LIBRARY_PATH=$here/lib exec "$here/bin/%s" "$@"\n' $program > "$1/$program"
+    chmod +x "$1/$program"
   done
   cp bench/compare_cuda.py "$1/bench/" && cp bench/peers/torch_train_step.py "$1/bench/peers/"
   cp examples/shapes.config "$1/examples/"
   golden=${ODT_GOLDEN:-../shared/golden}
-  for part in inputs_photos train_ssd_mobilenet_v1 train_ssd_inception_v2 train_ssd_mobilenet_v1_frozen_bn; do
-    [ -d "$golden/models/$part" ] || continue
-    mkdir -p "$1/golden/models" && cp -r "$golden/models/$part" "$1/golden/models/"
+  for part in inputs_photos train_ssd_mobilenet_v1 train_ssd_inception_v2 train_ssd_mobilenet_v1_frozen_bn \
+    train_ssd_mobilenet_v1_frozen_bn_focal; do
+    for file in images boxes classes num_boxes case.json pipeline.config init. step_100. curve. losses_f64. gradients_f64.; do
+      ls "$golden/models/$part/$file"* > /dev/null 2>&1 || continue
+      mkdir -p "$1/golden/models/$part" && cp "$golden/models/$part/$file"* "$1/golden/models/$part/"
+    done
   done
   strip "$1"/bin/*
   du -sh "$1"
 }
 
-parity() { "$dir/bin/test_cuda" --log_level=test_suite --report_level=short > "$out/parity.log" 2>&1 || failed="$failed parity"; }
+# The suites at once: most of their time goes into references on the CPU.
+parity() {
+  for suite in 'cuda_convolution/float*' 'cuda_convolution/bf16*' 'cuda_convolution/predictions*,a_depthwise*' \
+    cuda_mining,cuda_passes,cuda_depthwise 'cuda_ssd_step/every*,two*,evaluation*' 'cuda_ssd_step/a_step*' \
+    'cuda_ssd_step/the_curve*'; do
+    log=$out/parity_$(echo "$suite" | tr -c 'a-z0-9_\n' _).log
+    (timeout 120 "$dir/test_cuda" --run_test="$suite" --report_level=short > "$log" 2>&1 || echo "$suite" >> "$out/failed") &
+  done
+  wait
+}
 
 sanitizer() {
   for tool in memcheck racecheck; do
-    compute-sanitizer --tool $tool --error-exitcode 9 "$dir/bin/test_cuda" --run_test="${SANITIZED:-cuda_*/*small*}" \
-      > "$out/$tool.log" 2>&1 || failed="$failed $tool"
+    (timeout "${SANITIZER_SECONDS:-100}" compute-sanitizer --target-processes all --tool $tool --error-exitcode 9 "$dir/bench_cuda_step" \
+      --image_size 64 --batch_size 2 --steps 1 --warmup 3 > "$out/$tool.log" 2>&1 || echo $tool >> "$out/failed") &
   done
+  wait
 }
 
 bench() {
   for model in ssd_mobilenet_v1 ssd_inception_v2; do
-    "$dir/bin/bench_cuda_step" --model $model --batch_size 128 --layers > "$out/layers_$model.log" 2>&1 || failed="$failed layers"
+    for batch in 8 128; do
+      "$dir/bench_cuda_step" --model $model --batch_size $batch --layers > "$out/layers_${model}_$batch.log" 2>&1 ||
+        echo layers >> "$out/failed"
+    done
   done
   python3 -c 'import torch' 2> /dev/null || { echo "no PyTorch here: no comparison"; return 0; }
-  python3 "$dir/bench/compare_cuda.py" --program "$dir/bin/bench_cuda_step" --output "$out/compare.json" ${COMPARE-} \
-    > "$out/compare.log" 2>&1 || failed="$failed compare"
+  timeout "${COMPARE_SECONDS:-600}" python3 "$dir/bench/compare_cuda.py" --program "$dir/bench_cuda_step" \
+    --output "$out/compare.json" ${COMPARE_FLAGS-} > "$out/compare.log" 2>&1 || echo compare >> "$out/failed"
 }
 
 train() {
   work=$(mktemp -d)
-  (cd "$work" && "$dir/bin/odt" shapes --output shapes > shapes.log &&
-    "$dir/bin/odt" train --pipeline_config_path "$dir/examples/shapes.config" --model_dir model --device cuda ${TRAIN-}) \
-    > "$out/train.log" 2>&1 || failed="$failed train"
+  (cd "$work" && odt="$dir/odt" && mkdir -p data &&
+    $odt shapes --output photos --count 1600 && $odt shapes --output unseen --count 12 --seed 1 &&
+    $odt convert labelimg --images photos/images --annotations photos/annotations --output data --split 0.9 --seed 1 &&
+    $odt train --pipeline_config_path "$dir/examples/shapes.config" --model_dir model --device cuda --eval_every_steps 400 \
+      --hparams_overrides "label_map_path=data/label_map.pbtxt,train_input_path=data/train.record,eval_input_path=data/val.record" \
+      ${TRAIN_FLAGS-} && $odt detect --checkpoint model/best --output found unseen/images) > "$out/train.log" 2>&1 ||
+    echo train >> "$out/failed"
+  tar czf "$out/found.tgz" -C "$work" found 2> /dev/null || true
 }
 
 case "${1-}" in
   pack) pack "$(mkdir -p "$2" && cd "$2" && pwd)" ;;
   run)
-    dir=$(cd "$2" && pwd) out=$(mkdir -p "$3" && cd "$3" && pwd) failed=
+    dir=$(cd "$2" && pwd) out=$(mkdir -p "$3" && cd "$3" && pwd)
     shift 3
-    export LD_LIBRARY_PATH="$dir/lib" ODT_GOLDEN="$dir/golden"
+    rm -f "$out/failed"
+    export ODT_GOLDEN="$dir/golden"
     nvidia-smi > "$out/gpu.log" 2>&1 || { echo "there is no NVIDIA GPU" >&2; exit 1; }
-    for part in ${*:-parity sanitizer bench train}; do
+    for part in ${*:-parity sanitizer train bench}; do
       echo "$part ..." && $part
     done
-    [ -z "$failed" ] || { echo "failed:$failed; see $out" >&2; exit 1; }
+    [ ! -e "$out/failed" ] || { echo "failed, see the logs in $out:" $(sort -u "$out/failed") >&2; exit 1; }
     ;;
   *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -22,6 +22,5 @@ bool register_detector(const ssd<Policies...>*) {
 /// Registers a detector (the name of a type) for --device cuda. At namespace scope, once a program.
 #define ODT_CUDA(detector) ODT_CUDA_UNIT(detector, __LINE__)
 #define ODT_CUDA_UNIT(detector, line) ODT_CUDA_REGISTER(detector, line)
-#define ODT_CUDA_REGISTER(detector, line)            \
-  [[maybe_unused]] static const bool odt_cuda_##line = \
-      odt::cuda::register_detector(static_cast<detector*>(nullptr));
+#define ODT_CUDA_REGISTER(detector, line) \
+  [[maybe_unused]] static const bool odt_cuda_##line = odt::cuda::register_detector(static_cast<detector*>(nullptr));

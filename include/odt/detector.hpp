@@ -74,9 +74,9 @@ struct operation_time {
 /// Run-time choices that no pipeline.config makes.
 struct run_options {
   std::uint64_t seed = 0;
-  int threads = 0;                      ///< of the train step; 0: all of the machine's
-  std::string device = "cpu";           ///< "cpu", "cuda", or "auto": a GPU where there is one
-  std::optional<precision> compute{};   ///< of the convolutions; when not given, the device's own: fp32 on a CPU
+  int threads = 0;                     ///< of the train step; 0: all of the machine's
+  std::string device = "cpu";          ///< "cpu", "cuda", or "auto": a GPU where there is one
+  std::optional<precision> compute{};  ///< of the convolutions; when not given, the device's own: fp32 on a CPU
 };
 
 class detector {

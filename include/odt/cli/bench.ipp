@@ -52,8 +52,9 @@ ODT_INLINE bench_subject load_bench_subject(const bench_command& c, const progra
   refuse_unread(root);
   const size2 extent = subject.model->resizer().outer_size({1536, 2048});
   subject.data = random_batch(batch_size, extent, subject.model->num_classes());
-  subject.name = str(subject.model->describe(1, extent).parts.at(0).name, ", batch of ", batch_size, " x ",
-                     extent.height, " x ", extent.width, ", ", name_of(c.how.compute.value_or(precision::fp32)), ", ", cpu::isa_name);
+  subject.name =
+      str(subject.model->describe(1, extent).parts.at(0).name, ", batch of ", batch_size, " x ", extent.height, " x ",
+          extent.width, ", ", name_of(c.how.compute.value_or(precision::fp32)), ", ", cpu::isa_name);
   return subject;
 }
 

@@ -60,8 +60,9 @@ std::unique_ptr<device_step> make_ssd_step(const ssd_options<Axes>& options, con
     return make_cpu_step<Axes>(options, net, layout, run);
   if (!automatic && run.device != "cuda") fail("device \"", run.device, "\" is not known; there are cpu, cuda, auto");
   if (!cuda::maker)
-    fail("this program was compiled for the CPU only; build it with ODT_CUDA=ON and odt_add_detector(), or run with "
-         "--device cpu");
+    fail(
+        "this program was compiled for the CPU only; build it with ODT_CUDA=ON and odt_add_detector(), or run with "
+        "--device cpu");
   if (!cuda::has_device()) fail("no NVIDIA GPU was found, or its driver is too old for CUDA 13; run with --device cpu");
   return cuda::maker(options, net, layout, run, make_host_post_processing<Axes>(options, run));
 }

@@ -14,10 +14,10 @@ namespace odt {
 
 struct benchmark_options {
   int steps = 20;
-  int warmup = 3;                       ///< steps before, not timed
-  int threads = 0;                      ///< that measure the ceilings: as many as the detector has
-  bool forward_only = false;            ///< the network in evaluation mode, without post-processing
-  std::optional<precision> compute{};   ///< the detector's, whose peak is a ceiling
+  int warmup = 3;                      ///< steps before, not timed
+  int threads = 0;                     ///< that measure the ceilings: as many as the detector has
+  bool forward_only = false;           ///< the network in evaluation mode, without post-processing
+  std::optional<precision> compute{};  ///< the detector's, whose peak is a ceiling
 };
 
 /// What the machine gives at most, a second.

@@ -40,7 +40,8 @@ ODT_INLINE double median(std::vector<double> values) {
 /// Both ceilings; the arrays of the second are made at its first use.
 class ceiling_meter {
  public:
-  explicit ceiling_meter(const benchmark_options& how) : pool_(how.threads), compute_(how.compute.value_or(precision::fp32)) {}
+  explicit ceiling_meter(const benchmark_options& how)
+      : pool_(how.threads), compute_(how.compute.value_or(precision::fp32)) {}
 
   void measure_flops() {
     flops_.push_back(compute_ == precision::fp32 ? cpu::fma_peak(pool_, 2) : cpu::bf16_peak(pool_, 2));

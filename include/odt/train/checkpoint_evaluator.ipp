@@ -33,7 +33,10 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   const settings& root = config.root();
   check_complete(root, config_use::evaluate);
   evaluator e;
-  e.model = choose_detector(types, root).make(root, {.threads = flags.source.threads, .device = flags.source.device, .compute = flags.source.compute});
+  e.model =
+      choose_detector(types, root)
+          .make(root,
+                {.threads = flags.source.threads, .device = flags.source.device, .compute = flags.source.compute});
   e.options = read_eval_options(root);
   e.inputs = evaluation_inputs(root, *e.model, {0, 0, flags.data_threads, flags.on_bad_example}, flags.evaluations);
   root.at("train_config").accept();

@@ -58,7 +58,8 @@ ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags
   s.last_step = flags.num_train_steps.value_or(s.options.num_steps);
   find_checkpoint(s, flags);
   s.model =
-      choose_detector(types, root).make(root, {.seed = s.run.seed, .threads = flags.threads, .device = flags.device, .compute = flags.compute});
+      choose_detector(types, root)
+          .make(root, {.seed = s.run.seed, .threads = flags.threads, .device = flags.device, .compute = flags.compute});
   data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, flags.on_bad_example};
   loader_options input = training_input(root, *s.model, data);
   if (flags.evaluate)

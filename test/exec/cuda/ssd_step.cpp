@@ -119,7 +119,8 @@ BOOST_AUTO_TEST_CASE(evaluation_and_detections_agree_with_the_cpus) {
 }
 
 const std::vector<std::string> golden_cases{"train_ssd_mobilenet_v1", "train_ssd_inception_v2",
-                                            "train_ssd_mobilenet_v1_frozen_bn"};
+                                            "train_ssd_mobilenet_v1_frozen_bn",
+                                            "train_ssd_mobilenet_v1_frozen_bn_focal"};
 
 bool there(const std::string& name) {
   const bool found = fs::exists(models() / name);
@@ -132,15 +133,29 @@ struct golden_run {
   json what;
   std::unique_ptr<any_ssd> detector;
 
-  golden_run(const std::string& name, precision compute)
+  golden_run(const std::string& name, precision compute, const std::string& device = "cuda")
       : folder(models() / name), what(load_json(folder / "case.json")) {
     const pipeline p = pipeline::load((folder / "pipeline.config").string());
     detector = std::make_unique<any_ssd>(any_ssd::options::from(p.root()),
-                                         run_options{.seed = 1, .device = "cuda", .compute = compute});
+                                         run_options{.seed = 1, .device = device, .compute = compute});
     const bool frozen = name.find("frozen") != std::string::npos;
     load_checkpoint(*detector, frozen ? models() / "train_ssd_mobilenet_v1/step_100" : folder / "init");
   }
   array load(const std::string& name) const { return load_npy(folder / (name + ".npy")); }
+
+  /// Of all variables' gradients from the API's in float64.
+  std::vector<double> gradient_distances() const {
+    const auto gradients = detector->device().stores().gradients;
+    std::vector<double> distances;
+    for (const auto& expected : load_samples(folder / "gradients_f64")) {
+      const auto& all = detector->variables().variables;
+      const auto v = std::ranges::find(all, expected.name, &variable::name);
+      BOOST_REQUIRE(v != all.end());
+      distances.push_back(l2_distance(
+          gradients.subspan(static_cast<std::size_t>(v->offset), static_cast<std::size_t>(v->size)), expected));
+    }
+    return distances;
+  }
 };
 
 BOOST_DATA_TEST_CASE(a_step_agrees_with_the_apis_in_float64, data::make(golden_cases), name) {
@@ -153,15 +168,7 @@ BOOST_DATA_TEST_CASE(a_step_agrees_with_the_apis_in_float64, data::make(golden_c
   BOOST_TEST(report.losses[1].second == exact[0], boost::test_tools::tolerance(loose));
   BOOST_TEST(report.losses[0].second == exact[1], boost::test_tools::tolerance(loose));
   BOOST_TEST(report.losses[2].second == exact[2], boost::test_tools::tolerance(1e-6));
-  const auto gradients = t.detector->device().stores().gradients;
-  std::vector<double> distances;
-  for (const auto& expected : load_samples(t.folder / "gradients_f64")) {
-    const auto& all = t.detector->variables().variables;
-    const auto v = std::ranges::find(all, expected.name, &variable::name);
-    BOOST_REQUIRE(v != all.end());
-    distances.push_back(l2_distance(
-        gradients.subspan(static_cast<std::size_t>(v->offset), static_cast<std::size_t>(v->size)), expected));
-  }
+  const std::vector<double> distances = t.gradient_distances();
   const double worst = *std::ranges::max_element(distances);
   const auto& f32 = t.what["tolerance"]["float32_against_float64"]["gradients"];
   std::printf("%s: gradients' distance from float64: median %.2g, worst %.2g\n", name.c_str(), median(distances),
@@ -170,26 +177,24 @@ BOOST_DATA_TEST_CASE(a_step_agrees_with_the_apis_in_float64, data::make(golden_c
   BOOST_TEST(median(distances) <= (frozen ? 3e-4 : 2 * f32["median_l2_relative"].get<double>()));
 }
 
-/// Trained weights and frozen statistics: what is left of the distance is bf16's own.
-BOOST_AUTO_TEST_CASE(a_step_in_bf16_is_near_the_apis_in_float64) {
-  const std::string name = "train_ssd_mobilenet_v1_frozen_bn";
+/// Trained weights, frozen statistics, and no mining that might choose others: the distance is bf16's own. It is large,
+/// since activations and clamps decide differently; the CPU's products in bf16, between activations in float, are the
+/// measure.
+BOOST_AUTO_TEST_CASE(a_step_in_bf16_is_about_as_near_to_float64_as_the_cpus) {
+  const std::string name = "train_ssd_mobilenet_v1_frozen_bn_focal";
   if (!there(name)) return;
-  golden_run t(name, precision::bf16);
-  const step_report report = t.detector->train_step(photo_batch(*t.detector, 0));
-  const array exact = t.load("losses_f64");
-  BOOST_TEST(report.losses[1].second == exact[0], boost::test_tools::tolerance(0.05));
-  BOOST_TEST(report.losses[0].second == exact[1], boost::test_tools::tolerance(0.05));
-  const auto gradients = t.detector->device().stores().gradients;
-  std::vector<double> distances;
-  for (const auto& expected : load_samples(t.folder / "gradients_f64")) {
-    const auto& all = t.detector->variables().variables;
-    const auto v = std::ranges::find(all, expected.name, &variable::name);
-    distances.push_back(l2_distance(
-        gradients.subspan(static_cast<std::size_t>(v->offset), static_cast<std::size_t>(v->size)), expected));
+  double medians[2] = {};
+  for (const bool gpu : {false, true}) {
+    golden_run t(name, precision::bf16, gpu ? "cuda" : "cpu");
+    const step_report report = t.detector->train_step(photo_batch(*t.detector, 0));
+    const array exact = t.load("losses_f64");
+    BOOST_TEST(report.losses[1].second == exact[0], boost::test_tools::tolerance(0.02));
+    BOOST_TEST(report.losses[0].second == exact[1], boost::test_tools::tolerance(0.02));
+    medians[gpu ? 1 : 0] = median(t.gradient_distances());
   }
-  std::printf("%s bf16: gradients' distance from float64: median %.2g, worst %.2g\n", name.c_str(), median(distances),
-              *std::ranges::max_element(distances));
-  BOOST_TEST(median(distances) <= 0.1);
+  std::printf("%s bf16: gradients' distance from float64 in the median: GPU %.2g, CPU %.2g\n", name.c_str(), medians[1],
+              medians[0]);
+  BOOST_TEST(medians[1] <= 2 * medians[0]);
 }
 
 BOOST_DATA_TEST_CASE(the_curve_of_a_hundred_steps_agrees_by_its_means,

@@ -30,7 +30,7 @@ class ssd_detections {
     for (const size2& inside : b.true_sizes)
       windows.push_back({0, 0, static_cast<float>(inside.height) / static_cast<float>(b.height),
                          static_cast<float>(inside.width) / static_cast<float>(b.width)});
-    const ssd_predictions predictions{p.encodings,   p.logits, b.size, p.class_slots, options_.loss.add_background_class,
+    const ssd_predictions predictions{p.encodings, p.logits, b.size, p.class_slots, options_.loss.add_background_class,
                                       windows};
     std::vector<detections> found;
     std::visit(

@@ -42,7 +42,10 @@ class left_loader {
   /// From now on the tile that begins with row `first`.
   __device__ void seek(int first, int rows) {
 #pragma unroll
-    for (int i = 0; i < count; ++i) rows_[i] = gathered_row::of<How>(g_, first + row(i), rows);
+    for (int i = 0; i < count; ++i) {
+      rows_[i] = gathered_row::of<How>(g_, first + row(i), rows);
+      if constexpr (How == gathering::pointwise) from_[i] = g_.source.data + rows_[i].base;
+    }
   }
 
   __device__ void begin(int k, T* tile) {
@@ -52,17 +55,18 @@ class left_loader {
       for (int i = 0; i < count; ++i) gather_elements<T, How>(g_, rows_[i], mine).to(at(tile, i));
     } else {
       const gathered_column c = gathered_column::of<How>(g_, mine);
+      const int channel = c.inside ? c.channel : 0;
       unsigned there = 0;
 #pragma unroll
       for (int i = 0; i < count; ++i) {
         bool inside = c.inside && rows_[i].inside;
-        std::int64_t from = rows_[i].base;
         if constexpr (How == gathering::vectors) {
-          from = rows_[i].at(g_, c.tap_y, c.tap_x);
+          const std::int64_t from = rows_[i].at(g_, c.tap_y, c.tap_x);
           inside = c.inside && from >= 0;
+          from_[i] = g_.source.data + (from < 0 ? 0 : from);
         }
         there |= inside ? 1u << i : 0;
-        copy_eight(at(tile, i), g_.source.data + (inside ? from + c.channel : 0), inside);
+        copy_eight(at(tile, i), from_[i] + channel, inside);
       }
       there_.push(there);
     }
@@ -85,48 +89,65 @@ class left_loader {
  private:
   __device__ static int row(int i) { return static_cast<int>(threadIdx.x) / vectors + each * i; }
   __device__ static int column() { return static_cast<int>(threadIdx.x) % vectors * 8; }
-  __device__ static T* at(T* tile, int i) { return tile + tile_at<T, fast_index::k>(column(), row(i), M); }
+  __device__ static T* at(T* tile, int i) {
+    static_assert(each % 8 == 0, "the vectors of a row change places with its number modulo eight");
+    return tile + tile_at<T, fast_index::k>(column(), row(0), M) + i * each * tile_stride<T, fast_index::k>(M);
+  }
 
   const gather<S>& g_;
   gathered_row rows_[count];
+  const S* from_[count] = {};           ///< rows that are not there begin with the tensor
   bit_queue<count, Stages - 1> there_;  // finish() comes before the next begin()
 };
 
-/// Brings the weights' part of a step to shared memory.
+/// Brings the weights' part of a step to shared memory: each thread one vector of `count` rows of the tile.
 template <class T, class Job, bool Transposed, int N>
 class right_loader {
-  static constexpr int vectors = N * tile_k / 8, count = (vectors + block_threads - 1) / block_threads;
   static constexpr fast_index fast = Transposed ? fast_index::k : fast_index::other;
+  static constexpr int width = (Transposed ? tile_k : N) / 8, rows = Transposed ? N : tile_k;
+  static constexpr int each = block_threads / width, count = rows > each ? rows / each : 1;
+  static_assert(each % 8 == 0);
 
  public:
-  __device__ right_loader(const Job& job, int first) : job_(job), first_(first) {}
+  __device__ right_loader(const Job& job, int first) : job_(job) {
+    const int n = first + (Transposed ? row() : column());
+    inside_ = (Transposed || n < job.weight_stride) && row() < rows;
+    from_ = job.weights + (inside_ && !Transposed ? std::int64_t{row()} * job.weight_stride + n : 0);
+    n_ = n;
+  }
 
   __device__ void begin(int k, T* tile) const {
+    T* const to = tile + (Transposed ? tile_at<T, fast>(column(), row(), N) : tile_at<T, fast>(row(), column(), N));
+    if constexpr (Transposed) {
+      const int mine = k + column(), tap = job_.left.channels.quotient(mine);
+      const T* const from = job_.weights + std::int64_t{tap} * job_.columns * job_.weight_stride +
+                            job_.left.channels.remainder(mine, tap);
 #pragma unroll
-    for (int i = 0; i < count; ++i) {
-      const int v = static_cast<int>(threadIdx.x) + i * block_threads;
-      if (vectors % block_threads != 0 && v >= vectors) break;
-      const int step = Transposed ? v % (tile_k / 8) * 8 : v / (N / 8),
-                n = Transposed ? v / (tile_k / 8) : v % (N / 8) * 8;
-      const T* from = address(k + step, first_ + n);
-      copy_eight(tile + tile_at<T, fast>(step, n, N), from ? from : job_.weights, from != nullptr);
+      for (int i = 0; i < count; ++i) {
+        const int n = n_ + i * each;
+        const bool inside = inside_ && tap < job_.left.taps && n < job_.columns;
+        copy_eight(to + i * each * tile_stride<T, fast>(N), inside ? from + n * job_.weight_stride : job_.weights,
+                   inside);
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < count; ++i) {
+        const int step = k + i * each;
+        const bool inside = inside_ && row() + step < job_.left.columns();
+        copy_eight(to + i * each * tile_stride<T, fast>(N),
+                   from_ + (inside ? std::int64_t{1} * step * job_.weight_stride : 0), inside);
+      }
     }
   }
 
  private:
-  __device__ const T* address(int k, int n) const {
-    if constexpr (Transposed) {
-      const int tap = job_.left.channels.quotient(k), channel = job_.left.channels.remainder(k, tap);
-      if (tap >= job_.left.taps || n >= job_.columns) return nullptr;
-      return job_.weights + (std::int64_t{tap} * job_.columns + n) * job_.weight_stride + channel;
-    } else {
-      if (k >= job_.left.columns() || n >= job_.weight_stride) return nullptr;
-      return job_.weights + std::int64_t{k} * job_.weight_stride + n;
-    }
-  }
+  __device__ static int row() { return static_cast<int>(threadIdx.x) / width; }
+  __device__ static int column() { return static_cast<int>(threadIdx.x) % width * 8; }
 
   const Job& job_;
-  int first_;
+  const T* from_;
+  int n_;
+  bool inside_;
 };
 
 /// A place in the sequence of a block's steps, tile after tile.
@@ -148,7 +169,7 @@ __global__ __launch_bounds__(block_threads,
   constexpr fast_index right_fast = Transposed ? fast_index::k : fast_index::other;
   constexpr int left_size = tile_size<T, fast_index::k>(M), stage_size = left_size + tile_size<T, right_fast>(N);
   constexpr int depth = stages<T, M, N>();
-  using writer_type = tile_writer<T, Out, M, N>;
+  using writer_type = tile_writer<T, Out, M, N, Transposed>;
   extern __shared__ __align__(16) unsigned char memory[];
   T* const tiles = reinterpret_cast<T*>(memory);
   float* const staged = reinterpret_cast<float*>(tiles + depth * stage_size);
@@ -208,7 +229,7 @@ int launch(cudaStream_t stream, const convolution_job<T, S, Out>& job) {
   constexpr int stage = tile_size<T, fast_index::k>(M) + tile_size < T,
                 Transposed ? fast_index::k : fast_index::other > (N);
   constexpr int bytes = stages<T, M, N>() * stage * static_cast<int>(sizeof(T)) +
-                        tile_writer<T, Out, M, N>::floats_needed * static_cast<int>(sizeof(float));
+                        tile_writer<T, Out, M, N, Transposed>::floats_needed * static_cast<int>(sizeof(float));
   static_assert(blocks_of(N) * bytes <= 227 * 1024, "the blocks have to fit a multiprocessor");
   const auto kernel = convolve<T, S, Out, M, N, Transposed, How>;
   if (bytes > 48 * 1024)

@@ -46,11 +46,15 @@ class pixel_loader {
       if constexpr (How == gathering::elements) {
         gather_elements<T, How>(g_, row, first_).to(at(tile, i));
       } else {
-        std::int64_t from = row.inside ? row.base : -1;
-        if constexpr (How == gathering::vectors) from = row.at(g_, tap_.tap_y, tap_.tap_x);
-        const bool inside = tap_.inside && from >= 0;
+        bool inside = tap_.inside && row.inside;
+        std::int64_t from = row.base;  // 0 for a row that is not there
+        if constexpr (How == gathering::vectors) {
+          from = row.at(g_, tap_.tap_y, tap_.tap_x);
+          inside = tap_.inside && from >= 0;
+          from = from < 0 ? 0 : from;
+        }
         there |= inside ? 1u << i : 0;
-        copy_eight(at(tile, i), inside ? g_.source.data + from + tap_.channel : g_.source.data, inside);
+        copy_eight(at(tile, i), g_.source.data + from + (tap_.inside ? tap_.channel : 0), inside);
       }
     }
     there_.push(there);

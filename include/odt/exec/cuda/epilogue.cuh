@@ -17,18 +17,16 @@ struct epilogue {
   pending finish{};
   bool finishes = false;
   bool accumulate = false;
-  bool pairs = false;    ///< two channels may be stored at once
-  bool z_pairs = false;  ///< two channels of z may be loaded at once
   bool dense = false;    ///< image after image without gaps, y and z alike
+  bool vectors = false;  ///< eight channels may be loaded and stored at once, of y and z alike
   partial_sums moments_of{};
   gradient_sums<T> sums{};
 
   epilogue(const tensor<Out>& to, const gradient_sums<T>& wanted)
       : y(to),
         pixels(to.height * to.width),
-        pairs(in_pairs(to)),
-        z_pairs(in_pairs(wanted.z.x)),
         dense(without_gaps(to) && (!wanted.rows.at || without_gaps(wanted.z.x))),
+        vectors(in_vectors(to) && (!wanted.rows.at || in_vectors(wanted.z.x))),
         sums(wanted) {}
 
  private:
@@ -37,9 +35,9 @@ struct epilogue {
     return t.image_stride == std::int64_t{1} * t.height * t.width * t.pixel_stride;
   }
   template <class Any>
-  static bool in_pairs(const tensor<Any>& t) {
-    return t.channels % 2 == 0 && t.pixel_stride % 2 == 0 && t.image_stride % 2 == 0 &&
-           reinterpret_cast<std::uintptr_t>(t.data) % (2 * sizeof(Any)) == 0;
+  static bool in_vectors(const tensor<Any>& t) {
+    return t.channels % 8 == 0 && t.pixel_stride % 8 == 0 && t.image_stride % 8 == 0 &&
+           reinterpret_cast<std::uintptr_t>(t.data) % 16 == 0;
   }
 };
 
@@ -47,8 +45,7 @@ struct epilogue {
 struct column_moments {
   float shift = 0, sum = 0, square = 0;
 
-  __device__ void add(float x, bool first) {
-    if (first) shift = x;
+  __device__ void add(float x) {
     const float d = x - shift;
     sum += d;
     square = fmaf(d, d, square);
@@ -64,147 +61,197 @@ __device__ inline void join(float& count, float& mean, float& m2, float other_co
   count = total;
 }
 
-/// The columns of one block's tiles, each held by block_threads / (N/2) threads that take turns at its rows.
-template <class T, class Out, int M, int N>
+/// Neighbours as they lie in memory, Width of them; loaded at once.
+template <class E, int Width>
+struct alignas(Width == 1 ? sizeof(E) : 16) packet {
+  E at[Width];
+
+  __device__ static packet from(const E* memory, bool there) {
+    packet p;
+    if constexpr (Width == 1) {
+      p.at[0] = there ? *memory : from_float<E>(0.0f);
+    } else {
+#pragma unroll
+      for (int i = 0; i < static_cast<int>(sizeof(packet) / 16); ++i)
+        reinterpret_cast<uint4*>(p.at)[i] = there ? reinterpret_cast<const uint4*>(memory)[i] : uint4{0, 0, 0, 0};
+    }
+    return p;
+  }
+};
+
+/// Stores the tiles of one block, column by column or eight columns at a time: a thread keeps its columns, and takes
+/// turns with others at the rows.
+/// Backward: adds and sums gradients; else bias, activation, moments.
+template <class T, class Out, int M, int N, bool Backward>
 class tile_writer {
-  static constexpr int groups = 256 / (N / 2);
+  template <int Width>
+  struct division {
+    static constexpr int threads = N / Width, groups = 256 / threads;
+    static constexpr int passes = (M / 2 + groups - 1) / groups, most = N == 128 ? 4 : 2;
+    static constexpr int batch = passes < most ? passes : most;  ///< rows that a thread works on at once
+    __device__ static int column() { return static_cast<int>(threadIdx.x) % threads * Width; }
+    __device__ static int group() { return static_cast<int>(threadIdx.x) / threads; }
+  };
 
  public:
   static constexpr int stride = N + 8;  ///< of the staged tile, floats
-  static constexpr int floats_needed = (M / 2 * stride > groups * N * 3) ? M / 2 * stride : groups * N * 3;
+  static constexpr int sums_needed = division<8>::groups * N * 3;
+  static constexpr int floats_needed = M / 2 * stride > sums_needed ? M / 2 * stride : sums_needed;
 
-  __device__ tile_writer(const epilogue<T, Out>& e, int first_column)
-      : e_(e), column_(static_cast<int>(threadIdx.x) % (N / 2) * 2), channel_(first_column + column_) {}
+  __device__ tile_writer(const epilogue<T, Out>& e, int first_column) : e_(e), first_(first_column) {}
 
   /// Stores M/2 staged rows, the first of which is row `first` of the product's `rows`.
   __device__ void write(const float* staged, int first, int rows) {
-    const int width = e_.y.channels - channel_;
-    if (width <= 0) return;
-    const gates z(e_.sums, channel_, width);
     const int last = rows - first < M / 2 ? rows - first : M / 2;
-#pragma unroll 4
-    for (int r = group(); r < last; r += groups) {
-      const int m = first + r, image = e_.dense ? 0 : e_.pixels.quotient(m), pixel = e_.pixels.remainder(m, image);
-      const float2 both = *reinterpret_cast<const float2*>(staged + r * stride + column_);
-      floats<2> v{both.x, both.y};
-      Out* to = e_.y.data + image * e_.y.image_stride + pixel * e_.y.pixel_stride + channel_;
-      finish(v, to, width);
-      put(v, to, width);
-      add_to_sums(v, z, image, pixel, width);
-      ++count_;
-    }
+    e_.vectors ? write_rows<8>(staged, first, last) : write_rows<1>(staged, first, last);
   }
 
-  /// After the last tile: leaves the block's sums in row group `part`. `shared` is free memory of floats_needed floats.
+  /// After the last tile: leaves the block's sums as part `part`. `shared` is free memory of floats_needed floats.
   __device__ void leave(float* shared, int part) const {
-    if (e_.moments_of.at) leave_moments(shared, part);
-    if (e_.sums.rows.at) leave_sums(shared, part);
+    if (!Backward && e_.moments_of.at) e_.vectors ? leave_moments<8>(shared, part) : leave_moments<1>(shared, part);
+    if (Backward && e_.sums.rows.at) e_.vectors ? leave_sums<8>(shared, part) : leave_sums<1>(shared, part);
   }
 
  private:
-  /// What the two columns need of z.
-  struct gates {
-    float scale[2] = {}, shift[2] = {}, mean[2] = {};
+  template <int Width>
+  __device__ void write_rows(const float* staged, int first, int last) {
+    using own = division<Width>;
+    if (first_ + own::column() >= e_.y.channels) return;
+    for (int r = own::group(); r < last; r += own::groups * own::batch) write_batch<Width>(staged, first, r, last);
+  }
 
-    __device__ gates(const gradient_sums<T>& s, int channel, int width) {
-      if (!s.rows.at) return;
+  /// Some rows at once: what all of them load is on its way before the first is needed.
+  template <int Width>
+  __device__ void write_batch(const float* staged, int first, int r, int last) {
+    using own = division<Width>;
+    const int channel = first_ + own::column();
+    Out* to[own::batch];
+    packet<T, Width> z[own::batch];
+    packet<Out, Width> before[own::batch];
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        if (i >= width) break;
-        scale[i] = s.z.transform.scale ? s.z.transform.scale[channel + i] : 1.0f;
-        shift[i] = s.z.transform.scale ? s.z.transform.shift[channel + i] : 0.0f;
-        mean[i] = s.mean[channel + i];
+    for (int i = 0; i < own::batch; ++i) {
+      const bool there = r + i * own::groups < last;
+      const int m = there ? first + r + i * own::groups : first + r;
+      const int image = e_.dense ? 0 : e_.pixels.quotient(m), pixel = e_.dense ? m : e_.pixels.remainder(m, image);
+      to[i] = e_.y.data + image * e_.y.image_stride + pixel * e_.y.pixel_stride + channel;
+      if (Backward && e_.sums.rows.at) {
+        const auto& x = e_.sums.z.x;
+        z[i] = packet<T, Width>::from(x.data + image * x.image_stride + pixel * x.pixel_stride + channel, there);
       }
+      if (Backward && e_.accumulate) before[i] = packet<Out, Width>::from(to[i], there);
     }
-  };
-
-  __device__ static int group() { return static_cast<int>(threadIdx.x) / (N / 2); }
-
-  __device__ void finish(floats<2>& v, const Out* to, int width) const {
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      if (i >= width) break;
-      if (e_.bias) v[i] += e_.bias[channel_ + i];
-      if (e_.finishes) v[i] = affine<1>(e_.finish, channel_ + i)(v[i], 0);
-      if (e_.accumulate) v[i] += to_float(to[i]);
-      v[i] = to_float(from_float<Out>(v[i]));
+    for (int i = 0; i < own::batch; ++i) {
+      if (r + i * own::groups >= last) break;
+      floats<Width> v;
+      const float* const from = staged + (r + i * own::groups) * stride + own::column();
+#pragma unroll
+      for (int c = 0; c < Width; c += 4) {
+        const floats<(Width < 4 ? 1 : 4)> part = load<(Width < 4 ? 1 : 4)>(from + c);
+#pragma unroll
+        for (int k = 0; k < (Width < 4 ? 1 : 4); ++k) v[c + k] = part[k];
+      }
+      if constexpr (!Backward) finish(v, channel);
+      if (Backward && e_.accumulate) {
+        const floats<Width> old = load<Width>(before[i].at);
+#pragma unroll
+        for (int c = 0; c < Width; ++c) v[c] += old[c];
+      }
+      store<Width>(to[i], v);
+#pragma unroll
+      for (int c = 0; c < Width; ++c) v[c] = to_float(from_float<Out>(v[c]));
+      if (!Backward && e_.moments_of.at) add_moments(v);
+      if (Backward && e_.sums.rows.at) add_sums(v, load<Width>(z[i].at), channel);
     }
   }
 
-  __device__ void put(const floats<2>& v, Out* to, int width) const {
-    if (e_.pairs) return store<2>(to, v);
-    to[0] = from_float<Out>(v[0]);
-    if (width > 1) to[1] = from_float<Out>(v[1]);
+  /// Bias and activation.
+  template <int Width>
+  __device__ void finish(floats<Width>& v, int channel) const {
+    if (e_.bias)
+#pragma unroll
+      for (int c = 0; c < Width; ++c) v[c] += e_.bias[channel + c];
+    if (!e_.finishes) return;
+    const affine<Width> how(e_.finish, channel);
+#pragma unroll
+    for (int c = 0; c < Width; ++c) v[c] = how(v[c], c);
   }
 
-  __device__ void add_to_sums(const floats<2>& v, const gates& gate, int image, int pixel, int width) {
-    if (e_.moments_of.at) {
+  template <int Width>
+  __device__ void add_moments(const floats<Width>& v) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) columns_[i].add(v[i], count_ == 0);
+    for (int c = 0; c < Width; ++c) {
+      if (count_ == 0) columns_[c].shift = v[c];
+      columns_[c].add(v[c]);
     }
-    if (!e_.sums.rows.at) return;
-    const auto& z = e_.sums.z.x;
-    const T* from = z.data + image * z.image_stride + pixel * z.pixel_stride + channel_;
-    floats<2> values{0, 0};
-    if (e_.z_pairs)
-      values = load<2>(from);
-    else
-      for (int i = 0; i < 2 && i < width; ++i) values[i] = to_float(from[i]);
+    ++count_;
+  }
+
+  template <int Width>
+  __device__ void add_sums(const floats<Width>& v, const floats<Width>& z, int channel) {
+    const affine<Width> gate(e_.sums.z.transform, channel);
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const float y = fmaf(values[i], gate.scale[i], gate.shift[i]);
-      const float g = y > e_.sums.z.transform.low && y < e_.sums.z.transform.high && i < width ? v[i] : 0.0f;
-      columns_[i].sum += g;
-      columns_[i].square = fmaf(g, values[i] - gate.mean[i], columns_[i].square);
+    for (int c = 0; c < Width; ++c) {
+      const float g = gate.open(z[c], c) ? v[c] : 0.0f;
+      columns_[c].sum += g;
+      columns_[c].square = fmaf(g, z[c] - e_.sums.mean[channel + c], columns_[c].square);
     }
   }
 
+  /// Calls body(column of the tile, channel) for the columns that this thread joins.
+  template <class Body>
+  __device__ void each_column(const Body& body) const {
+    for (int c = static_cast<int>(threadIdx.x); c < N; c += 256)
+      if (first_ + c < e_.y.channels) body(c, first_ + c);
+  }
+
+  template <int Width>
   __device__ void leave_moments(float* shared, int part) const {
+    using own = division<Width>;
     __syncthreads();
     const float n = static_cast<float>(count_);
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      float* to = shared + (group() * N + column_ + i) * 3;
+    for (int i = 0; i < Width; ++i) {
+      float* to = shared + (own::group() * N + own::column() + i) * 3;
       const column_moments& c = columns_[i];
       to[0] = n;
       to[1] = n > 0 ? c.shift + c.sum / n : 0.0f;
       to[2] = n > 0 ? fmaxf(c.square - c.sum * c.sum / n, 0.0f) : 0.0f;
     }
     __syncthreads();
-    for (int c = threadIdx.x; c < N; c += 256) {
-      const int channel = channel_ - column_ + c;
-      if (channel >= e_.y.channels) continue;
+    each_column([&](int column, int channel) {
       float count = 0, mean = 0, m2 = 0;
-      for (int g = 0; g < groups; ++g) {
-        const float* from = shared + (g * N + c) * 3;
+      for (int g = 0; g < own::groups; ++g) {
+        const float* from = shared + (g * N + column) * 3;
         join(count, mean, m2, from[0], from[1], from[2]);
       }
       float* to = e_.moments_of.at + 3 * part * e_.moments_of.stride + channel;
       to[0] = count, to[e_.moments_of.stride] = mean, to[2 * e_.moments_of.stride] = m2;
-    }
+    });
   }
 
+  template <int Width>
   __device__ void leave_sums(float* shared, int part) const {
+    using own = division<Width>;
     __syncthreads();
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      float* to = shared + (group() * N + column_ + i) * 2;
+    for (int i = 0; i < Width; ++i) {
+      float* to = shared + (own::group() * N + own::column() + i) * 2;
       to[0] = columns_[i].sum, to[1] = columns_[i].square;
     }
     __syncthreads();
-    for (int c = threadIdx.x; c < N; c += 256) {
-      const int channel = channel_ - column_ + c;
-      if (channel >= e_.y.channels) continue;
+    each_column([&](int column, int channel) {
       float sum = 0, product = 0;
-      for (int g = 0; g < groups; ++g) sum += shared[(g * N + c) * 2], product += shared[(g * N + c) * 2 + 1];
+      for (int g = 0; g < own::groups; ++g)
+        sum += shared[(g * N + column) * 2], product += shared[(g * N + column) * 2 + 1];
       float* to = e_.sums.rows.at + 2 * part * e_.sums.rows.stride + channel;
       to[0] = sum, to[e_.sums.rows.stride] = product;
-    }
+    });
   }
 
   const epilogue<T, Out>& e_;
-  int column_, channel_, count_ = 0;
-  column_moments columns_[2];
+  int first_, count_ = 0;
+  column_moments columns_[8];
 };
 
 }  // namespace odt::cuda

@@ -104,6 +104,9 @@ __global__ __launch_bounds__(pair_threads) void find_overlaps(mining_memory memo
   const bool there = mine < memory.anchors;
   const boxf own = as_box(there ? memory.boxes[first + mine] : float4{0, 0, 0, 0});
   const float own_area = area(own), low = threshold * 0.999999f;
+  // An overlap above the threshold leaves the corners no further apart than this.
+  const float slack = 1.001f * (1 - threshold) / fmaxf(threshold, 1e-6f) + 1e-5f;
+  const float far_y = slack * height(own), far_x = slack * width(own);
   int found = 0;
   for (int from = 0; from <= block_first; from += pair_threads) {
     __syncthreads();
@@ -113,7 +116,9 @@ __global__ __launch_bounds__(pair_threads) void find_overlaps(mining_memory memo
     __syncthreads();
     if (!there || !(own_area > 0)) continue;
     const int last = mine - from < pair_threads ? mine - from : pair_threads;
+#pragma unroll 4
     for (int i = 0; i < last; ++i) {
+      if (fabsf(tile[i].x - own.ymin) > far_y || fabsf(tile[i].y - own.xmin) > far_x) continue;
       if (!(areas[i] > 0) || !suppresses(as_box(tile[i]), areas[i], own, own_area, threshold, low)) continue;
       if (found < listed) memory.lists[(first + mine) * listed + found] = from + i;
       ++found;

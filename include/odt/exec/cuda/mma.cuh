@@ -80,25 +80,30 @@ class tile_product<bf16, M, N> {
   template <fast_index A, fast_index B>
   __device__ void add(const bf16* a, const bf16* b) {
     const int lane = threadIdx.x % 32, matrix = lane / 8, row = lane % 8;
+    const bf16* const left_at =
+        a + (A == fast_index::k ? (first_m() + matrix % 2 * 8 + row) * tile_k
+                                : (matrix / 2 * 8 + row) * tile_stride<bf16, A>(M) + first_m() + matrix % 2 * 8);
+    const bf16* const right_at =
+        b + (B == fast_index::k ? (first_n() + matrix / 2 * 8 + row) * tile_k
+                                : (matrix % 2 * 8 + row) * tile_stride<bf16, B>(N) + first_n() + matrix / 2 * 8);
+    const int left_vector = matrix / 2 ^ row, right_vector = matrix % 2 ^ row;  // of k = 0
 #pragma unroll
     for (int k = 0; k < tile_k; k += 16) {
       unsigned left[rows][4];
 #pragma unroll
       for (int i = 0; i < rows; ++i) {
-        const int m = first_m() + i * 16;
         if constexpr (A == fast_index::k)
-          load_matrices(left[i], a + tile_at<bf16, A>(k + matrix / 2 * 8, m + matrix % 2 * 8 + row, M));
+          load_matrices(left[i], left_at + i * 16 * tile_k + (left_vector ^ k / 8) * 8);
         else
-          load_matrices_transposed(left[i], a + tile_at<bf16, A>(k + matrix / 2 * 8 + row, m + matrix % 2 * 8, M));
+          load_matrices_transposed(left[i], left_at + k * tile_stride<bf16, A>(M) + i * 16);
       }
 #pragma unroll
       for (int j = 0; j < columns; j += 2) {
         unsigned right[4];
-        const int n = first_n() + j * 8;
         if constexpr (B == fast_index::k)
-          load_matrices(right, b + tile_at<bf16, B>(k + matrix % 2 * 8, n + matrix / 2 * 8 + row, N));
+          load_matrices(right, right_at + j * 8 * tile_k + (right_vector ^ k / 8) * 8);
         else
-          load_matrices_transposed(right, b + tile_at<bf16, B>(k + matrix % 2 * 8 + row, n + matrix / 2 * 8, N));
+          load_matrices_transposed(right, right_at + k * tile_stride<bf16, B>(N) + j * 8);
 #pragma unroll
         for (int i = 0; i < rows; ++i) {
           multiply_add(sum_[i][j], left[i], right[0], right[1]);

@@ -2,10 +2,12 @@
 #include <odt/exec/cuda/batch_norm.hpp>
 #include <odt/exec/cuda/convolution.hpp>
 #include <odt/exec/cuda/depthwise.hpp>
+#include <odt/exec/cuda/graph.hpp>
 #include <odt/exec/cuda/memory.hpp>
 #include <odt/exec/cuda/packing.hpp>
 #include <odt/exec/cuda/pool.hpp>
 #include <odt/exec/cuda/runner.hpp>
+#include <odt/exec/cuda/side_stream.hpp>
 #include <odt/nn/arena.hpp>
 
 #include <algorithm>
@@ -69,9 +71,10 @@ int layer_of_patches(const network& net) {
 
 /// Elements of memory beside the arena that a plan needs.
 struct plan_needs {
-  std::int64_t scratch = 0;  ///< floats
-  std::int64_t padded = 0;   ///< of the activations' type: gradients of predictions
-  std::int64_t patches = 0;  ///< of the activations' type
+  std::int64_t scratch = 0;       ///< floats
+  std::int64_t side_scratch = 0;  ///< floats, for what runs beside
+  std::int64_t padded = 0;        ///< of the activations' type: gradients of predictions
+  std::int64_t patches = 0;       ///< of the activations' type
 
   plan_needs(const network& net, const plan& p) {
     for (const plan_operation& op : p.operations) add(net, p, op);
@@ -91,7 +94,9 @@ struct plan_needs {
     const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
     const std::int64_t own_pixels = pixels(p, op.layer);
     std::int64_t floats = 0;
-    if (op.kind == operation::weights_backward || (op.kind == operation::depthwise_backward && runs_dense(l)))
+    if (op.kind == operation::weights_backward)
+      side_scratch = std::max(side_scratch, conv_weights_scratch(matrix_of(net, l), own_pixels));
+    else if (op.kind == operation::depthwise_backward && runs_dense(l))
       floats = conv_weights_scratch(matrix_of(net, l), own_pixels);
     else if (op.kind == operation::depthwise_backward)
       floats = depthwise_backward_scratch(window_of(l, in), in.channels);
@@ -102,7 +107,7 @@ struct plan_needs {
     scratch = std::max(scratch, (floats + 63) / 64 * 64);
     if (op.kind == operation::weights_backward &&
         is_prediction(p, p.places[static_cast<std::size_t>(op.layer)].gradient.buffer))
-      padded = std::max(padded, own_pixels * packed(l.channels));
+      padded += own_pixels * packed(l.channels);
   }
 };
 
@@ -122,6 +127,23 @@ struct packed_layout {
     }
   }
 };
+
+/// Weight gradients run beside the chain of data gradients, this many operations behind it at most.
+constexpr int side_lag = 8;
+
+/// Keeps what weight gradients read for as long as they may still run.
+void keep_for_side(const network& net, plan& p) {
+  const auto keep = [&p](int buffer, int last) {
+    int& own = p.buffers[static_cast<std::size_t>(buffer)].last;
+    own = std::max(own, std::min(last, static_cast<int>(p.operations.size())));
+  };
+  for (int i = 0; i < static_cast<int>(p.operations.size()); ++i) {
+    const plan_operation& op = p.operations[static_cast<std::size_t>(i)];
+    if (op.kind != operation::weights_backward) continue;
+    keep(p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].value.buffer, i + side_lag);
+    keep(p.places[static_cast<std::size_t>(op.layer)].gradient.buffer, i + side_lag);
+  }
+}
 
 constexpr std::int64_t table_rows = 4 + 3 * most_parts;  ///< of `affines` floats: scale, shift, mean, inv_std, sums
 
@@ -149,6 +171,7 @@ class network_runner final : public runner {
     plans_.push_back(std::make_unique<prepared>(prepared{lower(net_, batch, image, mode), {}, {}, false}));
     current_ = plans_.back().get();
     plan& p = current_->what;
+    keep_for_side(net_, p);
     if (keep_all_)
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
     current_->where = pack_for(p, sizeof(T));
@@ -157,6 +180,7 @@ class network_runner final : public runner {
     grow(arena_, current_->where.floats);
     const plan_needs needs(net_, p);
     grow(scratch_, needs.scratch);
+    grow(side_scratch_, needs.side_scratch);
     grow(padded_, needs.padded);
     grow(patches_, needs.patches);
     grow(tables_, table_rows * p.affines);
@@ -186,12 +210,18 @@ class network_runner final : public runner {
   }
 
   void backward(cudaStream_t stream, const float* values, float* gradients) override {
-    stream_ = stream;
+    stream_ = stream, padded_used_ = 0;
     bool after_loss = false;
-    for (const plan_operation& op : current_->what.operations) {
-      if (after_loss) observe(op, [&] { run_backward(op, values, gradients); });
+    const auto& operations = current_->what.operations;
+    for (int i = 0; i < static_cast<int>(operations.size()); ++i) {
+      const plan_operation& op = operations[static_cast<std::size_t>(i)];
+      if (after_loss) {
+        side_.wait_until(stream, i - side_lag);
+        observe(op, [&] { run_backward(op, i, values, gradients); });
+      }
       if (op.kind == operation::loss) after_loss = true;
     }
+    side_.wait_until(stream, static_cast<int>(operations.size()));
   }
 
   float* logits() override { return prediction(current_->what.logits); }
@@ -200,8 +230,8 @@ class network_runner final : public runner {
   float* encodings_gradient() override { return prediction(current_->what.encodings_gradient); }
 
   std::size_t bytes() const override {
-    return arena_.bytes() + scratch_.bytes() + tables_.bytes() + padded_.bytes() + patches_.bytes() + packed_.bytes() +
-           matrices_.bytes();
+    return arena_.bytes() + scratch_.bytes() + side_scratch_.bytes() + tables_.bytes() + padded_.bytes() +
+           patches_.bytes() + packed_.bytes() + matrices_.bytes();
   }
   int generation() const override { return generation_; }
 
@@ -312,26 +342,12 @@ class network_runner final : public runner {
   template <class Work>
   void observe(const plan_operation& op, const Work& work) {
     if (!observer) return work();
-    check(cudaStreamSynchronize(stream_), name_of(op));
-    event begin, end;
-    check(cudaEventRecord(begin.handle, stream_), "cudaEventRecord");
+    clock_.begin(stream_);
     work();
-    check(cudaEventRecord(end.handle, stream_), "cudaEventRecord");
-    check(cudaStreamSynchronize(stream_), name_of(op));
-    float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, begin.handle, end.handle), "cudaEventElapsedTime");
-    observer(op, milliseconds);
+    clock_.end(stream_);
+    check(cudaStreamSynchronize(stream_), net_[op.layer].name.c_str());
+    observer(op, static_cast<float>(clock_.seconds() * 1e3));
   }
-
-  struct event {
-    event() { check(cudaEventCreate(&handle), "cudaEventCreate"); }
-    ~event() { cudaEventDestroy(handle); }
-    event(const event&) = delete;
-    event& operator=(const event&) = delete;
-    cudaEvent_t handle = nullptr;
-  };
-
-  const char* name_of(const plan_operation& op) const { return net_[op.layer].name.c_str(); }
 
   void run_forward(const plan_operation& op, float* values) {
     const layer& l = net_[op.layer];
@@ -392,12 +408,12 @@ class network_runner final : public runner {
               batch_statistics, variables, {mean(first), inv_std(first), scale(first), shift(first)});
   }
 
-  void run_backward(const plan_operation& op, const float* values, float* gradients) {
+  void run_backward(const plan_operation& op, int number, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
     const layer_place& place = place_of(op.layer);
     if (convolves(l) && is_prediction(current_->what, place.gradient.buffer)) {
       if (op.kind == operation::weights_backward || op.kind == operation::data_backward)
-        return differentiate_head(op, gradients);
+        return differentiate_head(op, number, gradients);
       fail("layer ", l.name, ": a head with an activation or batch norm cannot be trained on a GPU");
     }
     const tensor<T> own = at<T>(place.gradient);
@@ -412,7 +428,7 @@ class network_runner final : public runner {
         return dropout(stream_, reading<T>{own}, at<T>(place_of(l.inputs[0]).gradient), op.accumulate,
                        choice_of_dropout(op.layer));
       default:
-        return differentiate(op, values, gradients);
+        return differentiate(op, number, values, gradients);
     }
   }
 
@@ -426,26 +442,37 @@ class network_runner final : public runner {
                         op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, scratch_.data());
   }
 
-  /// The gradient of a head's predictions, as the products want it.
-  tensor<const T> padded_gradient(int layer) const {
+  /// The gradient of a head's predictions, as the products want it; `weights` comes before the data's.
+  tensor<const T> padded_gradient(int layer, bool weights) {
     const tensor_place& p = place_of(layer).gradient;
-    const std::int64_t columns = packed(p.channels);
-    return {padded_.data(), current_->what.batch,        p.height, p.width, static_cast<int>(columns),
-            columns,        columns * p.height * p.width};
+    const std::int64_t columns = packed(p.channels), image = columns * p.height * p.width;
+    if (!weights) padded_used_ -= current_->what.batch * image;
+    T* const to = padded_.data() + padded_used_;
+    padded_used_ += current_->what.batch * image;
+    if (weights) pad_channels(stream_, tensor<const float>(at<float>(p)), to);
+    return {to, current_->what.batch, p.height, p.width, static_cast<int>(columns), columns, image};
   }
 
-  void differentiate_head(const plan_operation& op, float* gradients) {
-    if (op.kind == operation::weights_backward)
-      pad_channels(stream_, tensor<const float>(at<float>(place_of(op.layer).gradient)), padded_.data());
-    op.kind == operation::weights_backward ? weights_gradient(op, padded_gradient(op.layer), gradients)
-                                           : data_gradient(op, padded_gradient(op.layer));
+  void differentiate_head(const plan_operation& op, int number, float* gradients) {
+    const bool weights = op.kind == operation::weights_backward;
+    const tensor<const T> dy = padded_gradient(op.layer, weights);
+    weights ? weights_gradient_beside(op, number, dy, gradients) : data_gradient(op, dy);
   }
 
-  void weights_gradient(const plan_operation& op, const tensor<const T>& dy, float* gradients) {
+  /// On the side stream, unless somebody wants to know the time of each operation.
+  void weights_gradient_beside(const plan_operation& op, int number, const tensor<const T>& dy, float* gradients) {
+    if (observer) return weights_gradient(stream_, op, dy, gradients, side_scratch_.data());
+    side_.begin_after(stream_);
+    weights_gradient(side_.stream(), op, dy, gradients, side_scratch_.data());
+    side_.end(number);
+  }
+
+  void weights_gradient(cudaStream_t stream, const plan_operation& op, const tensor<const T>& dy, float* gradients,
+                        float* scratch) {
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
     const auto [w, x] = input_of(op.layer);
-    conv_backward_weights(stream_, w, x, dy, matrix_of(net_, net_[op.layer]), gradients + vars.weights,
-                          vars.biases >= 0 ? gradients + vars.biases : nullptr, scratch_.data());
+    conv_backward_weights(stream, w, x, dy, matrix_of(net_, net_[op.layer]), gradients + vars.weights,
+                          vars.biases >= 0 ? gradients + vars.biases : nullptr, scratch);
   }
 
   void data_gradient(const plan_operation& op, const tensor<const T>& dy) {
@@ -461,7 +488,7 @@ class network_runner final : public runner {
     const layer& l = net_[op.layer];
     const layer_place& input = place_of(l.inputs[0]);
     if (runs_dense(l)) {
-      weights_gradient(op, dy, gradients);
+      weights_gradient(stream_, op, dy, gradients, scratch_.data());
       if (input.gradient.buffer >= 0) data_gradient(op, dy);
       return;
     }
@@ -474,7 +501,7 @@ class network_runner final : public runner {
     if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
   }
 
-  void differentiate(const plan_operation& op, const float* values, float* gradients) {
+  void differentiate(const plan_operation& op, int number, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
     const layer_place& input = place_of(l.inputs[0]);
     const tensor<const T> dy = at<T>(place_of(op.layer).gradient);
@@ -482,7 +509,7 @@ class network_runner final : public runner {
     const window w = window_of(l, input.value);
     switch (op.kind) {
       case operation::weights_backward:
-        return weights_gradient(op, dy, gradients);
+        return weights_gradient_beside(op, number, dy, gradients);
       case operation::data_backward:
         return data_gradient(op, dy);
       case operation::depthwise_backward:
@@ -525,7 +552,10 @@ class network_runner final : public runner {
   std::vector<std::unique_ptr<prepared>> plans_;
   prepared* current_ = nullptr;
   int patch_layer_ = layer_of_patches(net_);
-  device_array<float> arena_, scratch_, tables_;
+  device_array<float> arena_, scratch_, side_scratch_, tables_;
+  side_stream side_;
+  event_clock clock_;
+  std::int64_t padded_used_ = 0;
   device_array<T> padded_, patches_;
   cudaStream_t stream_ = nullptr;
   dropout_key key_;
@@ -540,11 +570,13 @@ std::unique_ptr<runner> make_runner(const network& net, const variable_layout& l
   return std::make_unique<network_runner<float>>(net, layout);
 }
 
-std::int64_t runner_bytes(const network& net, const plan& p, precision compute) {
+std::int64_t runner_bytes(const network& net, const plan& lowered, precision compute) {
+  plan p = lowered;
+  keep_for_side(net, p);
   const std::size_t size = compute == precision::bf16 ? 2 : 4;
   const plan_needs needs(net, p);
   const packed_layout weights(net, lay_out(net));
-  const std::int64_t floats = pack_for(p, size).floats + needs.scratch + table_rows * p.affines;
+  const std::int64_t floats = pack_for(p, size).floats + needs.scratch + needs.side_scratch + table_rows * p.affines;
   const std::int64_t elements = needs.padded + needs.patches + weights.elements;
   return floats * 4 + elements * static_cast<std::int64_t>(size) +
          static_cast<std::int64_t>(weights.matrices.size() * sizeof(packing));
