@@ -15,11 +15,11 @@ namespace odt::test {
 
 /// A Boost.Test decorator: skips, by name, where no GPU is.
 inline auto needs_gpu() {
-  return boost::unit_test::precondition([](boost::unit_test::test_unit_id) {
+  return boost::unit_test::precondition([why = std::string("SKIPPED: there is no NVIDIA GPU")](auto) {
     int count = 0;
     const bool found = cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
     boost::test_tools::assertion_result result(found);
-    if (!found) result.message() << "SKIPPED: there is no NVIDIA GPU";
+    if (!found) result.message() << why;
     return result;
   });
 }
