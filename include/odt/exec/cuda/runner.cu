@@ -4,11 +4,10 @@
 #include <odt/exec/cuda/depthwise.hpp>
 #include <odt/exec/cuda/graph.hpp>
 #include <odt/exec/cuda/memory.hpp>
-#include <odt/exec/cuda/packing.hpp>
+#include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/pool.hpp>
 #include <odt/exec/cuda/runner.hpp>
 #include <odt/exec/cuda/side_stream.hpp>
-#include <odt/nn/arena.hpp>
 
 #include <algorithm>
 #include <string>
@@ -16,136 +15,6 @@
 namespace odt::cuda {
 
 namespace {
-
-bool is_prediction(const plan& p, int buffer) {
-  return buffer >= 0 &&
-         (buffer == p.logits || buffer == p.encodings || buffer == p.logits_gradient || buffer == p.encodings_gradient);
-}
-
-/// Packs the buffers of a plan whose activations take `size` bytes each, predictions four.
-arena_layout pack_for(plan p, std::size_t size) {
-  for (std::size_t i = 0; i < p.buffers.size(); ++i)
-    if (!is_prediction(p, static_cast<int>(i)))
-      p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
-  return pack(p);
-}
-
-/// The window of a layer over an input of the given size.
-window window_of(const layer& l, const tensor_place& in) {
-  return {l.kernel_height,
-          l.kernel_width,
-          l.stride,
-          l.rate,
-          place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
-          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before};
-}
-
-bool convolves(const layer& l) {
-  return l.kind == layer_kind::convolution || l.kind == layer_kind::depthwise_convolution;
-}
-
-/// Whether a layer runs as a product of matrices; a depthwise convolution with few inputs and several outputs each
-/// does, as a dense one with zeros.
-bool runs_dense(const layer& l) {
-  return l.kind == layer_kind::convolution || (l.kind == layer_kind::depthwise_convolution && l.multiplier > 1);
-}
-
-/// The weights of a layer that runs dense.
-weights_matrix matrix_of(const network& net, const layer& l) {
-  return {l.kernel_height * l.kernel_width * net.channels(l.inputs[0]), l.channels,
-          l.kind == layer_kind::convolution ? 0 : l.multiplier};
-}
-
-/// The one layer that reads the images, if it is a convolution that runs dense, else 0: it reads patches of them, since
-/// pixels of three channels make no vectors.
-int layer_of_patches(const network& net) {
-  int found = 0;
-  for (int i = 1; i < net.size(); ++i)
-    for (const int input : net[i].inputs)
-      if (input == 0) {
-        if (found != 0 || !runs_dense(net[i])) return 0;
-        found = i;
-      }
-  return found;
-}
-
-/// Elements of memory beside the arena that a plan needs.
-struct plan_needs {
-  std::int64_t scratch = 0;       ///< floats
-  std::int64_t side_scratch = 0;  ///< floats, for what runs beside
-  std::int64_t padded = 0;        ///< of the activations' type: gradients of predictions
-  std::int64_t patches = 0;       ///< of the activations' type
-
-  plan_needs(const network& net, const plan& p) {
-    for (const plan_operation& op : p.operations) add(net, p, op);
-    if (const int first = layer_of_patches(net); first > 0)
-      patches = pixels(p, first) * packed(matrix_of(net, net[first]).rows);
-  }
-
- private:
-  static std::int64_t pixels(const plan& p, int layer) {
-    const tensor_place& out = p.places[static_cast<std::size_t>(layer)].value;
-    return std::int64_t{p.batch} * out.height * out.width;
-  }
-
-  void add(const network& net, const plan& p, const plan_operation& op) {
-    const layer& l = net[op.layer];
-    if (l.inputs.empty()) return;
-    const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
-    const std::int64_t own_pixels = pixels(p, op.layer);
-    std::int64_t floats = 0;
-    if (op.kind == operation::weights_backward)
-      side_scratch = std::max(side_scratch, conv_weights_scratch(matrix_of(net, l), own_pixels));
-    else if (op.kind == operation::depthwise_backward && runs_dense(l))
-      floats = conv_weights_scratch(matrix_of(net, l), own_pixels);
-    else if (op.kind == operation::depthwise_backward)
-      floats = depthwise_backward_scratch(window_of(l, in), in.channels);
-    else if (op.kind == operation::max_pool_backward)
-      floats = (own_pixels * l.channels + 3) / 4;
-    else if (op.kind == operation::normalize_backward)
-      floats = 2 * std::int64_t{l.channels};
-    scratch = std::max(scratch, (floats + 63) / 64 * 64);
-    if (op.kind == operation::weights_backward &&
-        is_prediction(p, p.places[static_cast<std::size_t>(op.layer)].gradient.buffer))
-      padded += own_pixels * packed(l.channels);
-  }
-};
-
-/// Where every dense layer's packed weights lie; -1 for the others.
-struct packed_layout {
-  std::vector<packing> matrices;
-  std::vector<std::int64_t> at;  ///< by layer
-  std::int64_t elements = 0;
-
-  packed_layout(const network& net, const variable_layout& layout) : at(static_cast<std::size_t>(net.size()), -1) {
-    for (int i = 0; i < net.size(); ++i) {
-      if (!runs_dense(net[i])) continue;
-      const weights_matrix of = matrix_of(net, net[i]);
-      at[static_cast<std::size_t>(i)] = elements;
-      matrices.push_back({of, layout.layers[static_cast<std::size_t>(i)].weights, elements});
-      elements += of.packed_elements();
-    }
-  }
-};
-
-/// Weight gradients run beside the chain of data gradients, this many operations behind it at most.
-constexpr int side_lag = 8;
-
-/// Keeps what weight gradients read for as long as they may still run.
-void keep_for_side(const network& net, plan& p) {
-  const auto keep = [&p](int buffer, int last) {
-    int& own = p.buffers[static_cast<std::size_t>(buffer)].last;
-    own = std::max(own, std::min(last, static_cast<int>(p.operations.size())));
-  };
-  for (int i = 0; i < static_cast<int>(p.operations.size()); ++i) {
-    const plan_operation& op = p.operations[static_cast<std::size_t>(i)];
-    if (op.kind != operation::weights_backward) continue;
-    keep(p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].value.buffer, i + side_lag);
-    keep(p.places[static_cast<std::size_t>(op.layer)].gradient.buffer, i + side_lag);
-  }
-}
-
-constexpr std::int64_t table_rows = 4 + 3 * most_parts;  ///< of `affines` floats: scale, shift, mean, inv_std, sums
 
 template <class T>
 class network_runner final : public runner {
