@@ -12,6 +12,7 @@
 #include <vector>
 
 namespace odt {
+inline namespace ODT_BLENDING {
 
 /// Which two pixels of a row in memory make each pixel of the resized row.
 struct blend_table {
@@ -46,7 +47,10 @@ struct blend_table {
   }
 };
 
+}  // namespace ODT_BLENDING
+
 namespace detail::blending {
+inline namespace ODT_BLENDING {
 
 // The compiler's vectors, whatever the instruction set. Eight floats hold two pixels, each with a gap behind it.
 using bytes32 [[gnu::vector_size(32)]] = unsigned char;
@@ -120,7 +124,10 @@ void blend_slow(const blend_table& table, int from, int to, const T* source, con
   }
 }
 
+}  // namespace ODT_BLENDING
 }  // namespace detail::blending
+
+inline namespace ODT_BLENDING {
 
 /// The resized row of a row of floats.
 inline void blend_pixels(const blend_table& table, const float* source, float* out) {
@@ -144,4 +151,5 @@ inline void blend_rows(const float* a, const float* b, float share, std::size_t 
   for (std::size_t i = 0; i < values; ++i) out[i] = a[i] + (b[i] - a[i]) * share;
 }
 
+}  // namespace ODT_BLENDING
 }  // namespace odt

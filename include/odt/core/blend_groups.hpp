@@ -16,7 +16,15 @@
 #include <immintrin.h>
 #endif
 
+// Units for different processors (those of nvcc know none) must not share what follows from it.
+#if defined(__AVX512VBMI__)
+#define ODT_BLENDING in_groups
+#else
+#define ODT_BLENDING one_by_one
+#endif
+
 namespace odt::detail::blending {
+inline namespace ODT_BLENDING {
 
 #if defined(__AVX512VBMI__)
 inline constexpr bool has_groups = true;
@@ -40,11 +48,13 @@ struct byte_groups {
 
   /// `pixels` are the two neighbours and the second one's share of each result; the row has `in` pixels.
   template <class Taps>
-  void finish(const std::vector<Taps>& pixels, int in) {
+  void finish([[maybe_unused]] const std::vector<Taps>& pixels, [[maybe_unused]] int in) {
     span = 0;
-    if (!has_groups || 3 * static_cast<int>(pixels.size()) < values) return;
-    for (const int wanted : {64, 128})
-      if (3 * in >= wanted && find_begins(pixels, in, wanted)) return fill(pixels, wanted);
+    if constexpr (has_groups) {
+      if (3 * static_cast<int>(pixels.size()) < values) return;
+      for (const int wanted : {64, 128})
+        if (3 * in >= wanted && find_begins(pixels, in, wanted)) return fill(pixels, wanted);
+    }
   }
 
  private:
@@ -137,4 +147,5 @@ inline void blend_groups(const byte_groups&, int, const std::uint8_t*, const pix
 
 #endif
 
+}  // namespace ODT_BLENDING
 }  // namespace odt::detail::blending
