@@ -23,7 +23,7 @@ namespace odt {
 namespace detail::cli {
 
 struct bench_command {
-  std::string pipeline_config_path, svg, device = "auto";
+  std::string pipeline_config_path, svg, device = "cpu";
   int batch_size = 0;
   bool layers = false, plan_order = false;
   benchmark_options how;
@@ -39,6 +39,7 @@ struct bench_subject {
 
 /// Where the size of the network's input depends on the image, it is that of a photo of 3:4.
 ODT_INLINE bench_subject load_bench_subject(const bench_command& c, const program& p) {
+  if (c.device != "cpu") fail("--device ", c.device, ": the ceilings here are a CPU's; bench_cuda_step times a GPU");
   const pipeline config = pipeline::load(c.pipeline_config_path);
   const settings& root = config.root();
   check_complete(root, config_use::detect);
