@@ -104,8 +104,10 @@ __global__ __launch_bounds__(pair_threads) void find_overlaps(mining_memory memo
   const bool there = mine < memory.anchors;
   const boxf own = as_box(there ? memory.boxes[first + mine] : float4{0, 0, 0, 0});
   const float own_area = area(own), low = threshold * 0.999999f;
-  // An overlap above the threshold leaves the corners no further apart than this.
-  const float slack = 1.001f * (1 - threshold) / fmaxf(threshold, 1e-6f) + 1e-5f;
+  // An overlap above the threshold leaves the corners no further apart than this. Thresholds near 0 bound nothing, nor
+  // do areas that underflow.
+  const bool bounded = threshold > 0.01f && own_area > 1e-30f;
+  const float slack = bounded ? 1.001f * (1 - threshold) / threshold + 1e-5f : INFINITY;
   const float far_y = slack * height(own), far_x = slack * width(own);
   int found = 0;
   for (int from = 0; from <= block_first; from += pair_threads) {
