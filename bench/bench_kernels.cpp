@@ -102,13 +102,16 @@ struct operands {
     else
       cpu::conv_forward(pool(), window, reading(), weights.data(), nullptr, to, &statistics, scratch.data());
   }
+  /// With the sums for the batch norm of its input.
   void backward_data() {
     const cpu::const_tensor dy = cpu::dense(std::as_const(y).data(), out);
+    const cpu::gradient_sums sums{reading(), shift.data(), input_sum.data(), input_product.data()};
     if (depthwise)
       cpu::depthwise_backward_data(pool(), window, dy, weights.data(), cpu::dense(dx.data(), in), false,
                                    scratch.data());
     else
-      cpu::conv_backward_data(pool(), window, dy, weights.data(), cpu::dense(dx.data(), in), false, scratch.data());
+      cpu::conv_backward_data(pool(), window, dy, weights.data(), cpu::dense(dx.data(), in), false, scratch.data(),
+                              &sums);
   }
   /// Both gradients of a depthwise layer, with the sums for the batch norm of its input.
   void backward() {

@@ -100,10 +100,20 @@ class chunk_product {
       out.rows = pixels_ + top;
       out.raw = raw_ + top;
       out.first = i == 0;
+      ask_for_raw(out, height);
       const bool more = j + 1 < last_panel_ && i < 2;  // a tile asks for half a panel
       out.ahead = more ? panel + elements<Product>(depth_) * tile_columns + i * depth * lanes : nullptr;
       multiply_rows<Product, tile_order::rows>(height, depth, block_ + std::ptrdiff_t{top} * block_stride, panel, out);
     }
+  }
+
+  /// What the end of a tile reads comes from memory while the tile is multiplied. (Inlined by force: gcc 12 drops calls
+  /// of a function that does nothing but ask.)
+  [[gnu::always_inline]] static void ask_for_raw(const tile_output& out, int rows) {
+    constexpr int line = 16;
+    if (!out.sums) return;
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < out.columns; c += line) __builtin_prefetch(out.raw[r] + out.column + c, 0, 3);
   }
 
   const gather& a_;

@@ -77,6 +77,8 @@ class row_reader {
     find_runs(first, last);
     const auto vector = [](const run& r) { return r.end - r.begin <= lanes; };
     short_ = g.source.transform.none() && span_ == g.x.taps && std::all_of(runs_, runs_ + count_, vector);
+    const const_tensor& s = g.source;
+    end_ = s.pixel(s.batch - 1, s.height - 1, s.width - 1) + s.channels;
   }
 
   /// May write up to lanes-1 floats beyond the columns.
@@ -87,8 +89,9 @@ class row_reader {
     const float* const origin =
         s.data + at.image * s.image_stride + (std::ptrdiff_t{1} * y * s.width + x) * s.pixel_stride;
     if (short_ && inside(y, x)) {
+      const bool whole = origin + runs_[count_ - 1].from + lanes <= end_;  // masked loads are slower
       for (const run* r = runs_; r < runs_ + count_; ++r)
-        store(to + r->to, load_first(origin + r->from, r->end - r->begin));
+        store(to + r->to, whole ? load(origin + r->from) : load_first(origin + r->from, r->end - r->begin));
       return;
     }
     for (int i = 0; i < count_; ++i) {
@@ -146,7 +149,8 @@ class row_reader {
   const gather& g_;
   std::ptrdiff_t first_, columns_;
   bool pointwise_;
-  bool short_ = false;  ///< runs are whole lines of taps, no longer than a vector, without a transform
+  bool short_ = false;          ///< runs are whole lines of taps, no longer than a vector, without a transform
+  const float* end_ = nullptr;  ///< of the source
   int span_ = 1, count_ = 0;
   run runs_[most_columns];
 };
@@ -182,22 +186,31 @@ template <class Product>
 void pack_columns(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
                   int tiles, float* block) {
   const row_reader reader(g, first, last);
-  alignas(64) float rows[Product::depth][block_width + column_stride + lanes] = {};
+  // Two in turn: what was just written cannot be read at other offsets without a wait.
+  alignas(64) float rows[2][Product::depth][block_width + column_stride + lanes] = {};
   const std::ptrdiff_t tile_size = elements<Product>(count) * column_stride;
   const int height = static_cast<int>(last - first);
+  int begins[ceil_div(block_width, Product::rows)];
+  for (int t = 0; t < tiles; ++t) begins[t] = tile_begin<Product>(height, tiles, t);
+  const auto read = [&](int r) {
+    for (int d = 0; d < Product::depth; ++d) {
+      float* const to = rows[r / Product::depth % 2][d];
+      r + d < count ? reader.read(positions[r + d], to) : zero_channels(to, height);
+    }
+  };
+  if (count > 0) read(0);
   for (int r = 0; r < count; r += Product::depth, block += column_stride) {
-    for (int d = 0; d < Product::depth; ++d)
-      r + d < count ? reader.read(positions[r + d], rows[d]) : zero_channels(rows[d], height);
-    for (int t = 0; t < tiles; ++t) {
-      const int from = tile_begin<Product>(height, tiles, t);
+    if (r + Product::depth < count) read(r + Product::depth);
+    const auto& row = rows[r / Product::depth % 2];
+    for (int t = 0; t < tiles; ++t)
       for (int v = 0; v < column_stride; v += lanes) {
         float* const to = block + t * tile_size + v;
+        const int from = begins[t] + v;
         if constexpr (Product::depth == 1)
-          store(to, Product::round(load(rows[0] + from + v)));
+          store(to, Product::round(load(row[0] + from)));
         else
-          store(to, Product::pair(load(rows[0] + from + v), load(rows[1] + from + v)));
+          store(to, Product::pair(load(row[0] + from), load(row[1] + from)));
       }
-    }
   }
 }
 
