@@ -97,6 +97,7 @@ template <class Body>
 void each_channel(int channels, const Body& body) {
   int c = 0;
   for (; c + width * lanes <= channels; c += width * lanes) body(std::integral_constant<int, width>{}, c);
+  for (; c + 2 * lanes <= channels; c += 2 * lanes) body(std::integral_constant<int, 2>{}, c);
   for (; c < channels; c += lanes) body(std::integral_constant<int, 1>{}, c);
 }
 

@@ -172,8 +172,14 @@ void pack_transposed(thread_pool& pool, const convolution& c, const gather& a, c
       }
       const int count = static_cast<int>(ceil_div(std::min(out - k, Product::depth * lanes), Product::depth));
       float* to = panel + std::ptrdiff_t{k / Product::depth} * tile_columns;
-      for (int o = 0; o < count; ++o)
-        for (int i = 0; i < tile_columns; ++i) to[o * tile_columns + i] = rows[i][o];
+      for (int i = 0; i < tile_columns; i += lanes) {
+        detail::vector_register square[lanes];
+        unroll<lanes>([&](auto r) { square[r] = load(rows[i + r]); });
+        detail::transpose(square);
+        unroll<lanes>([&](auto o) {
+          if (o < count) store(to + o * tile_columns + i, vec(square[o]));
+        });
+      }
     }
   });
   zero_panel_rows<Product>(a.depth(), in, panels);
