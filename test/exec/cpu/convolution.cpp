@@ -67,6 +67,18 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(caches_do_not_change_a_bit) {
+  for (const conv_layer& l : conv_layers) {
+    const conv_problem p(l, 0, 6);
+    const pending transform{p.scale.data(), p.shift.data(), 0.0f, 6.0f};
+    const conv_results here = p.run(2, transform, true);
+    for (const std::size_t bytes : {std::size_t{16} << 10, std::size_t{80} << 10, std::size_t{16} << 20}) {
+      const pretended_l2 cache(bytes);
+      BOOST_TEST((p.run(2, transform, true) == here), name(l) << ", " << bytes);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(conv2d_is_tensorflows, *needs(golden() / "units/nn/conv2d")) {
   for (const char* folder : {"nn/conv2d", "nn/conv2d_same"})
     for (const golden_case& c : golden_cases(folder)) {

@@ -253,6 +253,21 @@ BOOST_AUTO_TEST_CASE(adds_to_gradients_when_asked) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(caches_do_not_change_a_bit) {
+  for (const layer& l : layers) {
+    const problem p(l, 0);
+    const results here = p.run(2, {});
+    const pretended_l2 cache(std::size_t{16} << 10);
+    BOOST_TEST((p.run(2, {}) == here), name(l));
+  }
+  for (const layer& l : fused_layers) {
+    const fused_problem p(l, 0);
+    const gradients here = p.run({});
+    const pretended_l2 cache(std::size_t{16} << 10);
+    BOOST_TEST((p.run({}) == here), name(l));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   for (const layer& l : layers) {
     const problem p(l, 0);

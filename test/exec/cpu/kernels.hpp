@@ -5,6 +5,7 @@
 #include "golden.hpp"
 
 #include <odt/core/random.hpp>
+#include <odt/exec/cpu/caches.hpp>
 #include <odt/exec/cpu/kernels.hpp>
 #include <odt/exec/cpu/simd.hpp>
 
@@ -13,6 +14,13 @@ namespace odt::test {
 using cpu::convolution;
 using cpu::pending;
 using cpu::shape;
+
+/// While it lives kernels take the L2 cache to be of that size.
+struct pretended_l2 {
+  explicit pretended_l2(std::size_t bytes) { cpu::l2_bytes = bytes; }
+  ~pretended_l2() { cpu::l2_bytes = real; }
+  std::size_t real = cpu::l2_bytes;
+};
 
 /// A tensor with a margin around each pixel, whose strides are larger than dense ones.
 struct activation {

@@ -5,6 +5,7 @@
 #include <odt/core/error.hpp>
 #include <odt/exec/cpu/active_pixels.hpp>
 #include <odt/exec/cpu/amx.hpp>
+#include <odt/exec/cpu/caches.hpp>
 #include <odt/exec/cpu/convolution_plan.hpp>
 
 namespace odt::cpu {
@@ -33,6 +34,8 @@ class chunk_product {
     first_row_ = plan.first_row(chunk_);
     rows_ = plan.chunk_size(chunk_);
     tiles_ = static_cast<int>(ceil_div(rows_, Product::rows));
+    tiles_at_once_ =
+        static_cast<int>(std::clamp<std::ptrdiff_t>(half_l2_floats() / (Product::rows * block_stride), 1, tiles_));
     first_panel_ = plan.first_panel(job % plan.groups), last_panel_ = plan.first_panel(job % plan.groups + 1);
     depth_ = a.depth();
     blocks_ = std::max<std::ptrdiff_t>(1, ceil_div(depth_, Product::depth * block_width));
@@ -49,25 +52,37 @@ class chunk_product {
 
   void run() {
     [[maybe_unused]] const typename Product::session session;
-    for (std::ptrdiff_t b = 0; b < blocks_; ++b) {
-      const std::ptrdiff_t first = edge(b), last = edge(b + 1);
-      pack_rows<Product>(a_, positions_, rows_, first, last, block_);
-      row_prefetch next = next_block(b);
-      for (int j = first_panel_; j < last_panel_; ++j) multiply_panel(j, b, next);
+    for (int tile = 0; tile < tiles_; tile += tiles_at_once_) {
+      const tile_range tiles{tile, std::min(tile + tiles_at_once_, tiles_), top_of(tile),
+                             top_of(std::min(tile + tiles_at_once_, tiles_))};
+      for (std::ptrdiff_t b = 0; b < blocks_; ++b) {
+        pack_rows<Product>(a_, positions_ + tiles.top, tiles.bottom - tiles.top, edge(b), edge(b + 1), block_);
+        row_prefetch next = next_block(b, tiles);
+        for (int j = first_panel_; j < last_panel_; ++j) multiply_panel(j, b, tiles, next);
+      }
     }
     if (stream_) finish_stores();
   }
 
  private:
+  /// Tiles whose rows are in the L2 cache together.
+  struct tile_range {
+    int first, last, top, bottom;
+  };
+
+  int top_of(int tile) const { return tile_begin<Product>(rows_, tiles_, tile); }
+
   std::ptrdiff_t edge(std::ptrdiff_t block) const {
     constexpr int unit = std::max(lanes, Product::depth * Product::step);
     return std::min(depth_, round_up(piece(depth_, blocks_, block), unit));
   }
 
-  row_prefetch next_block(std::ptrdiff_t b) const {
+  row_prefetch next_block(std::ptrdiff_t b, const tile_range& tiles) const {
     const bool here = b + 1 < blocks_;
-    const std::ptrdiff_t row = here ? first_row_ : first_row_ + rows_;
-    const std::ptrdiff_t end = here || chunk_ + 1 >= plan_.chunks ? first_row_ + rows_ : plan_.first_row(chunk_ + 2);
+    const std::ptrdiff_t row = first_row_ + (here ? tiles.top : tiles.bottom);
+    const std::ptrdiff_t chunk_end =
+        tiles.last < tiles_ || chunk_ + 1 >= plan_.chunks ? first_row_ + rows_ : plan_.first_row(chunk_ + 2);
+    const std::ptrdiff_t end = here ? first_row_ + tiles.bottom : std::min(chunk_end, row + (tiles.bottom - tiles.top));
     const std::ptrdiff_t block = here ? b + 1 : 0;
     return {a_.source,
             a_.pointwise() && !a_.chosen,
@@ -75,10 +90,10 @@ class chunk_product {
             end,
             edge(block),
             edge(block + 1),
-            std::ptrdiff_t{1} * tiles_ * (last_panel_ - first_panel_)};
+            std::ptrdiff_t{1} * (tiles.last - tiles.first) * (last_panel_ - first_panel_)};
   }
 
-  void multiply_panel(int j, std::ptrdiff_t b, row_prefetch& next) const {
+  void multiply_panel(int j, std::ptrdiff_t b, const tile_range& tiles, row_prefetch& next) const {
     const std::ptrdiff_t first = edge(b) / Product::depth, depth = elements<Product>(edge(b + 1)) - first;
     const int column = j * tile_columns, columns = std::min(tile_columns, target_.to.channels - column);
     const float* panel = panels_ + (j * elements<Product>(depth_) + first) * tile_columns;
@@ -94,16 +109,18 @@ class chunk_product {
       out.gradients = gradient_sums_chunk(target_.partial, target_.to.channels, chunk_);
     }
     out.stream = stream_;
-    for (int i = 0; i < tiles_; ++i) {
-      const int top = tile_begin<Product>(rows_, tiles_, i), height = tile_begin<Product>(rows_, tiles_, i + 1) - top;
+    for (int i = tiles.first; i < tiles.last; ++i) {
+      const int top = top_of(i), height = top_of(i + 1) - top;
       next();
       out.rows = pixels_ + top;
       out.raw = raw_ + top;
       out.first = i == 0;
       ask_for_raw(out, height);
-      const bool more = j + 1 < last_panel_ && i < 2;  // a tile asks for half a panel
-      out.ahead = more ? panel + elements<Product>(depth_) * tile_columns + i * depth * lanes : nullptr;
-      multiply_rows<Product, tile_order::rows>(height, depth, block_ + std::ptrdiff_t{top} * block_stride, panel, out);
+      const int half = i - tiles.first;  // a tile asks for half a panel
+      const bool more = j + 1 < last_panel_ && half < 2;
+      out.ahead = more ? panel + elements<Product>(depth_) * tile_columns + half * depth * lanes : nullptr;
+      multiply_rows<Product, tile_order::rows>(height, depth, block_ + std::ptrdiff_t{top - tiles.top} * block_stride,
+                                               panel, out);
     }
   }
 
@@ -121,7 +138,7 @@ class chunk_product {
   const product_target& target_;
   const product_plan& plan_;
   bool stream_ = false;
-  int chunk_, rows_ = 0, tiles_ = 0, first_panel_ = 0, last_panel_ = 0;
+  int chunk_, rows_ = 0, tiles_ = 0, tiles_at_once_ = 1, first_panel_ = 0, last_panel_ = 0;
   std::ptrdiff_t first_row_ = 0, depth_ = 0, blocks_ = 1;
   float* block_;
   grid_cursor positions_[chunk_rows];

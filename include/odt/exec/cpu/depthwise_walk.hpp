@@ -3,6 +3,7 @@
 // taps that lie outside are left out, and the next line is fetched meanwhile.
 #pragma once
 
+#include <odt/exec/cpu/caches.hpp>
 #include <odt/exec/cpu/convolution.hpp>
 #include <odt/exec/cpu/vector_tools.hpp>
 
@@ -12,8 +13,6 @@ inline namespace ODT_ISA {
 namespace detail::depthwise {
 
 inline constexpr int most_lines = 64;  ///< tallest kernel
-/// Floats of the lines of a block that are in use together: half of L2.
-inline constexpr std::ptrdiff_t walk_floats = std::ptrdiff_t{1} << 17;
 /// Pixels that are in registers together; fewer under sanitizers, whose checks would take minutes to compile.
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr int group_pixels = 2;
@@ -21,14 +20,15 @@ inline constexpr int group_pixels = 2;
 inline constexpr int group_pixels = 4;
 #endif
 
-/// How a tensor's lines are cut into jobs; follows from the shapes alone. `width` is that of the widest line.
+/// How a tensor's lines are cut into jobs: bands, whose sums are apart, by the shapes alone, and blocks of channels so
+/// that the lines in use together fill half of the L2 cache. `width` is that of the widest line.
 struct walk_plan {
   int taps, block, blocks, bands, band_rows;
   std::ptrdiff_t padded_block;
 
   walk_plan(const convolution& c, const shape& lines, int width) : taps(c.kernel_height * c.kernel_width) {
     const std::ptrdiff_t fit =
-        std::max<std::ptrdiff_t>(64, walk_floats / (std::ptrdiff_t{width} * (c.kernel_height + 5)));
+        std::max<std::ptrdiff_t>(64, half_l2_floats() / (std::ptrdiff_t{width} * (c.kernel_height + 5)));
     block = static_cast<int>(round_up(ceil_div(lines.channels, ceil_div(lines.channels, fit)), 16));
     block = std::min(block, lines.channels);
     blocks = static_cast<int>(ceil_div(lines.channels, block));
