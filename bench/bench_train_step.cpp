@@ -89,7 +89,7 @@ json result_of(const arguments& a, const odt::benchmark_report& r, double bytes)
 void print_ceilings(const odt::benchmark_options& how) {
   odt::thread_pool pool(how.threads);
   const double flops =
-      how.compute == odt::precision::fp32 ? odt::cpu::fma_peak(pool, 20) : odt::cpu::bf16_peak(pool, 20);
+      how.compute == odt::precision::bf16 ? odt::cpu::bf16_peak(pool, 20) : odt::cpu::fma_peak(pool, 20);
   const double bytes = odt::cpu::memory_ceiling(pool).measure();
   std::puts(json{{"peak_gflops", flops / 1e9}, {"bandwidth_gbs", bytes / 1e9}}.dump().c_str());
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """All comparisons of the train step and the forward pass, few steps each, and a table of them at the end.
 
-The best of PyTorch's ways to run is found once a network and precision, at batch 8, and taken for the other rows.
+The best of PyTorch's ways to run is found once a network, precision and instruction set, at batch 8, and taken for the
+other rows.
 """
 import argparse
 import os
@@ -71,7 +72,7 @@ def main():
     for title, model, flags in rows():
         if args.only not in title:
             continue
-        key = (model, "bf16" in flags)
+        key = (model, "bf16" in flags, "avx2" in flags)
         s = run(title, flags, best.get(key, "best"), args.rounds)
         if s and s["peer"] not in ("none", "onnx"):
             best.setdefault(key, s["peer"])
