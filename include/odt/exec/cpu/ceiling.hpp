@@ -12,7 +12,7 @@ namespace odt::cpu {
 inline namespace ODT_ISA {
 
 /// Fused multiply-adds as fast as the registers allow, on all threads of the pool: FLOP/s, the best of `tries` runs
-/// or of those that 30 ms have room for.
+/// or of those that a tenth of a second has room for.
 double fma_peak(thread_pool& pool, int tries = 3);
 
 /// The same for products of bfloat16 with sums in fp32: of AMX tiles where they are permitted, else of vdpbf16ps, else

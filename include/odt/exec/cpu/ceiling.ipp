@@ -14,10 +14,10 @@ inline namespace ODT_ISA {
 
 namespace detail {
 
-/// Seconds of the quickest of `tries` runs, or of more: threads that slept take milliseconds to find a core each.
+/// Seconds of the quickest of `tries` runs, or of more: new threads share a core for up to 40 ms.
 template <class Work>
 double quickest(int tries, const Work& work) {
-  constexpr double least = 0.03;
+  constexpr double least = 0.1;
   double best = 1e300, all = 0;
   for (int i = 0; i < tries || all < least; ++i) {
     const auto begin = std::chrono::steady_clock::now();
