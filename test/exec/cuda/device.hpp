@@ -13,6 +13,13 @@
 
 namespace odt::test {
 
+/// Whether the kernels run on the CPU, thousands of times slower (test_cuda_emulated): then cases are smaller.
+#if defined(ODT_CUDA_EMULATED)
+inline constexpr bool emulated = true;
+#else
+inline constexpr bool emulated = false;
+#endif
+
 /// A Boost.Test decorator: skips, by name, where no GPU is.
 inline auto needs_gpu() {
   return boost::unit_test::precondition([why = std::string("SKIPPED: there is no NVIDIA GPU")](auto) {

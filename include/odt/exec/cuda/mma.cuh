@@ -3,6 +3,7 @@
 // (mma.sync m16n8k16), float by plain multiply-adds.
 #pragma once
 
+#include <odt/exec/cuda/instructions.cuh>
 #include <odt/exec/cuda/vectors.cuh>
 
 namespace odt::cuda {
@@ -35,27 +36,6 @@ __device__ int tile_at(int k, int other, int extent) {
     return other * tile_k + ((k / 8) ^ (other % 8)) * 8 + k % 8;
   else
     return other * tile_stride<T, Fast>(extent) + k;
-}
-
-__device__ inline void load_matrices(unsigned (&r)[4], const bf16* from) {
-  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(from));
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
-}
-
-__device__ inline void load_matrices_transposed(unsigned (&r)[4], const bf16* from) {
-  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(from));
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
-}
-
-__device__ inline void multiply_add(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 template <class T, int M, int N>

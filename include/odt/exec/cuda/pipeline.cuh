@@ -3,15 +3,10 @@
 // groups that complete in order.
 #pragma once
 
+#include <odt/exec/cuda/instructions.cuh>
 #include <odt/exec/cuda/vectors.cuh>
 
 namespace odt::cuda {
-
-/// 16 bytes, or zeros where there is nothing to copy; `from` is a valid address either way.
-__device__ inline void copy_16(void* to, const void* from, bool there) {
-  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(there ? 16 : 0));
-}
 
 /// Eight elements.
 template <class T>
@@ -19,15 +14,6 @@ __device__ void copy_eight(T* to, const T* from, bool there) {
 #pragma unroll
   for (int i = 0; i < static_cast<int>(8 * sizeof(T) / 16); ++i)
     copy_16(reinterpret_cast<char*>(to) + 16 * i, reinterpret_cast<const char*>(from) + 16 * i, there);
-}
-
-/// Ends a group.
-__device__ inline void commit_copies() { asm volatile("cp.async.commit_group;"); }
-
-/// Waits until this thread's groups but the last `Open` are complete.
-template <int Open>
-__device__ void wait_for_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(Open));
 }
 
 /// A transform of eight channels, loaded before its numbers arrive.

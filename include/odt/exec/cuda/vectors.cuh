@@ -3,6 +3,7 @@
 // addresses are no multiples of eight.
 #pragma once
 
+#include <odt/exec/cuda/instructions.cuh>
 #include <odt/exec/cuda/tensor.hpp>
 
 namespace odt::cuda {
@@ -91,18 +92,6 @@ __device__ void store(T* to, const floats<Count>& v) {
       *reinterpret_cast<uint4*>(to) = {pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]),
                                        pack_bf16(v[6], v[7])};
   }
-}
-
-/// The larger and the smaller one; not a number where either is not.
-__device__ inline float max_nan(float a, float b) {
-  float r;
-  asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
-  return r;
-}
-__device__ inline float min_nan(float a, float b) {
-  float r;
-  asm("min.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
-  return r;
 }
 
 /// A `pending` for Count channels from `channel` on, in registers.
