@@ -39,7 +39,7 @@ ODT_INLINE std::string check_memory(const detector& model, std::span<const step_
     else if (const int largest = d::largest_batch(model, steps); largest > 0)
       fail(needs, "; the largest that fits is ", largest);
     else
-      fail(needs, "; not even a batch_size of 1 fits: use a smaller image");
+      fail(needs, "; not even a batch_size of 1 fits: use smaller images, or evaluate with a smaller batch_size");
   }
   return str("  memory needed in all: ", d::bytes(f.needed),
              f.available > 0 ? str(", free: ", human_bytes(f.available)) : "", f.on_gpu ? ", on the GPU" : "");
