@@ -71,7 +71,7 @@ struct assignment {
     regression.resize(4 * rows), regression_weights.resize(rows);
   }
 
-  cpu::assigned_targets targets() {
+  assigned_targets targets() {
     return {match.data(), classes.data(), class_weights.data(), regression.data(), regression_weights.data()};
   }
   void run(thread_pool& threads) {

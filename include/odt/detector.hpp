@@ -71,6 +71,21 @@ struct operation_time {
   double bytes = 0;
 };
 
+/// The shape of the batches of some steps.
+struct step_shape {
+  int batch = 0;       ///< images
+  size2 image;         ///< the network's input
+  int max_boxes = 0;   ///< capacity of the ground truth of an image
+  bool trains = true;  ///< else evaluates
+};
+
+/// Memory of a detector's device.
+struct memory_forecast {
+  std::int64_t needed = 0;     ///< bytes that steps will have taken, what lies there already included; 0: not known
+  std::int64_t available = 0;  ///< bytes that the detector may take, what it has already included; 0: not known
+  bool on_gpu = false;         ///< there, more cannot be had
+};
+
 /// Run-time choices that no pipeline.config makes.
 struct run_options {
   std::uint64_t seed = 0;
@@ -116,6 +131,9 @@ class detector {
 
   /// After a step that was not finite: the first layer of a forward run over the batch whose output is not, or empty.
   virtual std::string first_non_finite_layer(const batch& b) = 0;
+
+  /// The memory that steps of these shapes will need, before the first of them. Allocates nothing.
+  virtual memory_forecast foresee(std::span<const step_shape>) const { return {}; }
 
   // For benchmarks; a detector may leave them out.
 

@@ -92,7 +92,23 @@ concept classification_loss = loss<L> && L::kind == loss_kind::classification;
 template <class L>
 concept localization_loss = loss<L> && L::kind == loss_kind::localization;
 
+/// A prediction and its target.
+template <class T>
+struct loss_element {
+  T prediction, target;
+};
+
 namespace detail {
+
+/// One element of a row whose folds are known.
+template <loss L, class T>
+ODT_HD constexpr loss_term<T> term_of(const L& how, const loss_element<T>& e, const T& weight,
+                                      const row_folds<T, fold_count<L>>& folds) {
+  if constexpr (fold_count < L >> 0)
+    return how.element(e.prediction, e.target, weight, folds);
+  else
+    return how.element(e.prediction, e.target, weight);
+}
 
 template <std::size_t I, class T, loss L, class Row>
 ODT_HD constexpr void fold_row(const L& how, int columns, const Row& element, row_folds<T, fold_count<L>>& folds) {
@@ -111,12 +127,6 @@ ODT_HD constexpr void fold_row(const L& how, int columns, const Row& element, ro
 
 }  // namespace detail
 
-/// A prediction and its target.
-template <class T>
-struct loss_element {
-  T prediction, target;
-};
-
 /// The cost of a row of `columns` >= 1 elements, all with the same weight: `element(column)` gives a loss_element<T>,
 /// `gradient(column, g)` takes the derivative.
 template <class T, loss L, class Row, class Gradient>
@@ -125,12 +135,7 @@ ODT_HD constexpr T row_cost(const L& how, int columns, const T& weight, const Ro
   detail::fold_row<0, T>(how, columns, element, folds);
   T cost(0);
   for (int column = 0; column < columns; ++column) {
-    const auto [prediction, target] = element(column);
-    loss_term<T> term;
-    if constexpr (fold_count < L >> 0)
-      term = how.element(prediction, target, weight, folds);
-    else
-      term = how.element(prediction, target, weight);
+    const loss_term<T> term = detail::term_of(how, element(column), weight, folds);
     cost = cost + term.value;
     gradient(column, term.gradient);
   }

@@ -163,6 +163,7 @@ class ssd final : public detector {
   }
 
   std::string first_non_finite_layer(const batch& b) override { return step_->first_non_finite_layer(b); }
+  memory_forecast foresee(std::span<const step_shape> steps) const override { return step_->foresee(steps); }
 
   void forward(const batch& b) override { step_->forward(b); }
   std::vector<operation_time> profile(const batch& b, bool forward_only) override {

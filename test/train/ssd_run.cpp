@@ -2,6 +2,7 @@
 // A real detector under the trainer: shuffling, augmentation, dropout, slots and averages go on after a restart as if
 // there had been none, with any number of data threads.
 #include <odt/io/checkpoint.hpp>
+#include <odt/io/file.hpp>
 #include <odt/ssd.hpp>
 #include <odt/train/trainer.hpp>
 
@@ -49,7 +50,7 @@ std::vector<std::string> train(const scratch_directory& at, std::string_view mod
   flags.num_train_steps = steps;
   flags.threads = 2;
   flags.data_threads = data_threads;
-  std::FILE* file = std::tmpfile();
+  std::FILE* file = std::fopen((at / odt::str(model_dir, ".txt")).c_str(), "w");
   {
     odt::console out(file, false);
     odt::train(types, flags, out);
@@ -76,6 +77,19 @@ BOOST_AUTO_TEST_CASE(a_restart_and_the_number_of_data_threads_change_no_bit) {
   BOOST_TEST(whole.size() > 300u);  // variables, two slots, averages
   for (std::size_t i = 0; i < whole.size(); ++i)
     BOOST_TEST((whole[i] == parts[i]), whole[i].substr(0, whole[i].find('\0')));
+}
+
+BOOST_AUTO_TEST_CASE(the_memory_is_told_before_the_first_step) {
+  const scratch_directory at;
+  write_run(at);
+  train(at, "run", 1, 1);
+  const std::string told = odt::read_file(at / "run.txt");
+  const auto memory = told.find("memory needed in all: "), step = told.find("step 1");
+  BOOST_TEST_CONTEXT(told) {
+    BOOST_TEST_REQUIRE(memory != std::string::npos);
+    BOOST_TEST(memory < step);
+  }
+  BOOST_TEST_MESSAGE(told.substr(memory, told.find('\n', memory) - memory));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -16,7 +16,7 @@
 
 namespace odt::test {
 
-class toy_detector final : public detector {
+class toy_detector : public detector {
  public:
   explicit toy_detector(std::uint64_t seed = 0, int classes = 1) : seed_(seed), classes_(classes) {
     random_stream random(seed, 1);

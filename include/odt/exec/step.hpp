@@ -47,6 +47,8 @@ class device_step {
   virtual std::int64_t arena_bytes() const = 0;
   /// Bytes that are allocated in all: the arena, the stores, and the workspaces beside them.
   virtual std::int64_t planned_bytes() const = 0;
+  /// What planned_bytes() will be when steps of these shapes have run, and what there is. Allocates nothing.
+  virtual memory_forecast foresee(std::span<const step_shape> steps) const = 0;
   /// Seconds that the device took for the last step, without the copy of its batch; 0 where nobody measures that.
   virtual double device_seconds() const { return 0; }
   /// From now on tells every operation's time, as it ends; an empty function ends that.

@@ -63,7 +63,10 @@ std::unique_ptr<device_step> make_ssd_step(const ssd_options<Axes>& options, con
     fail(
         "this program was compiled for the CPU only; build it with ODT_CUDA=ON and odt_add_detector(), or run with "
         "--device cpu");
-  if (!cuda::has_device()) fail("no NVIDIA GPU was found, or its driver is too old for CUDA 13; run with --device cpu");
+  if (!cuda::has_device())
+    fail(
+        "no NVIDIA GPU was found that gives a block 163 KiB of shared memory (A100, H100 and their successors do), or "
+        "its driver is too old for CUDA 13; run with --device cpu");
   return cuda::maker(options, net, layout, run, make_host_post_processing<Axes>(options, run));
 }
 

@@ -6,11 +6,13 @@
 #include <odt/io/file.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
+#include <odt/train/memory_check.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/train/trainer.hpp>
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 namespace odt {
 
@@ -27,6 +29,7 @@ struct setup {
   std::unique_ptr<loader> data;
   std::vector<evaluation_input> evaluations;
   std::int64_t last_step = 0;
+  std::vector<step_shape> steps;  ///< the train step's, then the evaluations'
 };
 
 /// The checkpoint to go on from, and the seed that follows from it.
@@ -48,9 +51,22 @@ ODT_INLINE void tell_ignored(const settings& root) {
   if (!paths.empty()) info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
 }
 
+/// Where the size of the network's input depends on the image, that of a photo of 3:4 is taken.
+ODT_INLINE step_shape shape_of(const loader_options& data, bool trains) {
+  return {data.batch_size, data.resizer.outer_size({1536, 2048}), data.max_boxes, trains};
+}
+
 ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags& flags) {
-  setup s{
-      load_config({flags.pipeline_config_path, flags.hparams_overrides, {}, {}, {}, 0}), {}, {}, {}, {}, {}, {}, {}, 0};
+  setup s{load_config({flags.pipeline_config_path, flags.hparams_overrides, {}, {}, {}, 0}),
+          {},
+          {},
+          {},
+          {},
+          {},
+          {},
+          {},
+          0,
+          {}};
   const settings& root = s.config.root();
   check_complete(root, config_use::train);
   s.options = read_train_options(root);
@@ -68,6 +84,8 @@ ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags
     root.at("eval_input_reader").accept();
   tell_ignored(root);
   refuse_unread(root);
+  s.steps = {shape_of(input, true)};
+  for (const evaluation_input& e : s.evaluations) s.steps.push_back(shape_of(e.options, false));
   s.data = std::make_unique<loader>(std::move(input));
   return s;
 }
@@ -105,6 +123,7 @@ ODT_INLINE void restore(setup& s, const train_flags& flags, console& out) {
 ODT_INLINE void introduce(const setup& s, const train_flags& flags, console& out) {
   out.line(str("training ", s.config.name()));
   out.line(describe_detector(*s.model, s.options.batch_size));
+  if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) out.line(memory);
   out.line(str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), ", seed ", s.run.seed, ", ",
                s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)"));
   out.line(str("  checkpoints and summaries go to ", flags.model_dir, "; watch with: tensorboard --logdir ",

@@ -56,7 +56,7 @@ struct target_storage {
         regression(images * anchors * code_size, 99),
         regression_weights(images * anchors, 99) {}
 
-  cpu::assigned_targets view() {
+  odt::assigned_targets view() {
     return {match.data(), classes.data(), class_weights.data(), regression.data(), regression_weights.data()};
   }
   friend bool operator==(const target_storage&, const target_storage&) = default;

@@ -48,7 +48,7 @@ struct problem {
     match.resize(rows), classes.resize(rows), class_weights.resize(rows), regression_weights.resize(rows);
     regression.resize(rows * 4);
   }
-  cpu::assigned_targets targets() {
+  odt::assigned_targets targets() {
     return {match.data(), classes.data(), class_weights.data(), regression.data(), regression_weights.data()};
   }
 };

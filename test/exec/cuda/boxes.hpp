@@ -12,7 +12,7 @@
 
 namespace odt::test {
 
-/// odt::cuda::assigned_targets and the policies' counts, on the host.
+/// odt::cuda::counted_targets and the policies' counts, on the host.
 struct host_targets {
   std::vector<int> match, classes;
   std::vector<float> class_weights, regression, regression_weights;

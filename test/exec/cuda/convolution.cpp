@@ -140,7 +140,8 @@ void compare(const conv_layer& l, int margin, double ask) {
   const std::int64_t pixels = std::int64_t{1} * l.batch * problem.dy.extents.height * problem.dy.extents.width;
   const on_device<float> dw(std::vector<float>(problem.weights.size(), NAN)),
       dbias(std::vector<float>(channels_out, NAN));
-  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, pixels)));
+  const cuda::device_array<float> scratch(
+      static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, pixels, cuda::multiprocessors())));
   cuda::conv_backward_weights(nullptr, w, x.read(how), cuda::tensor<const T>(dy.write()), matrix, dw.data(),
                               dbias.data(), scratch.data());
   check_distance(dw.host(), expected.dw, ask, "dw");
@@ -177,7 +178,8 @@ BOOST_AUTO_TEST_CASE(predictions_are_float_in_bf16_too) {
   cuda::conv_backward_data(nullptr, w, cuda::tensor<const float>(dy.write()), weights.data(), dx.write(), false);
   check_distance(dx.host().dense(), expected.dx, 4e-3, "dx");
   const cuda::weights_matrix matrix{l.in, l.out, 0};
-  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, 722)));
+  const cuda::device_array<float> scratch(
+      static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, 722, cuda::multiprocessors())));
   cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), matrix, dw.data(),
                               dbias.data(), scratch.data());
   check_distance(dw.host(), expected.dw, 4e-3, "dw");
@@ -201,7 +203,8 @@ BOOST_AUTO_TEST_CASE(a_depthwise_convolution_with_a_multiplier_runs_as_a_dense_o
   cuda::conv_forward(nullptr, w, x.read(), weights.data(), nullptr, y.write());
   check_distance(y.host().dense(), expected.y, 2e-6, "y");
   const on_device<float> dw(own);
-  const cuda::device_array<float> scratch(static_cast<std::size_t>(cuda::conv_weights_scratch(what.of, 2 * 11 * 10)));
+  const cuda::device_array<float> scratch(
+      static_cast<std::size_t>(cuda::conv_weights_scratch(what.of, 2 * 11 * 10, cuda::multiprocessors())));
   cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), what.of, dw.data(), nullptr,
                               scratch.data());
   check_distance(dw.host(), expected.dw, 2e-6, "dw");

@@ -105,7 +105,8 @@ void check_backward(const depthwise_layer& l, bool gate_input, bool accumulate, 
 
   const device_parts parts(l.channels, 2);
   const on_device<float> device_dw(floats(dw.size(), 9.0f)), device_dbias(floats(dbias.size(), 9.0f)),
-      device_scratch(floats(static_cast<std::size_t>(cuda::depthwise_backward_scratch(window_of(window), l.channels)),
+      device_scratch(floats(static_cast<std::size_t>(cuda::depthwise_backward_scratch(window_of(window), l.channels,
+                                                                                      cuda::multiprocessors())),
                             std::nanf("")));
   const cuda::gradient_sums<T> sums{(gate_input ? p.device_x : p.device_z).read(gate.device()), p.device_mean.data(),
                                     parts.at()};
@@ -160,8 +161,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(ready_sums_stand_for_a_pass, T, types) {
     const device_parts parts(l.channels, 2), own(l.channels, 2);
     const output<T> dx(p.x.extents, l.margin), again(p.x.extents, l.margin);
     const on_device<float> dw(p.weights), tables(floats(6 * p.mean.size(), 0.0f)),
-        scratch(
-            floats(static_cast<std::size_t>(cuda::depthwise_backward_scratch(window_of(p.window.window), l.channels))));
+        scratch(floats(static_cast<std::size_t>(
+            cuda::depthwise_backward_scratch(window_of(p.window.window), l.channels, cuda::multiprocessors()))));
     const cuda::reading<T> x = p.device_x.read(p.transform.device());
     const auto backward = [&](const output<T>& to, const device_parts& sums) {
       return cuda::depthwise_backward<T>(nullptr, window_of(p.window.window), x, p.device_dy.write(),

@@ -2,10 +2,10 @@
 // What the tests of the CUDA kernels share: arrays that lie on the device, and skipping where there is none.
 #pragma once
 
-#include <odt/exec/cuda/memory.hpp>
 #include <odt/exec/cuda/tensor.hpp>
 
 #include "exec/cpu/kernels.hpp"
+#include "exec/cuda/device_memory.hpp"
 
 #include <cmath>
 #include <string>
@@ -31,25 +31,24 @@ inline auto needs_gpu() {
   });
 }
 
+template <class To, class From>
+std::vector<To> converted(const std::vector<From>& values) {
+  std::vector<To> result(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) result[i] = static_cast<To>(values[i]);
+  return result;
+}
+
 /// A host vector's copy on the device, converted to T.
 template <class T>
 class on_device {
  public:
   on_device() = default;
   template <class U>
-  explicit on_device(const std::vector<U>& values) : memory_(values.size()) {
-    std::vector<T> converted(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) converted[i] = static_cast<T>(values[i]);
-    cuda::check(cudaMemcpy(memory_.data(), converted.data(), memory_.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
-  }
+  explicit on_device(const std::vector<U>& values) : memory_(copied(converted<T>(values))) {}
   T* data() const { return memory_.data(); }
   std::vector<float> host() const {
-    std::vector<T> values(memory_.size());
     cuda::check(cudaDeviceSynchronize(), "a kernel");
-    cuda::check(cudaMemcpy(values.data(), memory_.data(), memory_.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-    std::vector<float> result(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) result[i] = static_cast<float>(values[i]);
-    return result;
+    return converted<float>(fetched(memory_));
   }
 
  private:

@@ -45,20 +45,6 @@ struct mined_batch {
   }
 };
 
-template <class T>
-cuda::device_array<T> copied(const std::vector<T>& values) {
-  cuda::device_array<T> memory(values.size());
-  cuda::check(cudaMemcpy(memory.data(), values.data(), memory.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
-  return memory;
-}
-
-template <class T>
-std::vector<T> fetched(const cuda::device_array<T>& memory) {
-  std::vector<T> values(memory.size());
-  cuda::check(cudaMemcpy(values.data(), memory.data(), memory.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-  return values;
-}
-
 void compare(const hard_example_miner& how, const mined_batch& b) {
   const auto boxes = copied(b.boxes);
   const auto losses = copied(b.losses);

@@ -122,6 +122,24 @@ BOOST_AUTO_TEST_CASE(evaluation_and_detections_agree_with_the_cpus) {
   }
 }
 
+BOOST_DATA_TEST_CASE(a_run_takes_the_memory_that_was_foreseen, data::make({precision::fp32, precision::bf16}),
+                     compute) {
+  any_ssd d(small_options("ssd_mobilenet_v1", false), {.seed = 3, .device = "cuda", .compute = compute});
+  const batch trained = random_batch(4, {300, 300}, 5), evaluated = random_batch(6, {300, 300}, 5);
+  const auto shape = [](const batch& b, bool trains) {
+    return step_shape{b.size, {b.height, b.width}, b.max_boxes, trains};
+  };
+  const std::vector<step_shape> steps{shape(trained, true), shape(evaluated, false), shape(trained, false)};
+  const memory_forecast all = d.foresee(steps), train = d.foresee(std::span(steps).first(1));
+  BOOST_TEST(all.on_gpu);
+  BOOST_TEST(train.needed <= train.available);
+  d.train_step(trained);
+  BOOST_TEST(d.planned_bytes() == train.needed);
+  d.evaluate(evaluated), d.evaluate(trained), d.detect(evaluated);
+  BOOST_TEST(d.planned_bytes() == all.needed);
+  BOOST_TEST(d.foresee(steps).needed == all.needed);
+}
+
 const std::vector<std::string> golden_cases{"train_ssd_mobilenet_v1", "train_ssd_inception_v2",
                                             "train_ssd_mobilenet_v1_frozen_bn",
                                             "train_ssd_mobilenet_v1_frozen_bn_focal"};

@@ -4,6 +4,7 @@
 #include <odt/exec/cpu/isa.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace odt::cpu {
@@ -24,6 +25,9 @@ class arena_memory {
   std::unique_ptr<std::byte, release> memory_;
   std::size_t bytes_ = 0;
 };
+
+/// Bytes that the machine can give without swapping (Linux' MemAvailable); 0 where that is not known.
+std::int64_t available_memory();
 
 }  // namespace ODT_ISA
 }  // namespace odt::cpu

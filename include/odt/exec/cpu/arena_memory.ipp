@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <new>
+#include <string>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -29,6 +31,13 @@ ODT_INLINE arena_memory::arena_memory(std::size_t bytes) : bytes_(bytes) {
 }
 
 ODT_INLINE void arena_memory::release::operator()(std::byte* memory) const { std::free(memory); }
+
+ODT_INLINE std::int64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("MemAvailable:")) return std::strtoll(line.c_str() + 13, nullptr, 10) * 1024;
+  return 0;
+}
 
 }  // namespace ODT_ISA
 }  // namespace odt::cpu

@@ -7,6 +7,7 @@
 #include <odt/core/batch.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/ssd_targets.hpp>
 #include <odt/matcher.hpp>
 #include <odt/similarity.hpp>
 
@@ -19,15 +20,6 @@
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
-
-/// What a batch's anchors are to predict, where it is to be written. Ignored anchors are background with weight 0.
-struct assigned_targets {
-  int* match = nullptr;                 ///< [batch, anchors] a row, `unmatched` or `ignored`
-  int* classes = nullptr;               ///< [batch, anchors] 0: background, else 1 + class
-  float* class_weights = nullptr;       ///< [batch, anchors]
-  float* regression = nullptr;          ///< [batch, anchors, code_size], zeros where nothing is matched
-  float* regression_weights = nullptr;  ///< [batch, anchors]
-};
 
 /// The anchors in the order that vectors want, and each thread's memory. Planned once; `assign` allocates nothing.
 class assign_workspace {

@@ -10,6 +10,7 @@
 #include <odt/exec/cpu/mining.hpp>
 #include <odt/exec/cpu/simd.hpp>
 #include <odt/exec/cpu/transpose.hpp>
+#include <odt/exec/ssd_targets.hpp>
 #include <odt/loss.hpp>
 #include <odt/ssd/loss_options.hpp>
 
@@ -22,17 +23,6 @@
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
-
-/// Predictions of a batch, and where their gradients go (null: not wanted).
-struct ssd_loss_input {
-  int batch = 0;
-  int anchors = 0;
-  int class_slots = 0;               ///< columns of the logits
-  const float* logits = nullptr;     ///< [batch, anchors, class_slots]
-  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
-  float* logits_gradient = nullptr;
-  float* encodings_gradient = nullptr;
-};
 
 /// The two losses as the API reports them (weighted, normalized), and what mining kept.
 struct ssd_losses_report {
@@ -131,27 +121,6 @@ double total(std::size_t count, const Term& term) {
   return std::accumulate(sums, sums + width, 0.0);
 }
 
-/// The target of a column of the logits: 1 in the matched class' column, and in column 0 for background. (Without a
-/// column for the background, column 0 is also that of the first class: the API's labels then begin with background.)
-class class_targets {
- public:
-  class_targets(const vec& classes, const ssd_loss_options& o)
-      : classes_(classes), first_(o.add_background_class ? 0 : 1), background_(!o.encode_background_as_zeros) {}
-
-  vec operator()(int column) const {
-    const int label = column + first_;
-    vec target(0.0f);
-    if (label > 0) target = xsimd::select(classes_ == vec(static_cast<float>(label)), vec(1.0f), target);
-    if (column == 0 && background_) target = xsimd::select(classes_ == vec(0.0f), vec(1.0f), target);
-    return target;
-  }
-
- private:
-  vec classes_;
-  int first_;
-  bool background_;
-};
-
 /// Mines one image: marks the anchors that count.
 template <box_coder BoxCoder>
 void mine_image(const hard_example_miner& how, const ssd_loss_options& o, const BoxCoder& coder,
@@ -199,9 +168,11 @@ struct ssd_loss_passes {
   void run(const anchor_group& group, bool gradients, ssd_loss_workspace* space, float* tile) const {
     float* class_out = gradients ? in.logits_gradient : nullptr;
     float* box_out = gradients ? in.encodings_gradient : nullptr;
-    const vec class_cost =
-        rows_cost(classes, in.logits, group, in.class_slots, load_group(targets.class_weights, group), class_scale,
-                  class_targets(load_group(targets.classes, group), options), class_out, tile);
+    const vec own = load_group(targets.classes, group);
+    const vec class_cost = rows_cost(
+        classes, in.logits, group, in.class_slots, load_group(targets.class_weights, group), class_scale,
+        [&](int c) { return class_target(own, c, options.add_background_class, options.encode_background_as_zeros); },
+        class_out, tile);
     alignas(64) float codes[static_cast<std::size_t>(padded(CodeSize)) * lanes];
     load_rows(targets.regression, group, CodeSize, codes);
     const vec box_cost = rows_cost(

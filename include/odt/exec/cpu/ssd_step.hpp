@@ -119,6 +119,15 @@ class ssd_step final : public device_step {
     return arena_bytes() + static_cast<std::int64_t>(bytes + runner_.packed_bytes());
   }
 
+  /// The kernels' workspaces, a small part, are not in it.
+  memory_forecast foresee(std::span<const step_shape> steps) const override {
+    std::int64_t arena = 0;
+    for (const step_shape& s : steps)
+      arena = std::max(arena, pack(lower(net_, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
+    const std::int64_t own = planned_bytes(), available = available_memory();
+    return {arena * std::int64_t{sizeof(float)} + own - arena_bytes(), available > 0 ? available + own : 0, false};
+  }
+
   void observe(step_observer observer) override {
     observer_ = std::move(observer);
     runner_.observer = {};

@@ -116,7 +116,7 @@ __device__ void match_image(const Similarity& how, const Matcher& matcher, const
 /// Targets of the block's image from its matches.
 template <class BoxCoder>
 __device__ void write_targets(const BoxCoder& coder, const image_of_block& mine, const boxf* anchors, int count,
-                              float negative_class_weight, const assigned_targets& out) {
+                              float negative_class_weight, const counted_targets& out) {
   __shared__ double weight_memory[33];
   __shared__ int count_memory[33];
   const std::int64_t first = std::int64_t{blockIdx.x} * count;
@@ -153,7 +153,7 @@ template <class Similarity, class Matcher, class BoxCoder>
 __global__ __launch_bounds__(assign_threads) void assign_image(Similarity how, Matcher matcher, BoxCoder coder,
                                                                ground_truth truth, const boxf* anchors, int count,
                                                                float negative_class_weight, image_matching memory,
-                                                               assigned_targets out) {
+                                                               counted_targets out) {
   extern __shared__ unsigned long long favourites[];
   const image_of_block mine(truth);
   int* const matches = out.match + std::int64_t{blockIdx.x} * count;
@@ -179,7 +179,7 @@ std::int64_t assign_scratch_bytes(int batch, int anchors, int max_boxes) {
 template <similarity Similarity, matcher Matcher, box_coder BoxCoder>
 void assign(cudaStream_t stream, const Similarity& how, const Matcher& matches, const BoxCoder& coder,
             const ground_truth& truth, const boxf* anchors, int anchor_count, float negative_class_weight,
-            void* scratch, const assigned_targets& out) {
+            void* scratch, const counted_targets& out) {
   detail::image_matching memory{};
   scratch_space space(scratch);
   if constexpr (image_matcher<Matcher>)

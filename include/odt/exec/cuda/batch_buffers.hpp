@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/core/batch.hpp>
+#include <odt/detector.hpp>
 #include <odt/exec/cuda/memory.hpp>
 
 #include <algorithm>
@@ -47,6 +48,12 @@ class batch_buffers {
             device_boxes_.data(),
             device_classes_.data(),
             device_weights_.data()};
+  }
+  /// What bytes() is for batches of that shape.
+  static std::size_t bytes_for(const step_shape& s) {
+    const auto images = static_cast<std::size_t>(s.batch), slots = images * static_cast<std::size_t>(s.max_boxes);
+    const auto pixels = static_cast<std::size_t>(s.image.height) * static_cast<std::size_t>(s.image.width);
+    return images * (pixels * 3 * sizeof(float) + sizeof(int)) + slots * (sizeof(boxf) + sizeof(float) + sizeof(int));
   }
   std::size_t bytes() const {
     return device_images_.bytes() + device_boxes_.bytes() + device_weights_.bytes() + device_classes_.bytes();

@@ -127,6 +127,27 @@ __global__ void __launch_bounds__(join_width* join_width) join_gradients(gradien
   j.offset_slope[j.channels + c] = j.frozen ? 0.0f : -scale * j.inv_std[c] * gamma / j.pixels;
 }
 
+/// dy = change(z, dy, i) for this thread's channels c + i.
+template <int Width, class T, class Change>
+__device__ void change_gradients(const gradient_pass<T>& pass, int c, const Change& change) {
+  each_item<pair_unroll<T>>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
+    floats<Width> z[count], dy[count];
+    T* at[count];
+#pragma unroll
+    for (int u = 0; u < count; ++u) {
+      at[u] = pass.dy.at(first + u * step) + c;
+      z[u] = load<Width>(pass.z.at(first + u * step) + c);
+      dy[u] = load<Width>(static_cast<const T*>(at[u]));
+    }
+#pragma unroll
+    for (int u = 0; u < count; ++u) {
+#pragma unroll
+      for (int i = 0; i < Width; ++i) dy[u][i] = change(z[u][i], dy[u][i], i);
+      store<Width>(at[u], dy[u]);
+    }
+  });
+}
+
 /// dz = scale*(g - offset) + (z - mean)*slope, in place.
 template <int Width, class T>
 __global__ void __launch_bounds__(block_threads, 2)
@@ -141,24 +162,9 @@ __global__ void __launch_bounds__(block_threads, 2)
     offset[i] = offset_slope[c + i];
     slope[i] = offset_slope[pass.channels + c + i];
   }
-  each_item<pair_unroll<T>>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
-    floats<Width> z[count], dy[count];
-    T* at[count];
-#pragma unroll
-    for (int u = 0; u < count; ++u) {
-      at[u] = pass.dy.at(first + u * step) + c;
-      z[u] = load<Width>(pass.z.at(first + u * step) + c);
-      dy[u] = load<Width>(static_cast<const T*>(at[u]));
-    }
-#pragma unroll
-    for (int u = 0; u < count; ++u) {
-#pragma unroll
-      for (int i = 0; i < Width; ++i) {
-        const float g = transform.open(z[u][i], i) ? dy[u][i] : 0.0f;
-        dy[u][i] = fmaf(z[u][i] - mean[i], slope[i], transform.scale[i] * (g - offset[i]));
-      }
-      store<Width>(at[u], dy[u]);
-    }
+  change_gradients<Width>(pass, c, [&](float z, float dy, int i) {
+    const float g = transform.open(z, i) ? dy : 0.0f;
+    return fmaf(z - mean[i], slope[i], transform.scale[i] * (g - offset[i]));
   });
 }
 
@@ -167,22 +173,8 @@ __global__ void __launch_bounds__(block_threads, 2) gate_gradients(gradient_pass
   const int c = own_channel<Width>();
   if (c >= pass.channels) return;
   const affine<Width> transform(pass.transform, c);
-  each_item<pair_unroll<T>>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
-    floats<Width> z[count], dy[count];
-    T* at[count];
-#pragma unroll
-    for (int u = 0; u < count; ++u) {
-      at[u] = pass.dy.at(first + u * step) + c;
-      z[u] = load<Width>(pass.z.at(first + u * step) + c);
-      dy[u] = load<Width>(static_cast<const T*>(at[u]));
-    }
-#pragma unroll
-    for (int u = 0; u < count; ++u) {
-#pragma unroll
-      for (int i = 0; i < Width; ++i) dy[u][i] = transform.scale[i] * (transform.open(z[u][i], i) ? dy[u][i] : 0.0f);
-      store<Width>(at[u], dy[u]);
-    }
-  });
+  change_gradients<Width>(
+      pass, c, [&](float z, float dy, int i) { return transform.scale[i] * (transform.open(z, i) ? dy : 0.0f); });
 }
 
 template <class T>
@@ -316,7 +308,7 @@ __global__ void __launch_bounds__(block_threads) convert_numbers(const float* fr
 }
 
 /// Blocks of passes that keep no sums.
-inline constexpr int pass_blocks = 4 * resident_blocks;
+int pass_blocks() { return 4 * resident_blocks(); }
 
 }  // namespace
 
@@ -373,7 +365,7 @@ void activation_backward(cudaStream_t stream, const reading<T>& z, const tensor<
   if (pass.pixels == 0) return;
   with_width<vector_channels>(
       [&](auto width) {
-        const launch_shape shape = shape_over(dy.channels, width, pass.pixels, pass_blocks);
+        const launch_shape shape = shape_over(dy.channels, width, pass.pixels, pass_blocks());
         gate_gradients<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
         check_launch("activation_backward");
       },
@@ -386,7 +378,7 @@ void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y)
   if (pass.pixels == 0) return;
   with_width<vector_channels>(
       [&](auto width) {
-        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks);
+        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
         apply_transform<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
         check_launch("apply_pending");
       },
@@ -399,7 +391,7 @@ void clear(cudaStream_t stream, const tensor<T>& y) {
   if (pixels == 0) return;
   with_width<vector_channels>(
       [&](auto width) {
-        const launch_shape shape = shape_over(y.channels, width, pixels, pass_blocks);
+        const launch_shape shape = shape_over(y.channels, width, pixels, pass_blocks());
         clear_pixels<width><<<shape.blocks, shape.threads, 0, stream>>>(pixel_array<T>(y), y.channels, pixels);
         check_launch("clear");
       },
@@ -413,7 +405,7 @@ void pad(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
   const padding border{fast_division(y.height * y.width), fast_division(y.width), x.x.height, x.x.width};
   with_width<vector_channels>(
       [&](auto width) {
-        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks);
+        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
         pad_pixels<width><<<shape.blocks, shape.threads, 0, stream>>>(pass, border);
         check_launch("pad");
       },
@@ -430,7 +422,7 @@ void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool 
                           fast_division(y.width)};
   with_width<vector_channels>(
       [&](auto width) {
-        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks);
+        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
         drop_elements<width><<<shape.blocks, shape.threads, 0, stream>>>(pass, rows, accumulate);
         check_launch("dropout");
       },
@@ -450,7 +442,7 @@ void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count) 
                        reinterpret_cast<std::uintptr_t>(to) % 16 == 0;
   const std::int64_t vectors = aligned ? count / 8 : count;
   const auto blocks =
-      static_cast<unsigned>(std::min<std::int64_t>((vectors + block_threads - 1) / block_threads, 4 * pass_blocks));
+      static_cast<unsigned>(std::min<std::int64_t>((vectors + block_threads - 1) / block_threads, 4 * pass_blocks()));
   if (aligned)
     convert_numbers<8><<<blocks, block_threads, 0, stream>>>(from, to, vectors);
   else

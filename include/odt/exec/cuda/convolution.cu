@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/exec/cuda/convolution.hpp>
+#include <odt/exec/cuda/device.hpp>
 #include <odt/exec/cuda/epilogue.cuh>
 #include <odt/exec/cuda/error.hpp>
 #include <odt/exec/cuda/gather.cuh>
@@ -22,10 +23,16 @@ struct convolution_job {
   epilogue<T, Out> out;
 };
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int own_block_memory = small_block_memory;
+#else
+constexpr int own_block_memory = large_block_memory;
+#endif
+
 /// Steps that are on their way to shared memory at once, the one that is computed among them.
-template <class T, int M, int N>
-constexpr int stages() {
-  return sizeof(T) == 4 ? 2 : N == 128 ? 4 : 3;
+template <class T, int N>
+constexpr int stages(int block_memory) {
+  return sizeof(T) == 4 ? 2 : N == 128 && block_memory >= large_block_memory ? 4 : 3;
 }
 
 /// Blocks that share a multiprocessor.
@@ -168,7 +175,7 @@ __global__ __launch_bounds__(block_threads,
                              blocks_of(N)) void convolve(const __grid_constant__ convolution_job<T, S, Out> job) {
   constexpr fast_index right_fast = Transposed ? fast_index::k : fast_index::other;
   constexpr int left_size = tile_size<T, fast_index::k>(M), stage_size = left_size + tile_size<T, right_fast>(N);
-  constexpr int depth = stages<T, M, N>();
+  constexpr int depth = stages<T, N>(own_block_memory);
   using writer_type = tile_writer<T, Out, M, N, Transposed>;
   extern __shared__ __align__(16) unsigned char memory[];
   T* const tiles = reinterpret_cast<T*>(memory);
@@ -228,9 +235,13 @@ template <class T, class S, class Out, int M, int N, bool Transposed, gathering 
 int launch(cudaStream_t stream, const convolution_job<T, S, Out>& job) {
   constexpr int stage = tile_size<T, fast_index::k>(M) + tile_size < T,
                 Transposed ? fast_index::k : fast_index::other > (N);
-  constexpr int bytes = stages<T, M, N>() * stage * static_cast<int>(sizeof(T)) +
-                        tile_writer<T, Out, M, N, Transposed>::floats_needed * static_cast<int>(sizeof(float));
-  static_assert(blocks_of(N) * bytes <= 227 * 1024, "the blocks have to fit a multiprocessor");
+  constexpr int staged = tile_writer<T, Out, M, N, Transposed>::floats_needed * static_cast<int>(sizeof(float));
+  constexpr auto bytes_on = [](int memory) {
+    return stages<T, N>(memory) * stage * static_cast<int>(sizeof(T)) + staged;
+  };
+  static_assert(bytes_on(small_block_memory) <= small_block_memory);
+  static_assert(blocks_of(N) * bytes_on(large_block_memory) <= large_block_memory);
+  const int bytes = bytes_on(block_memory());
   const auto kernel = convolve<T, S, Out, M, N, Transposed, How>;
   if (bytes > 48 * 1024)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
@@ -267,16 +278,6 @@ int launch_gathering(cudaStream_t stream, const convolution_job<T, S, Out>& job)
 }
 
 }  // namespace
-
-int multiprocessors() {
-  static const int count = [] {
-    int device = 0, value = 1;
-    check(cudaGetDevice(&device), "cudaGetDevice");
-    check(cudaDeviceGetAttribute(&value, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-    return value;
-  }();
-  return count;
-}
 
 template <class T, class Out>
 int conv_forward(cudaStream_t stream, const window& w, const reading<T>& x, const T* weights, const float* bias,

@@ -24,16 +24,10 @@ template <class T, class In>
 int conv_backward_data(cudaStream_t stream, const window& w, const tensor<const In>& dy, const T* weights,
                        const tensor<T>& dx, bool accumulate, const gradient_sums<T>& sums = {});
 
-/// Floats of scratch memory for conv_backward_weights over that many output pixels.
-std::int64_t conv_weights_scratch(const weights_matrix& of, std::int64_t pixels);
-
-/// dweights, as the variable lies, and, unless null, dbias. dy may have more channels than the matrix has columns, and
-/// x (times the window's taps) more than it has rows; these are zeros.
+/// dweights, as the variable lies, and, unless null, dbias; `scratch` has conv_weights_scratch floats. dy may have more
+/// channels than the matrix has columns, and x (times the window's taps) more than it has rows; these are zeros.
 template <class T, class In>
 void conv_backward_weights(cudaStream_t stream, const window& w, const reading<T>& x, const tensor<const In>& dy,
                            const weights_matrix& of, float* dweights, float* dbias, float* scratch);
-
-/// Multiprocessors of the current device.
-int multiprocessors();
 
 }  // namespace odt::cuda

@@ -2,6 +2,7 @@
 // The weights' gradient: a product over all output pixels of what the window saw and the output's gradient. The pixels
 // are cut into parts that follow from the shapes; their products are then added up in order.
 #include <odt/exec/cuda/convolution.hpp>
+#include <odt/exec/cuda/device.hpp>
 #include <odt/exec/cuda/error.hpp>
 #include <odt/exec/cuda/gather.cuh>
 #include <odt/exec/cuda/join.cuh>
@@ -25,9 +26,6 @@ struct weights_job {
 /// Steps that are on their way to shared memory at once, the one that is computed among them.
 template <class T, int Extent>
 constexpr int weights_stages = sizeof(T) == 4 ? 2 : 4;
-
-/// Blocks that share a multiprocessor.
-constexpr int weights_blocks(int extent) { return extent == 128 ? 1 : 2; }
 
 /// Brings one step's part of a factor that lies pixel by pixel: each thread eight columns of one or two pixels.
 template <class T, class S, gathering How, int Extent>
@@ -138,28 +136,11 @@ __global__ __launch_bounds__(block_threads, weights_blocks(Extent)) void convolv
   });
 }
 
-/// How the pixels are cut.
-struct weights_parts {
-  int extent = 64;
-  int row_tiles = 1, column_tiles = 1, parts = 1;
-  int part_pixels = 0;
-
-  weights_parts(int rows, int columns, std::int64_t pixels, bool large_tiles) {
-    extent = large_tiles && std::min(rows, columns) > 64 ? 128 : 64;
-    row_tiles = (rows + extent - 1) / extent, column_tiles = (columns + extent - 1) / extent;
-    const std::int64_t steps = (pixels + tile_k - 1) / tile_k;
-    const std::int64_t wanted =
-        std::clamp<std::int64_t>(weights_blocks(extent) * multiprocessors() / (row_tiles * column_tiles), 1, steps);
-    part_pixels = static_cast<int>((steps + wanted - 1) / wanted * tile_k);
-    parts = static_cast<int>((pixels + part_pixels - 1) / part_pixels);
-  }
-};
-
 template <class T, class S, int Extent, gathering Left, gathering Right>
 void launch(cudaStream_t stream, const weights_job<T, S>& job, const weights_parts& parts) {
   constexpr int bytes =
       weights_stages<T, Extent> * 2 * tile_size<T, fast_index::other>(Extent) * static_cast<int>(sizeof(T));
-  static_assert(weights_blocks(Extent) * bytes <= 227 * 1024, "the blocks have to fit a multiprocessor");
+  static_assert(bytes <= small_block_memory && weights_blocks(Extent) * bytes <= large_block_memory);
   const auto kernel = convolve_weights<T, S, Extent, Left, Right>;
   if (bytes > 48 * 1024)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
@@ -219,16 +200,10 @@ void bias_gradient(cudaStream_t stream, const tensor<const S>& dy, int columns, 
 
 }  // namespace
 
-std::int64_t conv_weights_scratch(const weights_matrix& of, std::int64_t pixels) {
-  const int parts = std::max(weights_parts(of.rows, of.columns, pixels, true).parts,
-                             weights_parts(of.rows, of.columns, pixels, false).parts);
-  return std::int64_t{of.columns} * std::max(std::int64_t{parts} * of.rows, std::int64_t{most_parts});
-}
-
 template <class T, class In>
 void conv_backward_weights(cudaStream_t stream, const window& w, const reading<T>& x, const tensor<const In>& dy,
                            const weights_matrix& of, float* dweights, float* dbias, float* scratch) {
-  const weights_parts parts(of.rows, of.columns, dy.pixels(), sizeof(T) == 2);
+  const weights_parts parts(of, dy.pixels(), sizeof(T) == 2, multiprocessors());
   const weights_job<T, In> job{gather<T>(x.x, x.transform, w, dy.height, dy.width, x.x.channels, false),
                                gather<In>(dy, {}, {}, dy.height, dy.width, dy.channels, false),
                                of,

@@ -13,12 +13,10 @@ template <class T>
 int depthwise_forward(cudaStream_t stream, const window& w, const reading<T>& x, const float* weights,
                       const float* bias, const tensor<T>& y, const partial_sums& moments, const pending& finish = {});
 
-/// Floats of scratch memory for depthwise_backward between tensors of these sizes.
-std::int64_t depthwise_backward_scratch(const window& w, int channels);
-
 /// dweights and dbias (may be null) = the gradients of sum(y*dy), dx = (accumulate ? dx : 0) + that with respect to the
 /// transformed x. A dx without data is not written: an input that needs no gradient. Where sums.rows are wanted, writes
-/// those of dx as stored and returns the number of their parts, most_parts at most; else 0.
+/// those of dx as stored and returns the number of their parts, most_parts at most; else 0. `scratch` has
+/// depthwise_backward_scratch floats.
 template <class T>
 int depthwise_backward(cudaStream_t stream, const window& w, const reading<T>& x, const tensor<const T>& dy,
                        const float* weights, const tensor<T>& dx, bool accumulate, float* dweights, float* dbias,

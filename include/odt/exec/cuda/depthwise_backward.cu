@@ -33,7 +33,7 @@ __device__ T* element(const tensor<T>& t, int image, int line, int column, int c
 /// What a thread keeps for all of its strips of a 3x3 kernel: its weights and their gradients, and the sums.
 template <int Width, bool Summed, class T>
 struct backward_strip {
-  using vector = packed<Width, T>;
+  using vector = packed_vector<Width, T>;
 
   const backward_pass<T>& pass;
   int channel;
@@ -90,7 +90,7 @@ struct backward_strip {
 template <int Width, bool Summed, class T>
 __device__ void walk_dense(backward_strip<Width, Summed, T>& strip, unsigned item) {
   constexpr int inputs = strip_inputs, columns = inputs + 2;
-  using vector = packed<Width, T>;
+  using vector = packed_vector<Width, T>;
   const backward_pass<T>& pass = strip.pass;
   const strip_grid::place at = pass.grid.at(item);
   const int column = at.strip * inputs;
@@ -129,7 +129,7 @@ __device__ void walk_dense(backward_strip<Width, Summed, T>& strip, unsigned ite
 /// Stride 2: 2x2 inputs that begin where an output's window does; they look at 2x2 outputs.
 template <int Width, bool Summed, class T>
 __device__ void walk_strided(backward_strip<Width, Summed, T>& strip, unsigned item) {
-  using vector = packed<Width, T>;
+  using vector = packed_vector<Width, T>;
   const backward_pass<T>& pass = strip.pass;
   const strip_grid::place at = pass.grid.at(item);
   const int output = at.strip + pass.w.pad_left / 2, column = 2 * output - pass.w.pad_left;
@@ -392,10 +392,6 @@ part_counts launch(cudaStream_t stream, backward_pass<T>& pass) {
 }
 
 }  // namespace
-
-std::int64_t depthwise_backward_scratch(const window& w, int channels) {
-  return std::int64_t{1} * resident_blocks * w.kernel_height * w.kernel_width * channels;
-}
 
 template <class T>
 int depthwise_backward(cudaStream_t stream, const window& w, const reading<T>& x, const tensor<const T>& dy,

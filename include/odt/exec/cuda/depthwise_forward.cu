@@ -108,7 +108,7 @@ struct output_writer {
 template <int Width, int Stride, bool Finish, class T>
 struct forward_strip {
   static constexpr int outputs = strip_outputs(Stride), columns = (outputs - 1) * Stride + 3;
-  using raw_line = packed<Width, T>[columns];
+  using raw_line = packed_vector<Width, T>[columns];
   using line_sums = floats<Width>[outputs];
 
   const forward_pass<T>& pass;

@@ -8,7 +8,7 @@ namespace odt::cuda {
 
 /// Width neighbours as they lie in memory, so that those in flight take few registers.
 template <int Width, class T>
-struct packed {
+struct packed_vector {
   static constexpr int count = (Width * static_cast<int>(sizeof(T)) + 3) / 4;
   unsigned words[count];
 
@@ -51,7 +51,7 @@ struct strip_grid {
   strip_grid() = default;
   /// Bands of about 16 rows, less (but 4) where there would be too few items for `lanes` vectors of channels.
   strip_grid(int batch, int all_rows, int strip_count, int lanes) : strips(strip_count), rows(all_rows) {
-    constexpr std::int64_t wanted_threads = 3 * resident_blocks * block_threads;
+    const std::int64_t wanted_threads = std::int64_t{3} * resident_blocks() * block_threads;
     band_rows = 16;
     const auto threads = [&] {
       return std::int64_t{1} * batch * strip_count * lanes * ((rows + band_rows - 1) / band_rows);
@@ -90,7 +90,7 @@ struct strip_reader {
   __device__ bool has(int j) const { return static_cast<unsigned>(first + j) < static_cast<unsigned>(width); }
 
   /// Zeros where there is no pixel.
-  __device__ void read(int line, packed<Width, T> (&to)[Columns]) const {
+  __device__ void read(int line, packed_vector<Width, T> (&to)[Columns]) const {
     const bool in = inside(line);
     const T* const from = at + line * line_stride;
 #pragma unroll

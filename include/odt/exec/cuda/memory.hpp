@@ -3,7 +3,7 @@
 #pragma once
 
 #include <odt/core/human.hpp>
-#include <odt/exec/cuda/error.hpp>
+#include <odt/exec/cuda/device.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -32,9 +32,7 @@ class device_array {
     void* memory = nullptr;
     if (cudaMalloc(&memory, bytes()) != cudaSuccess) {
       cudaGetLastError();
-      std::size_t free = 0, total = 0;
-      cudaMemGetInfo(&free, &total);
-      fail("the GPU has ", human_bytes(static_cast<std::int64_t>(free)), " of memory free, and ",
+      fail("the GPU has ", human_bytes(free_memory()), " of memory free, and ",
            human_bytes(static_cast<std::int64_t>(bytes())), " more are needed; use a smaller batch_size or image");
     }
     memory_.reset(memory);

@@ -5,6 +5,7 @@
 #include <odt/exec/cuda/mining.hpp>
 #include <odt/exec/cuda/reduce.cuh>
 #include <odt/exec/cuda/scratch.hpp>
+#include <odt/exec/cuda/shapes.hpp>
 #include <odt/matcher.hpp>
 
 #include <bit>
@@ -20,6 +21,7 @@ constexpr int most_shared_keys = 8192;  ///< that are sorted in shared memory
 
 using rank_key = unsigned long long;
 constexpr rank_key no_rank = ~rank_key{0};
+static_assert(most_shared_keys * sizeof(rank_key) <= small_block_memory);
 
 /// Memory of a batch, by image.
 struct mining_memory {

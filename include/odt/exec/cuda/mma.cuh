@@ -9,7 +9,6 @@
 namespace odt::cuda {
 
 inline constexpr int block_threads = 256;
-inline constexpr int tile_k = 64;  ///< of a step
 
 /// How a tile of the left factor [m, k] or of the right factor [k, n] lies in shared memory: whether k is the fast
 /// index.

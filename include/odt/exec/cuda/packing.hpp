@@ -9,26 +9,6 @@
 
 namespace odt::cuda {
 
-/// A number of rows or columns up to a multiple of eight; what is beyond the number is zero.
-constexpr std::int64_t packed(std::int64_t extent) { return (extent + 7) / 8 * 8; }
-
-/// A convolution's weights as a matrix. With a multiplier they are those of a depthwise convolution, spread over a
-/// dense matrix of zeros.
-struct weights_matrix {
-  int rows = 0;        ///< kernel_height * kernel_width * input channels
-  int columns = 0;     ///< output channels
-  int multiplier = 0;  ///< 0: dense
-
-  constexpr std::int64_t packed_elements() const { return packed(rows) * packed(columns); }
-};
-
-/// One convolution's weights among those that are packed together.
-struct packing {
-  weights_matrix of{};
-  std::int64_t from = 0;  ///< in the store of variables
-  std::int64_t to = 0;    ///< in the packed store; a multiple of eight
-};
-
 /// Copies `count` weight matrices (device memory) to their packed places, [packed(rows)][packed(columns)] of T.
 template <class T>
 void pack_weights(cudaStream_t stream, const packing* what, int count, const float* variables, T* to);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/exec/cuda/device.hpp>
 #include <odt/exec/cuda/fast_division.hpp>
 #include <odt/exec/cuda/vectors.cuh>
 
@@ -13,9 +14,11 @@
 namespace odt::cuda {
 
 inline constexpr int block_threads = 256;
-inline constexpr int most_lanes = 32;        ///< threads of a block that lie side by side in the channels
-inline constexpr int resident_blocks = 264;  ///< two a multiprocessor of a Hopper GPU
-inline constexpr int join_width = 32;        ///< channels and part lanes of a block that joins parts
+inline constexpr int most_lanes = 32;  ///< threads of a block that lie side by side in the channels
+inline constexpr int join_width = 32;  ///< channels and part lanes of a block that joins parts
+
+/// Blocks that run at once.
+inline int resident_blocks() { return resident_blocks(multiprocessors()); }
 
 /// Threads: x over vectors of channels, y over pixels. Blocks: x over pixels, y over channels.
 struct launch_shape {
@@ -23,7 +26,7 @@ struct launch_shape {
 };
 
 /// A launch over `items` (pixels, strips, ...) of all channels; `most` blocks at most, if the channels allow.
-inline launch_shape shape_over(int channels, int width, std::int64_t items, int most = resident_blocks) {
+inline launch_shape shape_over(int channels, int width, std::int64_t items, int most = resident_blocks()) {
   const int vectors = (channels + width - 1) / width;
   const int columns = (vectors + most_lanes - 1) / most_lanes;
   const int lanes = (vectors + columns - 1) / columns, rows = block_threads / lanes;

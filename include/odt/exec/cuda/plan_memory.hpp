@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What a plan asks of a GPU's memory: the arena of its precision, and what lies beside it.
+// What a plan asks of a GPU's memory: the arena of its precision, and what lies beside it. Needs no CUDA.
 #pragma once
 
-#include <odt/exec/cuda/convolution.hpp>
-#include <odt/exec/cuda/depthwise.hpp>
-#include <odt/exec/cuda/packing.hpp>
+#include <odt/detector.hpp>
+#include <odt/exec/cuda/shapes.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/plan.hpp>
 #include <odt/nn/variable_layout.hpp>
@@ -12,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace odt::cuda {
@@ -68,17 +68,37 @@ inline int layer_of_patches(const network& net) {
   return found;
 }
 
-/// Elements of memory beside the arena that a plan needs.
+/// Rows of a plan's tables of `affines` floats: scale, shift, mean, inv_std, sums.
+inline constexpr std::int64_t table_rows = 4 + 3 * most_parts;
+
+/// Elements of memory that plans need. What serves several plans is as large as the largest of them wants.
 struct plan_needs {
+  std::int64_t arena = 0;         ///< floats
+  std::int64_t tables = 0;        ///< floats
   std::int64_t scratch = 0;       ///< floats
   std::int64_t side_scratch = 0;  ///< floats, for what runs beside
   std::int64_t padded = 0;        ///< of the activations' type: gradients of predictions
   std::int64_t patches = 0;       ///< of the activations' type
 
-  plan_needs(const network& net, const plan& p) {
-    for (const plan_operation& op : p.operations) add(net, p, op);
+  plan_needs() = default;
+  /// Of one plan that is laid out like that, on a GPU of so many multiprocessors.
+  plan_needs(const network& net, const plan& p, const arena_layout& where, int processors)
+      : arena(where.floats), tables(table_rows * p.affines) {
+    for (const plan_operation& op : p.operations) add(net, p, op, processors);
     if (const int first = layer_of_patches(net); first > 0)
       patches = pixels(p, first) * packed(matrix_of(net, net[first]).rows);
+  }
+
+  void include(const plan_needs& other) {
+    for (const auto own : {&plan_needs::arena, &plan_needs::tables, &plan_needs::scratch, &plan_needs::side_scratch,
+                           &plan_needs::padded, &plan_needs::patches})
+      this->*own = std::max(this->*own, other.*own);
+  }
+
+  /// With activations of that size.
+  std::int64_t bytes(std::size_t size) const {
+    return (arena + tables + scratch + side_scratch) * std::int64_t{sizeof(float)} +
+           (padded + patches) * static_cast<std::int64_t>(size);
   }
 
  private:
@@ -87,18 +107,18 @@ struct plan_needs {
     return std::int64_t{p.batch} * out.height * out.width;
   }
 
-  void add(const network& net, const plan& p, const plan_operation& op) {
+  void add(const network& net, const plan& p, const plan_operation& op, int processors) {
     const layer& l = net[op.layer];
     if (l.inputs.empty()) return;
     const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
     const std::int64_t own_pixels = pixels(p, op.layer);
     std::int64_t floats = 0;
     if (op.kind == operation::weights_backward)
-      side_scratch = std::max(side_scratch, conv_weights_scratch(matrix_of(net, l), own_pixels));
+      side_scratch = std::max(side_scratch, conv_weights_scratch(matrix_of(net, l), own_pixels, processors));
     else if (op.kind == operation::depthwise_backward && runs_dense(l))
-      floats = conv_weights_scratch(matrix_of(net, l), own_pixels);
+      floats = conv_weights_scratch(matrix_of(net, l), own_pixels, processors);
     else if (op.kind == operation::depthwise_backward)
-      floats = depthwise_backward_scratch(window_of(l, in), in.channels);
+      floats = depthwise_backward_scratch(window_of(l, in), in.channels, processors);
     else if (op.kind == operation::max_pool_backward)
       floats = (own_pixels * l.channels + 3) / 4;
     else if (op.kind == operation::normalize_backward)
@@ -144,7 +164,25 @@ inline void keep_for_side(const network& net, plan& p) {
   }
 }
 
-inline constexpr std::int64_t table_rows =
-    4 + 3 * most_parts;  ///< of `affines` floats: scale, shift, mean, inv_std, sums
+/// The plan of a step as it runs on a GPU.
+inline plan lower_for_gpu(const network& net, int batch, size2 image, run_mode mode) {
+  plan p = lower(net, batch, image, mode);
+  keep_for_side(net, p);
+  return p;
+}
+
+/// Bytes of device memory that a runner takes when it has run steps of these shapes, with activations of that size:
+/// arena, tables, scratch and packed weights.
+inline std::int64_t runner_bytes(const network& net, const variable_layout& layout, std::span<const step_shape> steps,
+                                 std::size_t size, int processors) {
+  plan_needs needs;
+  for (const step_shape& step : steps) {
+    const plan p = lower_for_gpu(net, step.batch, step.image, step.trains ? run_mode::train : run_mode::infer);
+    needs.include(plan_needs(net, p, pack_for(p, size), processors));
+  }
+  const packed_layout weights(net, layout);
+  return needs.bytes(size) + weights.elements * static_cast<std::int64_t>(size) +
+         static_cast<std::int64_t>(weights.matrices.size() * sizeof(packing));
+}
 
 }  // namespace odt::cuda

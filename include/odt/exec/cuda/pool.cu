@@ -234,7 +234,7 @@ __global__ void __launch_bounds__(block_threads) avg_backward(const __grid_const
 }
 
 /// Blocks of passes that keep no sums.
-inline constexpr int pass_blocks = 8 * resident_blocks;
+int pass_blocks() { return 8 * resident_blocks(); }
 
 /// body(integral constant: the size of a square kernel that the kernels unroll, else 0).
 template <class Body>
@@ -254,7 +254,7 @@ void over_outputs(const forward_pass<T>& pass, const Launch& launch) {
   if (pass.grid.pixels == 0) return;
   with_width<vector_channels>(
       [&](auto width) {
-        const launch_shape shape = shape_over(pass.y.channels, width, pass.grid.pixels, pass_blocks);
+        const launch_shape shape = shape_over(pass.y.channels, width, pass.grid.pixels, pass_blocks());
         with_size(pass.w, [&](auto size) { launch(width, size, shape); });
       },
       pass.x, pass.y);
@@ -264,7 +264,7 @@ void over_outputs(const forward_pass<T>& pass, const Launch& launch) {
 template <class T, class Launch>
 void over_inputs(const backward_pass<T>& pass, const Launch& launch) {
   with_width<vector_channels>(
-      [&](auto width) { launch(width, shape_over(pass.dx.channels, width, pass.grid.pixels, pass_blocks)); }, pass.dy,
+      [&](auto width) { launch(width, shape_over(pass.dx.channels, width, pass.grid.pixels, pass_blocks())); }, pass.dy,
       pass.dx);
 }
 

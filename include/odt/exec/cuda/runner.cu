@@ -2,6 +2,7 @@
 #include <odt/exec/cuda/batch_norm.hpp>
 #include <odt/exec/cuda/convolution.hpp>
 #include <odt/exec/cuda/depthwise.hpp>
+#include <odt/exec/cuda/device.hpp>
 #include <odt/exec/cuda/graph.hpp>
 #include <odt/exec/cuda/memory.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
@@ -37,22 +38,21 @@ class network_runner final : public runner {
       current_ = found->get();
       return;
     }
-    plans_.push_back(std::make_unique<prepared>(prepared{lower(net_, batch, image, mode), {}, {}, false}));
+    plans_.push_back(std::make_unique<prepared>(prepared{lower_for_gpu(net_, batch, image, mode), {}, {}, false}));
     current_ = plans_.back().get();
     plan& p = current_->what;
-    keep_for_side(net_, p);
     if (keep_all_)
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
     current_->where = pack_for(p, sizeof(T));
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
     current_->has_plain_slices = has_plain_slices(p);
-    grow(arena_, current_->where.floats);
-    const plan_needs needs(net_, p);
+    const plan_needs needs(net_, p, current_->where, multiprocessors());
+    grow(arena_, needs.arena);
+    grow(tables_, needs.tables);
     grow(scratch_, needs.scratch);
     grow(side_scratch_, needs.side_scratch);
     grow(padded_, needs.padded);
     grow(patches_, needs.patches);
-    grow(tables_, table_rows * p.affines);
   }
 
   const plan& current() const override { return current_->what; }
@@ -437,18 +437,6 @@ class network_runner final : public runner {
 std::unique_ptr<runner> make_runner(const network& net, const variable_layout& layout, precision compute) {
   if (compute == precision::bf16) return std::make_unique<network_runner<bf16>>(net, layout);
   return std::make_unique<network_runner<float>>(net, layout);
-}
-
-std::int64_t runner_bytes(const network& net, const plan& lowered, precision compute) {
-  plan p = lowered;
-  keep_for_side(net, p);
-  const std::size_t size = compute == precision::bf16 ? 2 : 4;
-  const plan_needs needs(net, p);
-  const packed_layout weights(net, lay_out(net));
-  const std::int64_t floats = pack_for(p, size).floats + needs.scratch + needs.side_scratch + table_rows * p.affines;
-  const std::int64_t elements = needs.padded + needs.patches + weights.elements;
-  return floats * 4 + elements * static_cast<std::int64_t>(size) +
-         static_cast<std::int64_t>(weights.matrices.size() * sizeof(packing));
 }
 
 }  // namespace odt::cuda

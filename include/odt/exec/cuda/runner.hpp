@@ -44,7 +44,7 @@ class runner {
   virtual float* logits_gradient() = 0;
   virtual float* encodings_gradient() = 0;
 
-  /// Bytes of the arena and all tables.
+  /// Bytes of the arena and all that lies beside it; runner_bytes (plan_memory.hpp) foretells them.
   virtual std::size_t bytes() const = 0;
   /// Changes when memory moved: graphs captured before are void.
   virtual int generation() const = 0;
@@ -61,8 +61,5 @@ class runner {
 
 /// Both must outlive the runner.
 std::unique_ptr<runner> make_runner(const network& net, const variable_layout& layout, precision compute);
-
-/// Bytes of device memory that a runner takes for a plan (arena, tables, scratch, packed weights).
-std::int64_t runner_bytes(const network& net, const plan& p, precision compute);
 
 }  // namespace odt::cuda

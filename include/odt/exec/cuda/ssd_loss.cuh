@@ -19,14 +19,6 @@ namespace odt::cuda {
 
 namespace detail {
 
-/// The target of a column of the logits; see cpu::detail::class_targets.
-__device__ inline float class_target(int column, int anchor_class, const loss_numbers& o) {
-  const int label = column + (o.background_column ? 0 : 1);
-  float target = label > 0 && anchor_class == label ? 1.0f : 0.0f;
-  if (column == 0 && !o.background_as_zeros && anchor_class == 0) target = 1.0f;
-  return target;
-}
-
 template <std::size_t I, loss L, class Element>
 __device__ void fold_lanes(const L& how, int columns, const Element& element, row_folds<float, fold_count<L>>& folds) {
   if constexpr (I < fold_count<L>) {
@@ -50,12 +42,7 @@ __device__ float warp_row_cost(const L& how, int columns, float weight, const El
   fold_lanes<0>(how, columns, element, folds);
   float cost = 0;
   for (int c = static_cast<int>(threadIdx.x) % 32; c < columns; c += 32) {
-    const auto [prediction, target] = element(c);
-    loss_term<float> term;
-    if constexpr (fold_count < L >> 0)
-      term = how.element(prediction, target, weight, folds);
-    else
-      term = how.element(prediction, target, weight);
+    const loss_term<float> term = odt::detail::term_of(how, element(c), weight, folds);
     cost += term.value;
     gradient(c, term.gradient);
   }
@@ -69,17 +56,17 @@ struct anchor_losses {
   const Localization& boxes;
   const loss_numbers& o;
   const ssd_loss_input& in;
-  const assigned_targets& t;
+  const counted_targets& t;
   std::int64_t row;
 
   template <class Gradient>
   __device__ float classification(const Gradient& gradient) const {
     const float* const logits = in.logits + row * in.class_slots;
-    const int own = t.classes[row];
+    const auto own = static_cast<float>(t.classes[row]);
     return warp_row_cost(
         classes, in.class_slots, t.class_weights[row],
         [&](int c) {
-          return loss_element<float>{logits[c], class_target(c, own, o)};
+          return loss_element<float>{logits[c], class_target(own, c, o.background_column, o.background_as_zeros)};
         },
         gradient);
   }
@@ -118,7 +105,7 @@ __device__ void each_row_of_warp(const ssd_loss_input& in, const Body& body) {
 template <class Classification, class Localization, class BoxCoder>
 __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification classes, Localization boxes, BoxCoder coder,
                                                              loss_numbers o, const boxf* anchors, ssd_loss_input in,
-                                                             assigned_targets t, loss_memory memory, bool mines) {
+                                                             counted_targets t, loss_memory memory, bool mines) {
   constexpr int code_size = BoxCoder::code_size;
   const loss_scales scale = loss_scales::of(o, code_size, t.weight_sums, in.batch);
   const bool gradients = !mines && in.logits_gradient;
@@ -148,7 +135,7 @@ __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification clas
 /// Gradients of the anchors that mining kept, zeros for the others.
 template <class Classification, class Localization, int CodeSize>
 __global__ __launch_bounds__(loss_threads) void kept_gradients(Classification classes, Localization boxes,
-                                                               loss_numbers o, ssd_loss_input in, assigned_targets t,
+                                                               loss_numbers o, ssd_loss_input in, counted_targets t,
                                                                loss_memory memory) {
   const loss_scales scale = loss_scales::of(o, CodeSize, t.weight_sums, in.batch);
   each_row_of_warp(in, [&](std::int64_t row, int) {
@@ -169,7 +156,7 @@ inline std::int64_t ssd_loss_scratch_bytes(int batch, int anchors, bool mines) {
 template <classification_loss Classification, localization_loss Localization, box_coder BoxCoder>
 void ssd_loss(cudaStream_t stream, const Classification& classes, const Localization& boxes, const BoxCoder& coder,
               const ssd_loss_options& options, const boxf* anchors, const ssd_loss_input& in,
-              const assigned_targets& targets, void* scratch, ssd_losses_report* report) {
+              const counted_targets& targets, void* scratch, ssd_losses_report* report) {
   using namespace detail;
   constexpr int code_size = BoxCoder::code_size;
   const bool mines = options.miner.has_value();

@@ -23,17 +23,6 @@ struct ssd_losses_report {
   double ignored = 0;
 };
 
-/// Predictions of a batch, and where their gradients go (null: not wanted). Device memory.
-struct ssd_loss_input {
-  int batch = 0;
-  int anchors = 0;
-  int class_slots = 0;               ///< columns of the logits
-  const float* logits = nullptr;     ///< [batch, anchors, class_slots]
-  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
-  float* logits_gradient = nullptr;
-  float* encodings_gradient = nullptr;
-};
-
 namespace detail {
 
 inline constexpr int loss_threads = 256;
@@ -83,7 +72,7 @@ struct loss_memory {
 
 /// Sums up what counts, and writes the report.
 void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_size, const ssd_loss_input& in,
-                   const assigned_targets& targets, const loss_memory& memory, bool mines, ssd_losses_report* report);
+                   const counted_targets& targets, const loss_memory& memory, bool mines, ssd_losses_report* report);
 
 }  // namespace detail
 

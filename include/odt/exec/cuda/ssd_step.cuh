@@ -8,6 +8,7 @@
 #include <odt/exec/cuda/graph.hpp>
 #include <odt/exec/cuda/memory.hpp>
 #include <odt/exec/cuda/mining.hpp>
+#include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
 #include <odt/exec/cuda/ssd_loss.cuh>
 #include <odt/exec/cuda/store_mirror.hpp>
@@ -27,6 +28,10 @@
 
 namespace odt::cuda {
 
+/// Bytes that are left to CUDA itself: kernels that it loads when they are first launched, graphs, and what allocations
+/// are rounded up by.
+inline constexpr std::int64_t cuda_reserve = std::int64_t{256} << 20;
+
 template <class Axes>
 class ssd_step final : public device_step {
  public:
@@ -38,7 +43,8 @@ class ssd_step final : public device_step {
         layout_(layout),
         seed_(run.seed),
         post_processing_(std::move(post_processing)),
-        runner_(make_runner(net, layout, run.compute.value_or(precision::bf16))),
+        compute_(run.compute.value_or(precision::bf16)),
+        runner_(make_runner(net, layout, compute_)),
         stores_(layout, slot_count(options), scalar_count(options), options.update.average),
         pieces_(cut(layout.variables, layout.trainable_floats)),
         header_(1),
@@ -109,6 +115,13 @@ class ssd_step final : public device_step {
     return static_cast<std::int64_t>(bytes);
   }
 
+  memory_forecast foresee(std::span<const step_shape> steps) const override {
+    const std::size_t size = compute_ == precision::bf16 ? sizeof(bf16) : sizeof(float);
+    const std::int64_t running = runner_bytes(net_, layout_, steps, size, multiprocessors());
+    const auto beside = static_cast<std::int64_t>(stores_.bytes() + pieces_.bytes() + sized_bytes(steps));
+    return {running + beside, std::max<std::int64_t>(free_memory() - cuda_reserve, 0) + planned_bytes(), true};
+  }
+
   double device_seconds() const override { return last_seconds_; }
 
   void observe(step_observer observer) override {
@@ -161,7 +174,7 @@ class ssd_step final : public device_step {
   per_size& prepare(const batch& b, run_mode mode) {
     runner_->prepare(b.size, {b.height, b.width}, mode);
     per_size& sized = find_size(b);
-    targets_.reserve(b.size, static_cast<int>(sized.anchors.size()), runner_->current().code_size, generation_);
+    targets_.reserve({b.size, static_cast<int>(sized.anchors.size()), runner_->current().code_size}, generation_);
     reserve_scratch(sized);
     stores_.to_device(stream_);
     sized.buffers.upload(stream_, b);
@@ -184,14 +197,39 @@ class ssd_step final : public device_step {
     return *sizes_.back();
   }
 
+  /// Of assignment and losses, which take turns.
+  std::size_t scratch_bytes(int batch, int anchors, int max_boxes) const {
+    const std::int64_t assigning = std::visit(
+        [&]<class M>(const M&) { return assign_scratch_bytes<M>(batch, anchors, max_boxes); }, options_.matcher);
+    const std::int64_t losing = ssd_loss_scratch_bytes(batch, anchors, options_.loss.miner.has_value());
+    return static_cast<std::size_t>(std::max(assigning, losing));
+  }
+
+  /// What targets, scratch memory, batches and their anchors will take.
+  std::size_t sized_bytes(std::span<const step_shape> steps) const {
+    std::size_t bytes = 0, scratch = 0;
+    target_sizes targets;
+    for (auto step = steps.begin(); step != steps.end(); ++step) {
+      const int anchors = anchor_count(net_, step->image);
+      targets.include({step->batch, anchors, code_size()});
+      scratch = std::max(scratch, scratch_bytes(step->batch, anchors, step->max_boxes));
+      const auto same = [step](const step_shape& s) {
+        return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes;
+      };
+      if (std::any_of(steps.begin(), step, same)) continue;
+      bytes += batch_buffers::bytes_for(*step) + static_cast<std::size_t>(anchors) * sizeof(boxf);
+    }
+    return bytes + targets.bytes() + scratch;
+  }
+
+  int code_size() const {
+    return std::visit([]<class C>(const C&) { return C::code_size; }, options_.box_coder);
+  }
+
   void reserve_scratch(const per_size& sized) {
-    const int anchors = static_cast<int>(sized.anchors.size());
-    const std::int64_t assigning =
-        std::visit([&]<class M>(const M&) { return assign_scratch_bytes<M>(sized.batch, anchors, sized.max_boxes); },
-                   options_.matcher);
-    const std::int64_t losing = ssd_loss_scratch_bytes(sized.batch, anchors, options_.loss.miner.has_value());
-    const auto bytes = static_cast<std::size_t>(std::max(assigning, losing));
+    const std::size_t bytes = scratch_bytes(sized.batch, static_cast<int>(sized.anchors.size()), sized.max_boxes);
     if (loss_scratch_.size() >= bytes) return;
+    loss_scratch_ = {};
     loss_scratch_ = device_array<std::byte>(bytes);
     ++generation_;
   }
@@ -349,6 +387,7 @@ class ssd_step final : public device_step {
   std::uint64_t seed_;
   ssd_post_processing post_processing_;
   stream stream_;
+  precision compute_;
   std::unique_ptr<runner> runner_;
   store_mirror stores_;
   device_pieces pieces_;
@@ -371,14 +410,6 @@ std::unique_ptr<device_step> make_ssd_step(const ssd_options<Axes>& options, con
                                            const variable_layout& layout, const run_options& run,
                                            ssd_post_processing post_processing) {
   return std::make_unique<ssd_step<Axes>>(options, net, layout, run, std::move(post_processing));
-}
-
-/// Whether there is a GPU to run on.
-inline bool has_device() {
-  int count = 0;
-  const bool found = cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
-  cudaGetLastError();
-  return found;
 }
 
 }  // namespace odt::cuda

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/target.hpp>
+#include <odt/exec/cuda/shapes.hpp>
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
@@ -53,14 +54,6 @@ struct reading {
   pending transform{};
 };
 
-/// Geometry of a window that moves over an image.
-struct window {
-  int kernel_height = 1, kernel_width = 1;
-  int stride = 1;
-  int rate = 1;
-  int pad_top = 0, pad_left = 0;
-};
-
 /// Partial sums per channel, one table for all layers: row r of a layer's columns begins at at + r*stride. Device
 /// memory.
 struct partial_sums {
@@ -83,8 +76,5 @@ struct gradient_sums {
   const float* mean = nullptr;
   partial_sums rows{};
 };
-
-/// Most parts that one producer of moments or gradient sums writes.
-inline constexpr int most_parts = 528;
 
 }  // namespace odt::cuda

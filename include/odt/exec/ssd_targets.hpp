@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What an SSD's assignment hands to its losses, and what these read besides, in a device's memory.
+#pragma once
+
+#include <odt/core/scalar.hpp>
+#include <odt/core/target.hpp>
+
+namespace odt {
+
+/// What a batch's anchors are to predict, where it is to be written. Ignored anchors are background with weight 0.
+struct assigned_targets {
+  int* match = nullptr;                 ///< [batch, anchors] a row, `unmatched` or `ignored`
+  int* classes = nullptr;               ///< [batch, anchors] 0: background, else 1 + class
+  float* class_weights = nullptr;       ///< [batch, anchors]
+  float* regression = nullptr;          ///< [batch, anchors, code_size], zeros where nothing is matched
+  float* regression_weights = nullptr;  ///< [batch, anchors]
+};
+
+/// Predictions of a batch, and where their gradients go (null: not wanted).
+struct ssd_loss_input {
+  int batch = 0;
+  int anchors = 0;
+  int class_slots = 0;               ///< columns of the logits
+  const float* logits = nullptr;     ///< [batch, anchors, class_slots]
+  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
+  float* logits_gradient = nullptr;
+  float* encodings_gradient = nullptr;
+};
+
+/// The target of a column of the logits, for an anchor (or a vector of them) of that class: 1 in the class' column, and
+/// in column 0 for background. (Without a column for the background, column 0 is also that of the first class: the
+/// API's labels then begin with background.)
+template <class T>
+ODT_HD constexpr T class_target(const T& anchor_class, int column, bool background_column, bool background_as_zeros) {
+  const int label = column + (background_column ? 0 : 1);
+  T target(0.0f);
+  if (label > 0) target = select(anchor_class == T(static_cast<float>(label)), T(1.0f), target);
+  if (column == 0 && !background_as_zeros) target = select(anchor_class == T(0.0f), T(1.0f), target);
+  return target;
+}
+
+}  // namespace odt

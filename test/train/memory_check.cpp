@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include <odt/core/log.hpp>
+#include <odt/ssd.hpp>
+#include <odt/train/memory_check.hpp>
+
+#include "train/toy_detector.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <vector>
+
+namespace odt::test {
+namespace {
+
+/// Needs 100 bytes, and 10 an image of the largest step.
+struct hungry_detector final : toy_detector {
+  memory_forecast there{0, 200, true};
+
+  memory_forecast foresee(std::span<const step_shape> steps) const override {
+    memory_forecast f = there;
+    for (const step_shape& s : steps) f.needed = std::max<std::int64_t>(f.needed, 100 + 10 * s.batch);
+    return f;
+  }
+};
+
+std::vector<step_shape> steps_of(int train, int evaluation) {
+  return {{train, {8, 8}, 3, true}, {evaluation, {8, 8}, 3, false}};
+}
+
+/// What it throws; empty when nothing.
+std::string refusal(const detector& d, int train, int evaluation) {
+  try {
+    check_memory(d, steps_of(train, evaluation));
+    return {};
+  } catch (const error& e) {
+    return e.what();
+  }
+}
+
+BOOST_AUTO_TEST_SUITE(memory_check_tests)
+
+BOOST_AUTO_TEST_CASE(bisection_finds_the_last_that_fits) {
+  for (int limit = 0; limit <= 40; ++limit)
+    for (int most = 0; most <= 40; ++most)
+      BOOST_TEST(largest_fitting(most, [limit](int n) { return n <= limit; }) == std::min(limit, most));
+  int asked = 0;
+  BOOST_TEST(largest_fitting(1 << 30, [&asked](int n) { return ++asked, n <= 12345; }) == 12345);
+  BOOST_TEST(asked <= 31);
+}
+
+BOOST_AUTO_TEST_CASE(what_fits_is_told_in_a_line) {
+  hungry_detector d;
+  BOOST_TEST(check_memory(d, steps_of(10, 1)) ==
+             "  memory needed in all: 200 bytes (200 bytes), free: 200 bytes, on the GPU");
+  BOOST_TEST(check_memory(toy_detector(), steps_of(10, 1)).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_the_largest_batch) {
+  hungry_detector d;
+  const std::string why = refusal(d, 64, 1);
+  BOOST_TEST_CONTEXT(why) {
+    BOOST_TEST(why.find("batch_size of 64 needs 740 bytes") != std::string::npos);
+    BOOST_TEST(why.find("200 bytes (200 bytes) are free") != std::string::npos);
+    BOOST_TEST(why.find("the largest that fits is 10") != std::string::npos);
+  }
+  BOOST_TEST(refusal(d, 8, 64).find("not even a batch_size of 1") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_machine_that_may_swap_is_warned_of) {
+  hungry_detector d;
+  d.there.on_gpu = false;
+  BOOST_TEST(refusal(d, 64, 1).empty());
+  d.there.available = 0;
+  BOOST_TEST(check_memory(d, steps_of(10, 1)) == "  memory needed in all: 200 bytes (200 bytes)");
+}
+
+BOOST_AUTO_TEST_CASE(a_detector_on_the_cpu_needs_about_what_it_then_has) {
+  using small = ssd<mobilenet_v1>;
+  small::options o;
+  o.num_classes = 3;
+  std::get<0>(o.feature_extractor).opts.depth_multiplier = 0.25f;
+  small d(o, {.seed = 1, .threads = 1});
+  const std::vector<step_shape> steps{{2, {96, 96}, 4, true}};
+  const memory_forecast f = d.foresee(steps);
+  BOOST_TEST(!f.on_gpu);
+  BOOST_TEST(f.available > 0);
+  d.train_step(batch::zeros(2, 96, 96, 4));
+  BOOST_TEST(f.needed <= d.planned_bytes());
+  BOOST_TEST(static_cast<double>(f.needed) >= 0.7 * static_cast<double>(d.planned_bytes()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace odt::test
