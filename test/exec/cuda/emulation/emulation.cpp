@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t stack_bytes = std::size_t{256} << 10;
 constexpr int warp_size = 32;
+constexpr int most_shared_bytes = 227 << 10;
 
 struct copy {
   void* to;
@@ -151,8 +152,8 @@ void run_block() {
 class shared_memory {
  public:
   explicit shared_memory(std::size_t bytes) {
-    constexpr std::size_t alignment = 128, most = 227 << 10;
-    if (bytes > most) throw std::logic_error("a block asks for more shared memory than there is");
+    constexpr std::size_t alignment = 128;
+    if (bytes > most_shared_bytes) throw std::logic_error("a block asks for more shared memory than there is");
     void* memory = nullptr;
     if (posix_memalign(&memory, alignment, std::max<std::size_t>(bytes, 1)) != 0) throw std::bad_alloc();
     now.shared = static_cast<std::byte*>(memory);
@@ -235,7 +236,9 @@ extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
 cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) { return *value = 4, cudaSuccess; }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
+  return *value = which == cudaDevAttrMaxSharedMemoryPerBlockOptin ? most_shared_bytes : 4, cudaSuccess;
+}
 cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorString(cudaError_t) { return "emulated"; }
