@@ -6,7 +6,6 @@
 
 #include <odt/exec/cuda/tensor.hpp>
 
-#include <array>
 #include <cstdint>
 #include <stdexcept>
 
@@ -40,7 +39,10 @@ inline void load_four(unsigned (&r)[4], const bf16* from, bool transposed) {
   });
 }
 
-inline float half_of(unsigned word, int high) { return __uint_as_float(high ? word & 0xffff0000u : word << 16); }
+/// Elements k and k + 1 of a word of two.
+inline void unpack(unsigned word, float* to) {
+  to[0] = __uint_as_float(word << 16), to[1] = __uint_as_float(word & 0xffff0000u);
+}
 
 }  // namespace detail
 
@@ -50,19 +52,22 @@ inline void load_matrices_transposed(unsigned (&r)[4], const bf16* from) { detai
 /// Lane l holds of a (16x16): rows l / 4 and 8 further, columns 2*(l % 4) and 8 further; of b (16x8): rows 2*(l % 4)
 /// and 8 further, column l / 4; of c (16x8): rows l / 4 and 8 further, columns 2*(l % 4).
 inline void multiply_add(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  using operands = std::array<unsigned, 6>;
-  operands of[32];
-  emulation::share(operands{a[0], a[1], a[2], a[3], b0, b1}, [&](int i, const operands& each) { of[i] = each; });
-  const int lane = emulation::lane();
-  const auto word = [&of](int i, int which) { return of[i][static_cast<std::size_t>(which)]; };
-  for (int e = 0; e < 4; ++e) {
-    const int m = lane / 4 + e / 2 * 8, n = 2 * (lane % 4) + e % 2;
-    for (int k = 0; k < 16; ++k) {
-      const float left = detail::half_of(word(m % 8 * 4 + k % 8 / 2, m / 8 + 2 * (k / 8)), k % 2);
-      const float right = detail::half_of(word(n * 4 + k % 8 / 2, 4 + k / 8), k % 2);
-      c[e] += left * right;
+  const unsigned own[6] = {a[0], a[1], a[2], a[3], b0, b1};
+  const int lane = emulation::lane(), m = lane / 4, n = 2 * (lane % 4);
+  std::memcpy(emulation::shown_by(lane), own, sizeof own);
+  emulation::synchronize_warp();
+  float left[2][16], right[2][16];
+  for (int j = 0; j < 4; ++j)
+    for (int half = 0; half < 2; ++half) {
+      unsigned of_a[6], of_b[6];
+      std::memcpy(of_a, emulation::shown_by(4 * m + j), sizeof of_a);
+      std::memcpy(of_b, emulation::shown_by(4 * (n + half) + j), sizeof of_b);
+      detail::unpack(of_a[half], left[half] + 2 * j), detail::unpack(of_a[2 + half], left[half] + 8 + 2 * j);
+      detail::unpack(of_b[4], right[half] + 2 * j), detail::unpack(of_b[5], right[half] + 8 + 2 * j);
     }
-  }
+  for (int e = 0; e < 4; ++e)
+    for (int k = 0; k < 16; ++k) c[e] += left[e / 2][k] * right[e % 2][k];
+  emulation::synchronize_warp();
 }
 
 }  // namespace odt::cuda
