@@ -109,28 +109,33 @@ class chunk_product {
       out.gradients = gradient_sums_chunk(target_.partial, target_.to.channels, chunk_);
     }
     out.stream = stream_;
+    // Each tile asks for its share of the next panel: more at once than caches behind L2 deliver would hold it up.
+    out.ahead_step = ceil_div(tile_columns, tiles.last - tiles.first);
+    const float* const next_panel = panel + elements<Product>(depth_) * tile_columns;
     for (int i = tiles.first; i < tiles.last; ++i) {
       const int top = top_of(i), height = top_of(i + 1) - top;
       next();
       out.rows = pixels_ + top;
       out.raw = raw_ + top;
       out.first = i == 0;
-      ask_for_raw(out, height);
-      const int half = i - tiles.first;  // a tile asks for half a panel
-      const bool more = j + 1 < last_panel_ && half < 2;
-      out.ahead = more ? panel + elements<Product>(depth_) * tile_columns + half * depth * lanes : nullptr;
+      ask_for_output(out, height);
+      const std::ptrdiff_t asked = (i - tiles.first) * out.ahead_step;
+      const bool more = j + 1 < last_panel_ && asked < tile_columns;
+      out.ahead = more ? next_panel + asked * depth : nullptr;
       multiply_rows<Product, tile_order::rows>(height, depth, block_ + std::ptrdiff_t{top - tiles.top} * block_stride,
                                                panel, out);
     }
   }
 
-  /// What the end of a tile reads comes from memory while the tile is multiplied. (Inlined by force: gcc 12 drops calls
-  /// of a function that does nothing but ask.)
-  [[gnu::always_inline]] static void ask_for_raw(const tile_output& out, int rows) {
+  /// What the end of a tile reads and writes comes from memory while the tile is multiplied. (Inlined by force: gcc 12
+  /// drops calls of a function that does nothing but ask.)
+  [[gnu::always_inline]] static void ask_for_output(const tile_output& out, int rows) {
     constexpr int line = 16;
-    if (!out.sums) return;
     for (int r = 0; r < rows; ++r)
-      for (int c = 0; c < out.columns; c += line) __builtin_prefetch(out.raw[r] + out.column + c, 0, 3);
+      for (int c = 0; c < out.columns; c += line) {
+        if (!out.stream) __builtin_prefetch(out.rows[r] + out.column + c, 1, 3);
+        if (out.sums) __builtin_prefetch(out.raw[r] + out.column + c, 0, 3);
+      }
   }
 
   const gather& a_;

@@ -32,7 +32,8 @@ struct tile_output {
   int columns = tile_columns;
   tile_start start = tile_start::overwrite;
   bool stream = false;                  ///< past the caches: rows are on cache lines and whole vectors wide
-  const float* ahead = nullptr;         ///< a panel to ask for meanwhile, as long as this one's, or null
+  const float* ahead = nullptr;         ///< what to ask for meanwhile, or null:
+  std::ptrdiff_t ahead_step = 0;        ///< that many floats of it for each element of the depth
   bool first = false;                   ///< the tile begins its chunk: its sums begin with it
   const float* bias = nullptr;          ///< one a column of C, or null
   const pending* finish = nullptr;      ///< applied to what is stored, or null
@@ -116,8 +117,9 @@ void multiply_tile(std::ptrdiff_t depth, const float* a, const float* b, const t
   vec sums[Rows][Vectors];
   unroll<Rows>([&](auto i) { unroll<Vectors>([&](auto j) { sums[i][j] = vec(0.0f); }); });
   const float* ahead = out.ahead ? out.ahead : b;
+  const std::ptrdiff_t ahead_step = out.ahead_step;
   for (std::ptrdiff_t k = 0; k < depth; ++k) {
-    if constexpr (Order == tile_order::rows) __builtin_prefetch(ahead, 0, 2), ahead += lanes;
+    if constexpr (Order == tile_order::rows) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
     vec right[Vectors];
     unroll<Vectors>([&](auto j) { right[j] = load(b + j * lanes); });
     unroll<Rows>([&](auto i) {
