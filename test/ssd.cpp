@@ -121,6 +121,32 @@ BOOST_AUTO_TEST_CASE(evaluation_and_detection_change_nothing) {
   BOOST_TEST(std::memcmp(before.data(), values.data(), before.size() * sizeof(float)) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(predictions_do_not_depend_on_which_layers_are_fused) {
+  for (const odt::precision compute : {odt::precision::fp32, odt::precision::bf16}) {
+    small detector(thin(false), {.seed = 5, .compute = compute});
+    detector.train_step(pictures());
+    auto& runner = static_cast<odt::cpu::ssd_step<small::axes>&>(detector.device()).network_runner();
+    const auto predictions = [&] {
+      detector.forward(pictures());
+      const odt::plan& p = runner.current();
+      const auto rows = std::ptrdiff_t{1} * p.batch * p.anchors;
+      std::vector<float> all(runner.logits(), runner.logits() + rows * p.class_slots);
+      all.insert(all.end(), runner.encodings(), runner.encodings() + rows * p.code_size);
+      return all;
+    };
+    const auto fused = [&] {
+      return std::ranges::count(runner.current().operations, odt::operation::separable_convolution,
+                                &odt::plan_operation::kind);
+    };
+    const std::vector<float> together = predictions();
+    BOOST_TEST(fused() > 0);
+    runner.keep_all(true);  // every layer's output
+    const std::vector<float> apart = predictions();
+    BOOST_TEST(fused() == 0);
+    BOOST_TEST((together == apart));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_arena_is_what_was_foretold) {
   small detector(thin(false), {.seed = 5});
   detector.train_step(pictures());

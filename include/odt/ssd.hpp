@@ -23,7 +23,7 @@
 #include <odt/matchers/argmax.hpp>
 #include <odt/matchers/bipartite.hpp>
 #include <odt/nn/arena.hpp>
-#include <odt/nn/plan.hpp>
+#include <odt/nn/lower.hpp>
 #include <odt/nn/variable_filter.hpp>
 #include <odt/nn/variable_layout.hpp>
 #include <odt/optimizers/adam.hpp>

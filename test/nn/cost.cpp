@@ -3,6 +3,7 @@
 #include <odt/feature_extractors/inception_v2.hpp>
 #include <odt/feature_extractors/mobilenet_v1.hpp>
 #include <odt/nn/cost.hpp>
+#include <odt/nn/lower.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -95,6 +96,18 @@ BOOST_AUTO_TEST_CASE(each_tensor_is_counted_once) {
   BOOST_TEST((n.cost(operation::normalize, "a").bytes == bytes(8 * 4)));
   const odt::plan_operation loss{.kind = operation::loss};
   BOOST_TEST(odt::cost_of(n.net, n.train, loss).bytes == bytes(2 * (b + c)));
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_between_fused_layers_costs_no_bytes) {
+  const odt::network net = sample<odt::mobilenet_v1>();
+  const odt::size2 size{300, 300};
+  const odt::plan apart = odt::lower(net, 2, size, odt::run_mode::infer);
+  const odt::plan fused = odt::lower(net, 2, size, odt::run_mode::infer, [](const odt::layer& l, std::int64_t) {
+    return l.channels == 32;  // the first
+  });
+  const odt::operation_cost a = odt::cost_of(net, apart), f = odt::cost_of(net, fused);
+  BOOST_TEST(f.flops == a.flops);
+  BOOST_TEST(f.bytes == a.bytes - 2 * 4 * std::int64_t{2} * 150 * 150 * 32);
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_that_is_added_to_is_read_too) {

@@ -31,6 +31,8 @@ constexpr std::string_view name_of(operation kind) {
       return "convolution";
     case operation::depthwise_convolution:
       return "depthwise";
+    case operation::separable_convolution:
+      return "separable";
     case operation::normalize:
       return "batch norm";
     case operation::max_pool:
@@ -99,6 +101,17 @@ constexpr operation_cost in_floats(std::int64_t flops, std::int64_t floats) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// Of a pointwise layer and the depthwise one before it, but for what lies between them.
+constexpr operation_cost separable_cost(const network& net, const plan& p, const plan_operation& op) {
+  const int depthwise = p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].producer;
+  const operation_sizes second = sizes_of(net, p, op), first = sizes_of(net, p, {.layer = depthwise});
+  return in_floats(2 * (first.products + second.products), first.in + first.weights + second.weights + second.out);
+}
+
+}  // namespace detail
+
 /// The least that an operation of a plan has to do. Operations of elements count roughly: they live on bandwidth.
 constexpr operation_cost cost_of(const network& net, const plan& p, const plan_operation& op) {
   const detail::operation_sizes s = detail::sizes_of(net, p, op);
@@ -106,6 +119,8 @@ constexpr operation_cost cost_of(const network& net, const plan& p, const plan_o
     case operation::convolution:
     case operation::depthwise_convolution:
       return detail::in_floats(2 * s.products, s.in + s.weights + s.out);
+    case operation::separable_convolution:
+      return detail::separable_cost(net, p, op);
     case operation::weights_backward:
       return detail::in_floats(2 * s.products, s.in + s.out + s.weights);
     case operation::data_backward:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A network as a value: a list of layers in the order in which TensorFlow runs them. From it come, at compile time or
-// at run time, the shapes, the variables, the multiply-adds and (nn/plan.hpp) the memory of a train step.
+// at run time, the shapes, the variables, the multiply-adds and (nn/lower.hpp) the memory of a train step.
 #pragma once
 
 #include <odt/nn/layer.hpp>

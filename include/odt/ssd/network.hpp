@@ -11,7 +11,7 @@
 #include <odt/loss.hpp>
 #include <odt/matcher.hpp>
 #include <odt/nn/network.hpp>
-#include <odt/nn/plan.hpp>
+#include <odt/nn/lower.hpp>
 #include <odt/nn/variable_layout.hpp>
 #include <odt/optimizer.hpp>
 #include <odt/similarity.hpp>

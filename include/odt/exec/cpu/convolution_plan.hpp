@@ -41,12 +41,22 @@ struct product_plan {
       best = cost, groups = parts, chunks = count;
     }
   }
+  /// All columns together, in as few chunks as there can be: for one thread.
+  static product_plan undivided(std::ptrdiff_t row_count, std::ptrdiff_t columns) {
+    product_plan plan;
+    plan.rows = row_count;
+    plan.chunks = static_cast<int>(std::max<std::ptrdiff_t>(1, ceil_div(row_count, chunk_rows)));
+    plan.panels = static_cast<int>(ceil_div(columns, tile_columns));
+    return plan;
+  }
   int jobs() const { return chunks * groups; }
   std::ptrdiff_t first_row(int chunk) const { return piece(rows, chunks, chunk); }
   int chunk_size(int chunk) const { return static_cast<int>(first_row(chunk + 1) - first_row(chunk)); }
   int first_panel(int group) const { return static_cast<int>(piece(panels, groups, group)); }
 
  private:
+  product_plan() = default;
+
   int chunks_for(int parts) const {
     const std::ptrdiff_t unit = jobs_apart / std::gcd(parts, jobs_apart);
     const std::ptrdiff_t whole = round_up(std::max<std::ptrdiff_t>(1, ceil_div(rows, chunk_rows)), unit);

@@ -18,6 +18,7 @@ struct product_target {
   tensor to;
   const float* bias = nullptr;
   bool accumulate = false;
+  bool stream = worth_streaming(to);  ///< past the caches, where a tile is a whole sum
   const pending* finish = nullptr;
   float* moments = nullptr;             ///< chunks x 3 x sums_stride floats, or null
   const gradient_sums* sums = nullptr;  ///< with `partial`, or null
@@ -39,7 +40,7 @@ class chunk_product {
     first_panel_ = plan.first_panel(job % plan.groups), last_panel_ = plan.first_panel(job % plan.groups + 1);
     depth_ = a.depth();
     blocks_ = std::max<std::ptrdiff_t>(1, ceil_div(depth_, Product::depth * block_width));
-    stream_ = !target.accumulate && blocks_ == 1 && worth_streaming(target.to);
+    stream_ = target.stream && !target.accumulate && blocks_ == 1;
     a.positions(first_row_, rows_, positions_);
     const tensor& to = target.to;
     for (int r = 0; r < rows_; ++r) {

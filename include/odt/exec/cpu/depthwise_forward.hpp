@@ -21,7 +21,7 @@ struct forward_task {
   const pending* finish;
 };
 
-/// A block of channels of a line of the output: where it begins in y, and in the lines of x that its taps reach.
+/// Some channels of a line of the output: where they go, and where they begin in the lines of x that its taps reach.
 struct forward_line {
   const forward_task& task;
   std::ptrdiff_t step;  ///< between their taps
@@ -32,16 +32,16 @@ struct forward_line {
   int lines = 0;
   const float *x[3], *weights[3];
 
-  forward_line(const forward_task& t, const float* block_weights, const walk_plan& plan, int chunk, int begin, int row,
-               bool is_first)
+  /// `to` is the place of channel `begin` of the line's first pixel, `block_weights` are packed by the plan.
+  forward_line(const forward_task& t, const float* block_weights, const walk_plan& plan, int image, int row, int begin,
+               float* to, const chunk_moments& sums = {}, bool is_first = false)
       : task(t),
         step(plan.padded_block),
         channel(begin),
         count(std::min(plan.block, t.y.channels - begin)),
-        moments{t.moments + 3 * sums_stride(t.y.channels) * chunk, sums_stride(t.y.channels)},
-        first(is_first) {
-    const int image = chunk / plan.bands;
-    y = t.y.pixel(image, row, 0) + channel;
+        moments(sums),
+        first(is_first),
+        y(to) {
     for (int ky = 0; ky < 3; ++ky) {
       const int at = row * t.window.stride_height - t.window.pad_top + ky;
       if (at < 0 || at >= t.x.height) continue;
@@ -51,8 +51,8 @@ struct forward_line {
   }
 };
 
-/// A vector of channels of a line while it is walked along.
-template <int Lines, class Count>
+/// A vector of channels of a line while it is walked along. Plain: x is read as it lies, and nobody wants moments.
+template <int Lines, bool Plain, class Count>
 struct forward_walk {
   const forward_line& line;
   std::ptrdiff_t c;
@@ -73,7 +73,8 @@ struct forward_walk {
   }
 
   [[gnu::always_inline]] vec value(int i, std::ptrdiff_t column) const {
-    return transform(load_first(line.x[i] + column * line.task.x.pixel_stride + c, count));
+    const vec raw = load_first(line.x[i] + column * line.task.x.pixel_stride + c, count);
+    return Plain ? raw : transform(raw);
   }
 
   /// One pixel; taps outside the line are left out.
@@ -108,6 +109,7 @@ struct forward_walk {
   [[gnu::always_inline]] void write(int x, const vec& raw) {
     const vec result = line.task.finish ? finish(raw) : raw;
     store_first(line.y + x * line.task.y.pixel_stride + c, result, count);
+    if constexpr (Plain) return;
     const vec apart = result - shift;
     sum += apart;
     square = multiply_add(apart, apart, square);
@@ -116,14 +118,14 @@ struct forward_walk {
   /// Continues the moments of the lines before, or begins them about the first value.
   [[gnu::always_inline]] void begin_moments(const vec& first) {
     shift = first;
-    if (!line.task.moments || line.first) return;
+    if (Plain || !line.task.moments || line.first) return;
     const float* const from = line.moments.at + line.channel + c;
     shift = load_first(from, count);
     sum = load_first(from + line.moments.stride, count);
     square = load_first(from + 2 * line.moments.stride, count);
   }
   [[gnu::always_inline]] void leave_moments() const {
-    if (!line.task.moments) return;
+    if (Plain || !line.task.moments) return;
     float* const to = line.moments.at + line.channel + c;
     store_first(to, shift, count);
     store_first(to + line.moments.stride, sum, count);
@@ -145,7 +147,7 @@ struct forward_groups {
   int end() const { return first + count * Pixels; }
 };
 
-template <int Stride, int Lines>
+template <int Stride, int Lines, bool Plain>
 void write_line(const forward_line& line) {
   constexpr int pixels = group_pixels;
   const forward_task& task = line.task;
@@ -155,7 +157,7 @@ void write_line(const forward_line& line) {
   channel_prefetch y(line.y + task.y.width * task.y.pixel_stride, task.y.pixel_stride, line.count);
   each_vector(
       line.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {
-        forward_walk<Lines, decltype(count)> walk(line, c, count);
+        forward_walk<Lines, Plain, decltype(count)> walk(line, c, count);
         walk.begin_moments(line.first ? walk.template pixel<Stride>(0) : vec(0.0f));
         int at = 0;
         for (; at < inner.first; ++at) walk.write(at, walk.template pixel<Stride>(at));
@@ -171,18 +173,27 @@ void write_line(const forward_line& line) {
       });
 }
 
-template <int Stride>
+template <int Stride, bool Plain>
 void write_line(const forward_line& line) {
-  if (line.lines == 3) return write_line<Stride, 3>(line);
-  if (line.lines == 2) return write_line<Stride, 2>(line);
-  if (line.lines == 1) return write_line<Stride, 1>(line);
-  write_line<Stride, 0>(line);
+  if (line.lines == 3) return write_line<Stride, 3, Plain>(line);
+  if (line.lines == 2) return write_line<Stride, 2, Plain>(line);
+  if (line.lines == 1) return write_line<Stride, 1, Plain>(line);
+  write_line<Stride, 0, Plain>(line);
 }
 
-/// Whether walk_forward can do it.
+inline void write_line(const forward_line& line) {
+  const forward_task& t = line.task;
+  const bool plain = t.x.transform.none() && !t.moments, wide = t.window.stride_width == 2;
+  if (plain) return wide ? write_line<2, true>(line) : write_line<1, true>(line);
+  wide ? write_line<2, false>(line) : write_line<1, false>(line);
+}
+
+/// Whether walk_forward can do it, if each channel has one output.
+inline bool walks(const convolution& c) {
+  return c.kernel_height == 3 && c.kernel_width == 3 && c.rate == 1 && c.stride_width <= 2;
+}
 inline bool walks_forward(const convolution& c, const shape& in, const shape& out) {
-  return c.kernel_height == 3 && c.kernel_width == 3 && c.rate == 1 && c.stride_width <= 2 &&
-         in.channels == out.channels;
+  return walks(c) && in.channels == out.channels;
 }
 
 inline walk_plan forward_plan(const convolution& c, const shape& in, const shape& out) {
@@ -196,11 +207,13 @@ inline void walk_forward(thread_pool& pool, const forward_task& task, const floa
     const int chunk = job / plan.blocks, channel = job % plan.blocks * plan.block;
     float* const own = packed + plan.taps * plan.padded_block * thread;
     plan.pack(weights, task.y.channels, channel, std::min(plan.block, task.y.channels - channel), own);
-    const int first = chunk % plan.bands * plan.band_rows, last = std::min(task.y.height, first + plan.band_rows);
-    for (int row = first; row < last; ++row) {
-      const forward_line line(task, own, plan, chunk, channel, row, row == first);
-      task.window.stride_width == 1 ? write_line<1>(line) : write_line<2>(line);
-    }
+    const int image = chunk / plan.bands, first = chunk % plan.bands * plan.band_rows;
+    const int last = std::min(task.y.height, first + plan.band_rows);
+    const std::ptrdiff_t stride = sums_stride(task.y.channels);
+    const chunk_moments moments =
+        task.moments ? chunk_moments{task.moments + 3 * stride * chunk, stride} : chunk_moments{};
+    for (int row = first; row < last; ++row)
+      write_line({task, own, plan, image, row, channel, task.y.pixel(image, row, 0) + channel, moments, row == first});
   });
 }
 

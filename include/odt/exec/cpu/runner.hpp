@@ -29,6 +29,9 @@ struct dropout_key {
   std::uint64_t step = 0;
 };
 
+/// The plan that a runner makes: in evaluation, depthwise layers are fused with pointwise ones where that is quicker.
+plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode);
+
 class runner {
  public:
   /// Both must outlive the runner.
@@ -86,6 +89,7 @@ class runner {
   void run(const plan_operation& op, float* values, float* gradients);
   void run_forward(const plan_operation& op, float* values);
   void run_backward(const plan_operation& op, const float* values, float* gradients);
+  void run_separable(const plan_operation& op, const float* values);
   void normalize(int layer, float* values);
   void dropout(int layer, bool backward, bool accumulate);
   std::size_t scratch_of(const plan& p) const;

@@ -5,7 +5,9 @@
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/kernels.hpp>
 #include <odt/exec/cpu/runner.hpp>
+#include <odt/exec/cpu/separable.hpp>
 #include <odt/exec/cpu/vector_tools.hpp>
+#include <odt/nn/lower.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +15,12 @@
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
+
+ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode) {
+  return lower(net, batch, image, mode, [](const layer& l, std::int64_t pixels) {
+    return l.multiplier == 1 && suits_separable({l.kernel_height, l.kernel_width, l.stride, l.stride, l.rate}, pixels);
+  });
+}
 
 struct runner::prepared {
   plan what;
@@ -35,7 +43,8 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
     current_ = found->get();
     return;
   }
-  plans_.push_back(std::make_unique<prepared>(prepared{lower(net_, batch, image, mode), {}}));
+  plans_.push_back(std::make_unique<prepared>(
+      prepared{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
   current_ = plans_.back().get();
   plan& p = current_->what;
   if (keep_all_)
@@ -93,7 +102,8 @@ ODT_INLINE packed_weights::request runner::convolution_of(const plan& p, int num
 ODT_INLINE std::vector<packed_weights::request> runner::convolutions_of(const plan& p) const {
   std::vector<packed_weights::request> all;
   for (const plan_operation& op : p.operations)
-    if (op.kind == operation::convolution) all.push_back(convolution_of(p, op.layer));
+    if (op.kind == operation::convolution || op.kind == operation::separable_convolution)
+      all.push_back(convolution_of(p, op.layer));
   return all;
 }
 
@@ -105,7 +115,12 @@ ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
     if (l.inputs.empty()) continue;
     const tensor_place& in = place(l.inputs[0]).value;
     const shape x = detail::extents(in, p.batch), y = detail::extents(place(op.layer).value, p.batch);
-    if (l.kind == layer_kind::convolution)
+    if (op.kind == operation::separable_convolution) {
+      const layer& d = net_[place(l.inputs[0]).producer];
+      const tensor_place& images = place(d.inputs[0]).value;
+      bytes = std::max(
+          bytes, separable_scratch(detail::window_of(d, images), detail::extents(images, p.batch), x, pool_.size()));
+    } else if (l.kind == layer_kind::convolution)
       bytes = std::max(bytes, conv_scratch(detail::window_of(l, in), x, y, pool_.size()));
     if (l.kind == layer_kind::depthwise_convolution)
       bytes = std::max(bytes, depthwise_scratch(detail::window_of(l, in), x, y, pool_.size()));
@@ -182,6 +197,7 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
   if (op.kind == operation::normalize) return normalize(op.layer, values);
   if (op.kind == operation::dropout) return dropout(op.layer, false, false);
+  if (op.kind == operation::separable_convolution) return run_separable(op, values);
   const const_tensor x = reading_of(l.inputs[0]);
   const tensor y = at(place.value);
   const convolution window = detail::window_of(l, place_of(l.inputs[0]).value, precision_);
@@ -222,6 +238,21 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
     default:
       return;
   }
+}
+
+ODT_INLINE void runner::run_separable(const plan_operation& op, const float* values) {
+  const auto stage = [&](int number, const float* weights) -> separable_stage {
+    const layer_place& place = place_of(number);
+    const std::int64_t biases = layout_.layers[static_cast<std::size_t>(number)].biases;
+    return {detail::window_of(net_[number], place_of(net_[number].inputs[0]).value, precision_), weights,
+            biases >= 0 ? values + biases : nullptr, transform_of(place.finish)};
+  };
+  const auto weights_of = [&](int number) { return values + layout_.layers[static_cast<std::size_t>(number)].weights; };
+  const int depthwise = place_of(net_[op.layer].inputs[0]).producer;
+  const packed_weights::request pointwise = convolution_of(current_->what, op.layer);
+  separable_forward(pool_, stage(depthwise, weights_of(depthwise)),
+                    stage(op.layer, packed_.get(pool_, pointwise, weights_of(op.layer))),
+                    reading_of(net_[depthwise].inputs[0]), pointwise.in, at(place_of(op.layer).value), memory_.data());
 }
 
 ODT_INLINE void runner::run_backward(const plan_operation& op, const float* values, float* gradients) {

@@ -123,7 +123,8 @@ class ssd_step final : public device_step {
   memory_forecast foresee(std::span<const step_shape> steps) const override {
     std::int64_t arena = 0;
     for (const step_shape& s : steps)
-      arena = std::max(arena, pack(lower(net_, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
+      arena = std::max(
+          arena, pack(lower_for_cpu(net_, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
     const std::int64_t own = planned_bytes(), available = available_memory();
     return {arena * std::int64_t{sizeof(float)} + own - arena_bytes(), available > 0 ? available + own : 0, false};
   }

@@ -5,7 +5,7 @@
 #include <odt/detector.hpp>
 #include <odt/exec/cuda/shapes.hpp>
 #include <odt/nn/arena.hpp>
-#include <odt/nn/plan.hpp>
+#include <odt/nn/lower.hpp>
 #include <odt/nn/variable_layout.hpp>
 
 #include <algorithm>

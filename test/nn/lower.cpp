@@ -3,7 +3,7 @@
 #include <odt/feature_extractors/inception_v2.hpp>
 #include <odt/feature_extractors/mobilenet_v1.hpp>
 #include <odt/nn/arena.hpp>
-#include <odt/nn/plan.hpp>
+#include <odt/nn/lower.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -152,6 +152,53 @@ BOOST_AUTO_TEST_CASE(the_convolution_that_completes_a_gradient_adds_up_its_batch
   int sums = 0;
   for (const odt::plan_operation& op : p.operations) sums += op.sums ? 1 : 0;
   BOOST_TEST(sums == 14 + 13 + 8 - 1);
+}
+
+BOOST_AUTO_TEST_CASE(depthwise_layers_are_fused_with_the_pointwise_ones_that_alone_read_them) {
+  const odt::fusion_rule large = [](const odt::layer& l, std::int64_t pixels) {
+    return l.multiplier == 1 && pixels >= 19 * 19;
+  };
+  const auto net = sample<odt::mobilenet_v1>();
+  const auto p = odt::lower(net, 1, {300, 300}, odt::run_mode::infer, large);
+  BOOST_TEST(count(p, odt::operation::separable_convolution) == 11);
+  BOOST_TEST(count(p, odt::operation::depthwise_convolution) == 2);
+  BOOST_TEST(count(p, odt::operation::normalize) == 14 + 13 + 8);
+  const auto apart = odt::lower(net, 1, {300, 300}, odt::run_mode::infer);
+  BOOST_TEST(p.buffers.size() == apart.buffers.size() - 11);
+  for (const odt::plan_operation& op : p.operations) {
+    if (op.kind != odt::operation::separable_convolution) continue;
+    const odt::layer_place& between = p.places[static_cast<std::size_t>(net[op.layer].inputs[0])];
+    BOOST_TEST(between.value.buffer == -1, net[op.layer].name);
+    const int source = p.places[static_cast<std::size_t>(net[between.producer].inputs[0])].value.buffer;
+    const auto index = static_cast<int>(&op - p.operations.data());
+    BOOST_TEST(p.buffers[static_cast<std::size_t>(source)].last >= index, net[op.layer].name);
+  }
+  // Neither in training nor, in Inception, a 7x7 window with several outputs a channel.
+  BOOST_TEST(
+      count(odt::lower(net, 1, {300, 300}, odt::run_mode::train, large), odt::operation::separable_convolution) == 0);
+  BOOST_TEST(count(odt::lower(sample<odt::inception_v2>(), 1, {300, 300}, odt::run_mode::infer, large),
+                   odt::operation::separable_convolution) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_depthwise_layer_with_another_reader_is_left_alone) {
+  odt::network net;
+  const auto depthwise = [](int input) {
+    return odt::layer{.kind = odt::layer_kind::depthwise_convolution,
+                      .name = "d",
+                      .inputs = {input},
+                      .channels = 3,
+                      .kernel_height = 3,
+                      .kernel_width = 3};
+  };
+  const auto pointwise = [](int input) {
+    return odt::layer{.kind = odt::layer_kind::convolution, .name = "p", .inputs = {input}, .channels = 4};
+  };
+  const int shared = net.add(depthwise(0));
+  const int first = net.add(pointwise(shared)), second = net.add(pointwise(shared));
+  net.add({.kind = odt::layer_kind::concat, .name = "both", .inputs = {first, second}, .channels = 8});
+  const odt::fusion_rule always = [](const odt::layer&, std::int64_t) { return true; };
+  const auto p = odt::lower(net, 1, {8, 8}, odt::run_mode::infer, always);
+  BOOST_TEST(count(p, odt::operation::separable_convolution) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(inference_leaves_nothing_to_a_reader) {
