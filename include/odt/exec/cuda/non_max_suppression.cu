@@ -104,8 +104,7 @@ __device__ unsigned survivors(const float4* candidates, int there, const float4*
   const float own_area = area(own), low = threshold * 0.999999f;
   const auto suppressed_by = [&](const float4& other) {
     const boxf better = as_box(other);
-    const float better_area = area(better);
-    return own_area > 0 && better_area > 0 && suppresses(better, better_area, own, own_area, threshold, low);
+    return suppresses(better, area(better), own, own_area, threshold, low);
   };
   bool mine = lane >= there;
   for (int i = warp; i < count && !mine; i += nms_warps) mine = suppressed_by(kept[i]);

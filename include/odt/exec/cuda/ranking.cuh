@@ -32,8 +32,9 @@ __device__ void sort(rank_key* keys, int count) {
 __device__ inline float4 as_vector(const boxf& b) { return {b.ymin, b.xmin, b.ymax, b.xmax}; }
 __device__ inline boxf as_box(const float4& v) { return {v.x, v.y, v.z, v.w}; }
 
-/// Whether a better ranked box that has an area goes before this one: the very comparison of the CPU's. `low` is a
-/// little below the threshold; a division is made only above it.
+/// Whether a better ranked box goes before this one, both upright: the very comparison of the CPU's. What has no area,
+/// or one that is no number, neither suppresses nor is suppressed. `low` is a little below the threshold; a division is
+/// made only above it.
 __device__ inline bool suppresses(const boxf& better, float better_area, const boxf& b, float own_area, float threshold,
                                   float low) {
   const float shared = intersection(better, b), either = better_area + own_area - shared;
