@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Whole train steps of an SSD on one GPU on random data: milliseconds by events on the stream, with and without the
-// copy of the batch, and the operations by the time they take. bench/compare_cuda.py runs it beside PyTorch.
+// Whole train steps of an SSD on one GPU on random data, or with --detect its detections: milliseconds by events on the
+// stream, with and without the copy of the batch, and the operations by the time they take. bench/compare_cuda.py runs
+// it beside PyTorch.
 #include <odt/cli/roofline.hpp>
 #include <odt/train/benchmark.hpp>
 
@@ -25,7 +26,7 @@ using json = nlohmann::ordered_json;
 struct arguments {
   std::string model = "ssd_mobilenet_v1", precision = "bf16";
   int num_classes = 90, image_size = 300, batch_size = 8, steps = 30, warmup = 5;
-  bool layers = false, json = false;
+  bool layers = false, json = false, detect = false;
 };
 
 double median(std::vector<double> values) {
@@ -62,29 +63,50 @@ void print_operations(detector& d, const odt::batch& b) {
                 o.bytes / o.seconds * 1e-9, name.c_str());
 }
 
+/// Seconds of steps in the median: on the device, and with all that the host does.
+struct step_times {
+  double device = 0, least = 0, whole = 0;
+
+  template <class Step>
+  step_times(detector& d, int steps, const Step& step) {
+    std::vector<double> on_device, all;
+    for (int i = 0; i < steps; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      step();
+      all.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+      on_device.push_back(d.device().device_seconds());
+    }
+    device = median(on_device), least = *std::ranges::min_element(on_device), whole = median(all);
+  }
+};
+
+/// There are some in every image, and they are in order.
+void check_detections(detector& d, const odt::batch& b) {
+  for (const odt::detections& image : d.detect(b))
+    if (image.empty() || !std::ranges::is_sorted(image, std::ranges::greater{}, &odt::detection::score))
+      odt::fail("an image has no detections, or they are not the best first");
+}
+
 int run(const arguments& a) {
   const auto compute = a.precision == "bf16" ? odt::precision::bf16 : odt::precision::fp32;
   detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), {.device = "cuda", .compute = compute});
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
-  check_training(d, b, a.warmup);
-  std::vector<double> device, whole;
-  for (int i = 0; i < a.steps; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    d.train_step(b);
-    whole.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    device.push_back(d.device().device_seconds());
-  }
-  const double seconds = median(device);
+  a.detect ? check_detections(d, b) : check_training(d, b, a.warmup);
+  const step_times times(d, a.steps, [&] { a.detect ? void(d.detect(b)) : void(d.train_step(b)); });
   if (a.layers) print_operations(d, b);
-  const json line{{"program", "odt"},
-                  {"model", a.model},
-                  {"batch_size", a.batch_size},
-                  {"precision", a.precision},
-                  {"img_per_s", a.batch_size / seconds},
-                  {"median_ms", seconds * 1e3},
-                  {"min_ms", *std::ranges::min_element(device) * 1e3},
-                  {"with_batch_copy_ms", median(whole) * 1e3},
-                  {"planned_mb", static_cast<double>(d.planned_bytes()) * 1e-6}};
+  json line{{"program", "odt"},
+            {"model", a.model},
+            {"batch_size", a.batch_size},
+            {"precision", a.precision},
+            {"img_per_s", a.batch_size / times.device},
+            {"median_ms", times.device * 1e3},
+            {"min_ms", times.least * 1e3},
+            {"with_batch_copy_ms", times.whole * 1e3},
+            {"planned_mb", static_cast<double>(d.planned_bytes()) * 1e-6}};
+  if (a.detect) {
+    const step_times forward(d, a.steps, [&] { d.device().forward(b); });
+    line["forward_ms"] = forward.device * 1e3;
+  }
   std::printf("%s\n", a.json ? line.dump().c_str() : line.dump(1).c_str());
   return 0;
 }
@@ -93,7 +115,7 @@ int run(const arguments& a) {
 
 int main(int argc, char** argv) {
   arguments a;
-  CLI::App app("Train steps on one GPU on random data");
+  CLI::App app("Train steps or detections on one GPU on random data");
   app.add_option("--model", a.model)->check(CLI::IsMember({"ssd_mobilenet_v1", "ssd_inception_v2"}));
   app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--num_classes", a.num_classes);
@@ -101,7 +123,8 @@ int main(int argc, char** argv) {
   app.add_option("--batch_size", a.batch_size);
   app.add_option("--steps", a.steps);
   app.add_option("--warmup", a.warmup);
-  app.add_flag("--layers", a.layers, "every operation, timed by itself");
+  app.add_flag("--detect", a.detect, "detections instead of train steps, and the forward pass alone");
+  app.add_flag("--layers", a.layers, "every operation, timed by itself")->excludes("--detect");
   app.add_flag("--json", a.json, "one line");
   CLI11_PARSE(app, argc, argv);
   try {

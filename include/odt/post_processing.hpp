@@ -4,7 +4,9 @@
 #pragma once
 
 #include <odt/core/settings.hpp>
+#include <odt/core/target.hpp>
 
+#include <cmath>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,21 @@ inline score_converter parse_score_converter(const settings& field) {
   fail(field.where(), "\"", text, "\" is not available; there are IDENTITY, SIGMOID, SOFTMAX");
 }
 
+/// The score of a logit, by score_converter::sigmoid.
+template <class T>
+ODT_HD constexpr T sigmoid_score(const T& logit, const T& scale) {
+  using std::exp;
+  return T(1) / (T(1) + exp(-(logit / scale)));
+}
+
+/// By score_converter::softmax a score is its logit's term divided by the sum of the row's terms; `largest` is the
+/// row's largest logit.
+template <class T>
+ODT_HD constexpr T softmax_term(const T& logit, const T& largest, const T& scale) {
+  using std::exp;
+  return exp((logit - largest) / scale);
+}
+
 /// `post_processing.batch_non_max_suppression`.
 struct non_max_suppression_options {
   float score_threshold = 0;   ///< a detection's score is above this
@@ -36,6 +53,9 @@ struct non_max_suppression_options {
   bool change_coordinate_frame = true;  ///< boxes come out relative to the clip window
   bool use_hard_nms = false;            ///< soft_nms_sigma is not looked at
   bool use_cpu_nms = false;             ///< where the API places it; without effect
+
+  /// Whether overlap lowers scores instead of ending boxes.
+  constexpr bool soft() const { return soft_nms_sigma > 0 && !use_hard_nms; }
 
   static constexpr void fields(auto& o, auto&& field) {
     field("score_threshold", o.score_threshold);

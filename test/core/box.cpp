@@ -96,4 +96,10 @@ BOOST_AUTO_TEST_CASE(a_box_in_its_own_frame_is_the_unit_square) {
   BOOST_TEST(odt::iou(boxf{1, 1, 1, 1}, boxf{1, 1, 1, 1}) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(upright_boxes_have_their_corners_in_order) {
+  const boxf upright{0, 1, 2, 3};
+  for (const boxf& b : {upright, boxf{2, 1, 0, 3}, boxf{0, 3, 2, 1}, boxf{2, 3, 0, 1}})
+    BOOST_TEST((odt::upright(b) == upright));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,6 +56,13 @@ struct batch {
   /// A view of the boxes.
   ground_truth truth() const { return {size, max_boxes, counts.data(), boxes.data(), classes.data(), weights.data()}; }
 
+  /// Where image i lies in its padded input, normalized to that; all of it where true_sizes are not given.
+  boxf window(std::size_t i) const {
+    if (true_sizes.empty()) return {0, 0, 1, 1};
+    return {0, 0, static_cast<float>(true_sizes[i].height) / static_cast<float>(height),
+            static_cast<float>(true_sizes[i].width) / static_cast<float>(width)};
+  }
+
   /// A batch of zeros of the given shape.
   static batch zeros(int size, int height, int width, int max_boxes) {
     batch b;

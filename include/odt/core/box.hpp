@@ -32,6 +32,12 @@ ODT_HD constexpr T area(const box<T>& b) {
   return height(b) * width(b);
 }
 
+/// The box with its corners in their order.
+template <class T>
+ODT_HD constexpr box<T> upright(const box<T>& b) {
+  return {min(b.ymin, b.ymax), min(b.xmin, b.xmax), max(b.ymin, b.ymax), max(b.xmin, b.xmax)};
+}
+
 /// The area that both boxes cover; 0 for boxes that only touch.
 template <class T>
 ODT_HD constexpr T intersection(const box<T>& a, const box<T>& b) {

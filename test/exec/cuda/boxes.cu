@@ -2,7 +2,9 @@
 #include "exec/cuda/boxes.hpp"
 
 #include <odt/box_coders/faster_rcnn.hpp>
+#include <odt/box_coders/mean_stddev.hpp>
 #include <odt/exec/cuda/assign.cuh>
+#include <odt/exec/cuda/post_processing.cuh>
 #include <odt/exec/cuda/ssd_loss.cuh>
 #include <odt/exec/cuda/update.cuh>
 #include <odt/losses/focal.hpp>
@@ -96,6 +98,33 @@ template loss_results losses_on_gpu(const weighted_softmax&, const weighted_smoo
                                     const loss_problem&);
 template loss_results losses_on_gpu(const weighted_sigmoid_focal&, const weighted_l2&, const ssd_loss_options&,
                                     const loss_problem&);
+
+template <class BoxCoder>
+detection_results post_process_on_gpu(const BoxCoder& coder, const post_processing_options& options,
+                                      const detection_problem& problem) {
+  const int anchors = static_cast<int>(problem.anchors.size()), batch = problem.batch, classes = problem.classes();
+  const auto device_anchors = copied(problem.anchors);
+  const auto encodings = copied(problem.encodings), logits = copied(problem.logits);
+  const auto scratch = scratch_of(cuda::post_processing_scratch_bytes(options, batch, anchors, classes));
+  cuda::detection_buffers buffers;
+  buffers.reserve(batch, cuda::nms_lists(options.suppression, anchors, classes).total);
+  const auto device_windows = copied(problem.windows);
+  cuda::post_process(
+      nullptr, coder, device_anchors.data(), options,
+      {batch, anchors, problem.columns, problem.has_background, encodings.data(), logits.data(), device_windows.data()},
+      scratch.data(), buffers.on_device());
+  buffers.download(nullptr);
+  cuda::check(cudaDeviceSynchronize(), "post_process");
+  const cuda::post_processing_memory memory(scratch.data(), options, batch, anchors, classes);
+  const std::size_t rows = static_cast<std::size_t>(batch) * problem.anchors.size();
+  return {fetched(memory.boxes, rows), fetched(memory.scores, rows * static_cast<std::size_t>(classes)),
+          buffers.found()};
+}
+
+template detection_results post_process_on_gpu(const faster_rcnn_box_coder&, const post_processing_options&,
+                                               const detection_problem&);
+template detection_results post_process_on_gpu(const mean_stddev_box_coder&, const post_processing_options&,
+                                               const detection_problem&);
 
 template <class Optimizer>
 cuda::device_update_report update_on_gpu(const Optimizer& how, const update_options& options, float rate,

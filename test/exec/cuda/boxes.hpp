@@ -6,6 +6,7 @@
 #include <odt/core/batch.hpp>
 #include <odt/exec/cuda/ssd_loss.hpp>
 #include <odt/exec/cuda/update.hpp>
+#include <odt/post_processing.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -46,6 +47,27 @@ struct loss_results {
 template <class Classes, class Boxes>
 loss_results losses_on_gpu(const Classes& classes, const Boxes& boxes, const ssd_loss_options& options,
                            const loss_problem& problem);
+
+/// Predictions of a batch, and the windows of its images.
+struct detection_problem {
+  int batch = 0, columns = 0;
+  bool has_background = true;
+  std::vector<boxf> anchors, windows;
+  std::vector<float> encodings, logits;
+
+  int classes() const { return columns - (has_background ? 1 : 0); }
+};
+
+/// `boxes` [batch, anchors] and `scores` [batch, classes, anchors] are what detections were selected from.
+struct detection_results {
+  std::vector<boxf> boxes;
+  std::vector<float> scores;
+  std::vector<detections> found;
+};
+
+template <class BoxCoder>
+detection_results post_process_on_gpu(const BoxCoder& coder, const post_processing_options& options,
+                                      const detection_problem& problem);
 
 /// The stores of an update on the host; `averages` may be empty.
 struct host_stores {

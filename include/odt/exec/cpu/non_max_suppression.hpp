@@ -4,6 +4,7 @@
 
 #include <odt/core/batch.hpp>
 #include <odt/core/box.hpp>
+#include <odt/core/rank.hpp>
 #include <odt/exec/cpu/isa.hpp>
 #include <odt/post_processing.hpp>
 
@@ -34,8 +35,8 @@ struct nms_workspace {
   };
 
   std::vector<waiting> heap;
-  std::vector<std::uint64_t> keys, merged;  // score (best first) and index
-  std::vector<float> suppressors;           // selected boxes with an area, in blocks
+  std::vector<rank_key> keys, merged;
+  std::vector<float> suppressors;  // selected boxes with an area, in blocks
   std::vector<int> next_blocks;
   std::vector<float> class_scores, selected_scores;
   std::vector<boxf> class_boxes;

@@ -13,23 +13,10 @@ inline namespace ODT_ISA {
 
 namespace detail::nms {
 
-/// Orders ascending by falling score, then by rising index.
-inline std::uint64_t key(float score, std::size_t index) {
-  const auto bits = std::bit_cast<std::uint32_t>(score + 0.0f);  // -0 becomes 0
-  const std::uint32_t rising = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return (std::uint64_t{~rising} << 32) | index;
-}
-
-inline std::size_t index_of(std::uint64_t k) { return k & 0xFFFFFFFFu; }
-
-inline void collect_keys(std::span<const float> scores, float threshold, std::vector<std::uint64_t>& keys) {
+inline void collect_keys(std::span<const float> scores, float threshold, std::vector<rank_key>& keys) {
   keys.clear();
   for (std::size_t i = 0; i < scores.size(); ++i)
-    if (scores[i] > threshold) keys.push_back(key(scores[i], i));
-}
-
-inline boxf upright(const boxf& b) {
-  return {std::min(b.ymin, b.ymax), std::min(b.xmin, b.xmax), std::max(b.ymin, b.ymax), std::max(b.xmin, b.xmax)};
+    if (scores[i] > threshold) keys.push_back(rank_of(scores[i], static_cast<std::uint32_t>(i)));
 }
 
 /// The selected boxes that have an area, in blocks of one vector, padded with boxes that touch nothing. An overlap
@@ -130,8 +117,7 @@ class suppressors {
 
 inline nms_selection suppress(std::span<const boxf> boxes, std::span<const float> scores, int max_output,
                               const non_max_suppression_options& o, nms_workspace& space) {
-  if (o.soft_nms_sigma > 0 && !o.use_hard_nms)
-    return soft_non_max_suppression(boxes, scores, o.score_threshold, o.soft_nms_sigma, max_output, space);
+  if (o.soft()) return soft_non_max_suppression(boxes, scores, o.score_threshold, o.soft_nms_sigma, max_output, space);
   const auto indices = non_max_suppression(boxes, scores, o.iou_threshold, o.score_threshold, max_output, space);
   space.selected_scores.clear();
   for (const int i : indices) space.selected_scores.push_back(scores[static_cast<std::size_t>(i)]);
@@ -185,7 +171,8 @@ inline void select_across_classes(const scored_boxes& in, const non_max_suppress
 
 inline void sort_by_score(detections& found, nms_workspace& space) {
   space.merged.clear();
-  for (std::size_t i = 0; i < found.size(); ++i) space.merged.push_back(key(found[i].score, i));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    space.merged.push_back(rank_of(found[i].score, static_cast<std::uint32_t>(i)));
   std::ranges::sort(space.merged);
 }
 
@@ -224,11 +211,11 @@ ODT_INLINE std::span<const int> non_max_suppression(std::span<const boxf> boxes,
     if (to != end) std::nth_element(from, to, end);
     std::sort(from, to);
     for (; from != to && space.selected.size() < limit; ++from) {
-      const boxf b = upright(boxes[index_of(*from)]);
+      const boxf b = upright(boxes[ranked_index(*from)]);
       const bool has_area = area(b) > 0;
       if (has_area && chosen.suppress(b, iou_threshold)) continue;
       if (has_area) chosen.add(b);
-      space.selected.push_back(static_cast<int>(index_of(*from)));
+      space.selected.push_back(static_cast<int>(ranked_index(*from)));
     }
   }
   return space.selected;
@@ -288,9 +275,9 @@ ODT_INLINE void multiclass_non_max_suppression(const scored_boxes& in, const non
   const auto limit = static_cast<std::size_t>(std::max(o.max_total_detections, 0));
   detections& best = space.best;
   best.clear();
-  for (const std::uint64_t k : space.merged) {
+  for (const rank_key k : space.merged) {
     if (best.size() == limit) break;
-    detection d = out[index_of(k)];
+    detection d = out[ranked_index(k)];
     if (window) {
       d.bounds = clip(d.bounds, *window);
       if (!(area(d.bounds) > 0) || d.score < 0) continue;

@@ -35,7 +35,7 @@ inline void softmax_row(const float* in, std::size_t columns, float scale, float
   const float largest = *std::max_element(in, in + columns);
   vec total(0.0f);
   transform(in, columns, out, -std::numeric_limits<float>::infinity(), [&](const vec& x) {
-    const vec e = exp((x - vec(largest)) / vec(scale));
+    const vec e = softmax_term(x, vec(largest), vec(scale));
     total += e;
     return e;
   });
@@ -54,7 +54,7 @@ inline void convert_scores(const post_processing_options& options, const float* 
       return detail::transform(logits, rows * columns, scores, 0, [&](const vec& x) { return x / scale; });
     case score_converter::sigmoid:
       return detail::transform(logits, rows * columns, scores, 0,
-                               [&](const vec& x) { return vec(1.0f) / (vec(1.0f) + exp(-(x / scale))); });
+                               [&](const vec& x) { return sigmoid_score(x, scale); });
     case score_converter::softmax:
       for (std::size_t r = 0; r < rows; ++r)
         detail::softmax_row(logits + r * columns, columns, options.logit_scale, scores + r * columns);

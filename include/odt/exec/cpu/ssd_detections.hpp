@@ -27,9 +27,7 @@ class ssd_detections {
       anchors_ = anchors;
     }
     std::vector<boxf> windows;
-    for (const size2& inside : b.true_sizes)
-      windows.push_back({0, 0, static_cast<float>(inside.height) / static_cast<float>(b.height),
-                         static_cast<float>(inside.width) / static_cast<float>(b.width)});
+    for (int i = 0; i < b.size; ++i) windows.push_back(b.window(static_cast<std::size_t>(i)));
     const ssd_predictions predictions{p.encodings, p.logits, b.size, p.class_slots, options_.loss.add_background_class,
                                       windows};
     std::vector<detections> found;

@@ -5,6 +5,7 @@
 
 #include <odt/box_coder.hpp>
 #include <odt/core/batch.hpp>
+#include <odt/core/rank.hpp>
 #include <odt/exec/cuda/error.hpp>
 #include <odt/exec/cuda/reduce.cuh>
 #include <odt/exec/cuda/scratch.hpp>
@@ -23,9 +24,7 @@ inline constexpr int assign_threads = 512;
 
 /// A similarity and a column as one number that is larger for the larger similarity, then for the lower column.
 __device__ inline unsigned long long favourite_key(float similarity, int column) {
-  const unsigned bits = __float_as_uint(similarity + 0.0f);
-  const unsigned rising = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return static_cast<unsigned long long>(rising) << 32 | (0xffffffffu - static_cast<unsigned>(column));
+  return static_cast<unsigned long long>(rising_bits(similarity)) << 32 | (0xffffffffu - static_cast<unsigned>(column));
 }
 __device__ inline int column_of(unsigned long long key) {
   return static_cast<int>(0xffffffffu - static_cast<unsigned>(key));

@@ -3,6 +3,7 @@
 // thresholds; what overlaps is decided in the order of the ranks, and negatives are counted off.
 #include <odt/exec/cuda/error.hpp>
 #include <odt/exec/cuda/mining.hpp>
+#include <odt/exec/cuda/ranking.cuh>
 #include <odt/exec/cuda/reduce.cuh>
 #include <odt/exec/cuda/scratch.hpp>
 #include <odt/exec/cuda/shapes.hpp>
@@ -19,8 +20,6 @@ constexpr int rank_threads = 1024, pair_threads = 128;
 constexpr int listed = 8;               ///< overlaps of a box that are written down
 constexpr int most_shared_keys = 8192;  ///< that are sorted in shared memory
 
-using rank_key = unsigned long long;
-constexpr rank_key no_rank = ~rank_key{0};
 static_assert(most_shared_keys * sizeof(rank_key) <= small_block_memory);
 
 /// Memory of a batch, by image.
@@ -46,33 +45,7 @@ struct mining_memory {
   }
 };
 
-/// Orders ascending by falling loss, then by rising anchor.
-__device__ rank_key key_of(float loss, int anchor) {
-  if (!(loss > -INFINITY)) return no_rank;
-  const unsigned bits = __float_as_uint(loss + 0.0f);  // -0 becomes 0
-  const unsigned rising = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return static_cast<rank_key>(~rising) << 32 | static_cast<unsigned>(anchor);
-}
-__device__ int anchor_of(rank_key key) { return static_cast<int>(static_cast<unsigned>(key)); }
-
-/// Bitonic sort (Batcher, 1968) of a power of two of keys by one block.
-__device__ void sort(rank_key* keys, int count) {
-  for (int width = 2; width <= count; width *= 2)
-    for (int apart = width / 2; apart > 0; apart /= 2) {
-      __syncthreads();
-      for (int i = static_cast<int>(threadIdx.x); i < count / 2; i += rank_threads) {
-        const int low = i / apart * 2 * apart + i % apart, high = low + apart;
-        const rank_key a = keys[low], b = keys[high];
-        if ((a > b) == ((low & width) == 0)) keys[low] = b, keys[high] = a;
-      }
-    }
-  __syncthreads();
-}
-
-__device__ float4 upright(const boxf& b) {
-  return {fminf(b.ymin, b.ymax), fminf(b.xmin, b.xmax), fmaxf(b.ymin, b.ymax), fmaxf(b.xmin, b.xmax)};
-}
-__device__ boxf as_box(const float4& b) { return {b.x, b.y, b.z, b.w}; }
+__device__ int anchor_of(rank_key key) { return static_cast<int>(ranked_index(key)); }
 
 __global__ __launch_bounds__(rank_threads) void rank_anchors(mining_memory memory, const boxf* boxes,
                                                              const float* losses) {
@@ -81,19 +54,13 @@ __global__ __launch_bounds__(rank_threads) void rank_anchors(mining_memory memor
   rank_key* const own = memory.ranks + image * memory.keys;
   rank_key* const keys = memory.keys <= most_shared_keys ? shared_keys : own;
   for (int i = static_cast<int>(threadIdx.x); i < memory.keys; i += rank_threads)
-    keys[i] = i < memory.anchors ? key_of(losses[first + i], i) : no_rank;
-  sort(keys, memory.keys);
+    keys[i] = i < memory.anchors ? ranked(losses[first + i], -INFINITY, i) : no_rank;
+  sort<rank_threads>(keys, memory.keys);
   for (int i = static_cast<int>(threadIdx.x); i < memory.anchors; i += rank_threads) {
     own[i] = keys[i];
-    memory.boxes[first + i] = keys[i] == no_rank ? float4{0, 0, 0, 0} : upright(boxes[first + anchor_of(keys[i])]);
+    memory.boxes[first + i] =
+        keys[i] == no_rank ? float4{0, 0, 0, 0} : as_vector(upright(boxes[first + anchor_of(keys[i])]));
   }
-}
-
-/// Whether a better ranked box goes before this one: the very comparison of the CPU's.
-__device__ bool suppresses(const boxf& better, float better_area, const boxf& b, float own_area, float threshold,
-                           float low) {
-  const float shared = intersection(better, b), either = better_area + own_area - shared;
-  return shared > either * low && shared / either > threshold;
 }
 
 /// A thread looks at all boxes that rank before its own.

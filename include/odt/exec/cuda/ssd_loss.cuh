@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/box_coder.hpp>
+#include <odt/exec/cuda/decode.cuh>
 #include <odt/exec/cuda/error.hpp>
 #include <odt/exec/cuda/loss_scales.cuh>
 #include <odt/exec/cuda/mining.hpp>
@@ -122,10 +123,7 @@ __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification clas
     if (threadIdx.x % 32 != 0) return;
     memory.classification[row] = cls, memory.localization[row] = loc;
     if (!mines) return;
-    box_code<BoxCoder, float> code;
-#pragma unroll
-    for (int k = 0; k < code_size; ++k) code[static_cast<std::size_t>(k)] = in.encodings[row * code_size + k];
-    memory.boxes[row] = coder.decode(code, anchors[anchor]);
+    memory.boxes[row] = decoded(coder, in.encodings + row * code_size, anchors[anchor]);
     memory.losses[row] = o.ranks_by == mining_loss::both ? cls * o.classification_weight + loc * o.localization_weight
                          : o.ranks_by == mining_loss::classification ? cls
                                                                      : loc;

@@ -9,6 +9,7 @@
 #include <odt/exec/cuda/memory.hpp>
 #include <odt/exec/cuda/mining.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
+#include <odt/exec/cuda/post_processing.cuh>
 #include <odt/exec/cuda/runner.hpp>
 #include <odt/exec/cuda/ssd_loss.cuh>
 #include <odt/exec/cuda/store_mirror.hpp>
@@ -74,13 +75,14 @@ class ssd_step final : public device_step {
 
   std::vector<detections> detect(const batch& b) override {
     per_size& sized = prepare(b, run_mode::infer);
-    run_uncaptured(sized, [&] { launch_forward(sized); });
-    const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
-    const auto slots = static_cast<std::size_t>(runner_->current().class_slots);
-    std::vector<float> encodings(rows * static_cast<std::size_t>(runner_->current().code_size)), logits(rows * slots);
-    download(encodings, runner_->encodings());
-    download(logits, runner_->logits());
-    return post_processing_(b, {encodings.data(), logits.data(), static_cast<int>(slots), sized.anchors});
+    if (!post_processes(run_mode::infer)) return detect_on_host(b, sized);
+    detections_.upload(stream_, b);
+    run_uncaptured(sized, [&] {
+      launch_forward(sized);
+      launch_post_processing(sized);
+      detections_.download(stream_);
+    });
+    return detections_.found();
   }
 
   void forward(const batch& b) override {
@@ -110,7 +112,8 @@ class ssd_step final : public device_step {
   std::int64_t arena_bytes() const override { return static_cast<std::int64_t>(runner_->bytes()); }
 
   std::int64_t planned_bytes() const override {
-    std::size_t bytes = runner_->bytes() + stores_.bytes() + pieces_.bytes() + targets_.bytes() + loss_scratch_.bytes();
+    std::size_t bytes = runner_->bytes() + stores_.bytes() + pieces_.bytes() + targets_.bytes() + scratch_.bytes() +
+                        detections_.bytes();
     for (const auto& s : sizes_) bytes += s->buffers.bytes() + s->device_anchors.bytes();
     return static_cast<std::int64_t>(bytes);
   }
@@ -175,7 +178,8 @@ class ssd_step final : public device_step {
     runner_->prepare(b.size, {b.height, b.width}, mode);
     per_size& sized = find_size(b);
     targets_.reserve({b.size, static_cast<int>(sized.anchors.size()), runner_->current().code_size}, generation_);
-    reserve_scratch(sized);
+    reserve_scratch(sized, post_processes(mode));
+    if (post_processes(mode)) detections_.reserve(b.size, lists_of(static_cast<int>(sized.anchors.size())).total);
     stores_.to_device(stream_);
     sized.buffers.upload(stream_, b);
     return sized;
@@ -197,40 +201,53 @@ class ssd_step final : public device_step {
     return *sizes_.back();
   }
 
-  /// Of assignment and losses, which take turns.
-  std::size_t scratch_bytes(int batch, int anchors, int max_boxes) const {
+  /// Of assignment, losses and post-processing, which take turns.
+  std::size_t scratch_bytes(int batch, int anchors, int max_boxes, bool detects) const {
     const std::int64_t assigning = std::visit(
         [&]<class M>(const M&) { return assign_scratch_bytes<M>(batch, anchors, max_boxes); }, options_.matcher);
     const std::int64_t losing = ssd_loss_scratch_bytes(batch, anchors, options_.loss.miner.has_value());
-    return static_cast<std::size_t>(std::max(assigning, losing));
+    const std::int64_t detecting =
+        detects ? post_processing_scratch_bytes(options_.post_processing, batch, anchors, options_.num_classes) : 0;
+    return static_cast<std::size_t>(std::max({assigning, losing, detecting}));
   }
 
   /// What targets, scratch memory, batches and their anchors will take.
   std::size_t sized_bytes(std::span<const step_shape> steps) const {
-    std::size_t bytes = 0, scratch = 0;
+    std::size_t bytes = 0, scratch = 0, found = 0;
     target_sizes targets;
     for (auto step = steps.begin(); step != steps.end(); ++step) {
       const int anchors = anchor_count(net_, step->image);
       targets.include({step->batch, anchors, code_size()});
-      scratch = std::max(scratch, scratch_bytes(step->batch, anchors, step->max_boxes));
+      const bool detects = post_processes(step->trains ? run_mode::train : run_mode::infer);
+      scratch = std::max(scratch, scratch_bytes(step->batch, anchors, step->max_boxes, detects));
+      if (detects) found = std::max(found, detection_buffers::bytes_for(step->batch, lists_of(anchors).total));
       const auto same = [step](const step_shape& s) {
         return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes;
       };
       if (std::any_of(steps.begin(), step, same)) continue;
       bytes += batch_buffers::bytes_for(*step) + static_cast<std::size_t>(anchors) * sizeof(boxf);
     }
-    return bytes + targets.bytes() + scratch;
+    return bytes + targets.bytes() + scratch + found;
   }
 
   int code_size() const {
     return std::visit([]<class C>(const C&) { return C::code_size; }, options_.box_coder);
   }
 
-  void reserve_scratch(const per_size& sized) {
-    const std::size_t bytes = scratch_bytes(sized.batch, static_cast<int>(sized.anchors.size()), sized.max_boxes);
-    if (loss_scratch_.size() >= bytes) return;
-    loss_scratch_ = {};
-    loss_scratch_ = device_array<std::byte>(bytes);
+  /// Whether steps of that mode may make detections on the device.
+  bool post_processes(run_mode mode) const {
+    return mode == run_mode::infer && suppresses_on_device(options_.post_processing.suppression);
+  }
+  nms_lists lists_of(int anchors) const {
+    return {options_.post_processing.suppression, anchors, options_.num_classes};
+  }
+
+  void reserve_scratch(const per_size& sized, bool detects) {
+    const std::size_t bytes =
+        scratch_bytes(sized.batch, static_cast<int>(sized.anchors.size()), sized.max_boxes, detects);
+    if (scratch_.size() >= bytes) return;
+    scratch_ = {};
+    scratch_ = device_array<std::byte>(bytes);
     ++generation_;
   }
 
@@ -292,7 +309,7 @@ class ssd_step final : public device_step {
     std::visit(
         [&](const auto& compare, const auto& match, const auto& coder) {
           assign(stream_, compare, match, coder, sized.buffers.truth(), sized.device_anchors.data(), anchors,
-                 options_.loss.negative_class_weight, loss_scratch_.data(), targets_.view());
+                 options_.loss.negative_class_weight, scratch_.data(), targets_.view());
         },
         options_.similarity, options_.matcher, options_.box_coder);
   }
@@ -307,9 +324,36 @@ class ssd_step final : public device_step {
     std::visit(
         [&](const auto& classes, const auto& boxes, const auto& coder) {
           ssd_loss(stream_, classes, boxes, coder, options_.loss, sized.device_anchors.data(), input, targets_.view(),
-                   loss_scratch_.data(), &device_report_.data()->losses);
+                   scratch_.data(), &device_report_.data()->losses);
         },
         options_.classification_loss, options_.localization_loss, options_.box_coder);
+  }
+
+  std::vector<detections> detect_on_host(const batch& b, per_size& sized) {
+    run_uncaptured(sized, [&] { launch_forward(sized); });
+    const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
+    const auto slots = static_cast<std::size_t>(runner_->current().class_slots);
+    std::vector<float> encodings(rows * static_cast<std::size_t>(runner_->current().code_size)), logits(rows * slots);
+    download(encodings, runner_->encodings());
+    download(logits, runner_->logits());
+    return post_processing_(b, {encodings.data(), logits.data(), static_cast<int>(slots), sized.anchors});
+  }
+
+  void launch_post_processing(per_size& sized) {
+    const part timed(*this, "post-processing");
+    const ssd_predictions input{sized.batch,
+                                static_cast<int>(sized.anchors.size()),
+                                runner_->current().class_slots,
+                                options_.loss.add_background_class,
+                                runner_->encodings(),
+                                runner_->logits(),
+                                detections_.windows()};
+    std::visit(
+        [&](const auto& coder) {
+          post_process(stream_, coder, sized.device_anchors.data(), options_.post_processing, input, scratch_.data(),
+                       detections_.on_device());
+        },
+        options_.box_coder);
   }
 
   /// The optimizer's scalars live on the host.
@@ -396,7 +440,8 @@ class ssd_step final : public device_step {
   pinned_array<device_report> report_;
   device_array<device_report> device_report_;
   device_targets targets_;
-  device_array<std::byte> loss_scratch_;
+  device_array<std::byte> scratch_;
+  detection_buffers detections_;
   std::vector<std::unique_ptr<per_size>> sizes_;
   int generation_ = 0;
   event_clock clock_, part_clock_;
