@@ -52,7 +52,7 @@ template <int Rows, int Vectors>
   float* const moments = chunk.at + channel;
   const vec shift = first ? values[0][j] : load_first(moments, rest);
   vec sum[2] = {vec(0.0f), vec(0.0f)}, square[2] = {vec(0.0f), vec(0.0f)};
-  unroll<Rows>([&](auto i) {
+  unroll<Rows>([&](auto i) __attribute__((always_inline)) {
     const vec apart = values[i][j] - shift;
     sum[i % 2] += apart;
     square[i % 2] = multiply_add(apart, apart, square[i % 2]);
@@ -74,8 +74,9 @@ template <int Rows, int Vectors>
   unroll<Vectors>([&](auto j) __attribute__((always_inline)) {
     const int rest = out.columns - j * lanes;
     const std::ptrdiff_t at = out.column + j * lanes;
-    if (out.start == tile_start::add) unroll<Rows>([&](auto i) { sums[i][j] += load_first(out.rows[i] + at, rest); });
-    unroll<Rows>([&](auto i) { store_first(out.rows[i] + at, sums[i][j], rest); });
+    if (out.start == tile_start::add)
+      unroll<Rows>([&](auto i) __attribute__((always_inline)) { sums[i][j] += load_first(out.rows[i] + at, rest); });
+    unroll<Rows>([&](auto i) __attribute__((always_inline)) { store_first(out.rows[i] + at, sums[i][j], rest); });
   });
 }
 
@@ -87,21 +88,23 @@ template <int Rows, int Vectors>
     const std::ptrdiff_t at = out.column + j * lanes;
     if (out.bias) {
       const vec bias = load_first(out.bias + at, rest);
-      unroll<Rows>([&](auto i) { sums[i][j] += bias; });
+      unroll<Rows>([&](auto i) __attribute__((always_inline)) { sums[i][j] += bias; });
     }
-    if (out.start == tile_start::add) unroll<Rows>([&](auto i) { sums[i][j] += load_first(out.rows[i] + at, rest); });
+    if (out.start == tile_start::add)
+      unroll<Rows>([&](auto i) __attribute__((always_inline)) { sums[i][j] += load_first(out.rows[i] + at, rest); });
     if (out.finish) {
       const vector_transform transform(*out.finish, at, rest);
-      unroll<Rows>([&](auto i) { sums[i][j] = transform(sums[i][j]); });
+      unroll<Rows>([&](auto i) __attribute__((always_inline)) { sums[i][j] = transform(sums[i][j]); });
     }
     if (out.stream)
-      unroll<Rows>([&](auto i) { store_past_caches(out.rows[i] + at, sums[i][j]); });
+      unroll<Rows>([&](auto i) __attribute__((always_inline)) { store_past_caches(out.rows[i] + at, sums[i][j]); });
     else
-      unroll<Rows>([&](auto i) { store_first(out.rows[i] + at, sums[i][j], rest); });
+      unroll<Rows>([&](auto i) __attribute__((always_inline)) { store_first(out.rows[i] + at, sums[i][j], rest); });
     if (out.moments.at) add_moments_of<Rows, Vectors>(sums, j, out.moments, at, rest, out.first);
     if (!out.sums) return;
     gradient_adder adder(*out.sums, at, rest);
-    unroll<Rows>([&](auto i) { adder.add(sums[i][j], load_first(out.raw[i] + at, rest)); });
+    unroll<Rows>([&](auto i)
+                     __attribute__((always_inline)) { adder.add(sums[i][j], load_first(out.raw[i] + at, rest)); });
     adder.leave(out.gradients, at, rest, out.first);
   });
 }
