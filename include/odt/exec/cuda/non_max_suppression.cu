@@ -90,7 +90,9 @@ __device__ void each_chunk(int count, const KeyAt& key_at, const Body& body) {
       if (inside) keys[found + upto.upto - 1] = key;
       found += upto.total;
     }
-    sort<nms_threads>(keys, chunk);
+    int wide = 1;
+    while (wide < found) wide *= 2;
+    sort<nms_threads>(keys, wide);
     if (!body(keys, found)) return;
     begin = end;
   } while (end != no_rank);
