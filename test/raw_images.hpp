@@ -91,6 +91,16 @@ inline augmentation_chain whole_catalogue() {
   return chain;
 }
 
+/// Draws each recipe for a picture of that size with one box.
+inline void whole_catalogue_of(size2 size, std::uint64_t seed, std::vector<recipe>& recipes) {
+  for (std::size_t i = 0; i < recipes.size(); ++i) {
+    labels truth;
+    truth.boxes = {{0.2f, 0.3f, 0.7f, 0.6f}};
+    truth.classes = {1}, truth.weights = {1}, truth.areas = {1}, truth.crowd = truth.difficult = truth.group_of = {0};
+    whole_catalogue().draw(truth, size, seed, i, recipes[i]);
+  }
+}
+
 inline size2 size_behind(const recipe& steps, size2 size) {
   for (const pixel_op& op : steps) size = detail::jobs::size_behind(op, size);
   return size;

@@ -75,13 +75,10 @@ BOOST_AUTO_TEST_CASE(the_whole_catalogue_gives_the_same_bits) {
   BOOST_TEST((names == all));
   std::vector<recipe> recipes(40);
   std::vector<bool> seen(9);
-  for (std::size_t i = 0; i < recipes.size(); ++i) {
-    labels truth;
-    truth.boxes = {{0.2f, 0.3f, 0.7f, 0.6f}};
-    truth.classes = {1}, truth.weights = {1}, truth.areas = {1}, truth.crowd = truth.difficult = truth.group_of = {0};
-    chain.draw(truth, {24, 31}, 7, i, recipes[i]);
-    for (const pixel_op& op : recipes[i]) seen[static_cast<std::size_t>(op.what)] = true;
-    BOOST_TEST(recipes[i].size() <= std::size_t{picture_job::most_steps});
+  whole_catalogue_of({24, 31}, 7, recipes);
+  for (const recipe& steps : recipes) {
+    for (const pixel_op& op : steps) seen[static_cast<std::size_t>(op.what)] = true;
+    BOOST_TEST(steps.size() <= std::size_t{picture_job::most_steps});
   }
   BOOST_TEST(std::ranges::count(seen, true) == 9);
   const batch b = raw_batch(recipes, {24, 31}, image_resizer::fixed_shape({20, 20}), pixel_transform::subtract_mean());

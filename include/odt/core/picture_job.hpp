@@ -24,12 +24,12 @@ struct pixel_step {
 struct picture_job {
   static constexpr int most_steps = 24;
 
-  std::int64_t first = 0;  ///< the byte of a buffer where the pixels begin
-  bool finished = false;   ///< they are those of the image, floats
-  size2 size;              ///< of the picture
-  size2 drawn;             ///< of the picture behind the steps
-  size2 inner;             ///< of the image before padding
-  image_form form;
+  std::int64_t first = 0;     ///< the byte of a buffer where the pixels begin
+  bool finished = false;      ///< they are those of the image, floats
+  size2 size;                 ///< of the picture
+  resize_axis rows, columns;  ///< of the picture behind the steps, to the image before padding
+  pixel_transform transform;
+  std::array<float, 3> pad_value{};
   int count = 0;                               ///< of steps
   std::array<pixel_step, most_steps> steps{};  ///< those that need a mean want it in op.color, once it is known
 };
@@ -97,12 +97,15 @@ inline picture_job job_of(const batch& b, int i, std::int64_t first) {
   job.first = first, job.finished = !raw.finished.empty();
   if (job.finished) return detail::jobs::check_finished(raw, i, {b.height, b.width}), job;
   detail::jobs::check_picture(raw, i, {b.height, b.width}, b.true_sizes[n]);
-  job.size = job.drawn = raw.picture.size(), job.inner = b.true_sizes[n], job.form = b.form;
+  size2 drawn = job.size = raw.picture.size();
   for (const pixel_op& op : raw.steps) {
-    job.steps[static_cast<std::size_t>(job.count++)] = {op, job.drawn};
-    job.drawn = detail::jobs::size_behind(op, job.drawn);
-    if (job.drawn == size2{}) fail("image ", i, " of the batch: step ", job.count, " has a window that does not fit");
+    job.steps[static_cast<std::size_t>(job.count++)] = {op, drawn};
+    drawn = detail::jobs::size_behind(op, drawn);
+    if (drawn == size2{}) fail("image ", i, " of the batch: step ", job.count, " has a window that does not fit");
   }
+  job.rows = {b.form.method, drawn.height, b.true_sizes[n].height};
+  job.columns = {b.form.method, drawn.width, b.true_sizes[n].width};
+  job.transform = b.form.transform, job.pad_value = b.form.pad_value;
   return job;
 }
 
@@ -134,35 +137,27 @@ ODT_HD constexpr bool go_back(const pixel_step& s, int& y, int& x) {
   }
 }
 
-ODT_HD constexpr rgb blend(const rgb& a, const rgb& b, float share) {
-  return {odt::blend(a.r, b.r, share), odt::blend(a.g, b.g, share), odt::blend(a.b, b.b, share)};
+/// What the taps before the k-th one made of a pixel, together with that one.
+ODT_HD constexpr rgb joined(resize_method method, const rgb& sum, const rgb& p, float weight, int k) {
+  if (method != resize_method::bilinear) return {sum.r + p.r * weight, sum.g + p.g * weight, sum.b + p.b * weight};
+  return k == 0 ? p : rgb{blend(sum.r, p.r, weight), blend(sum.g, p.g, weight), blend(sum.b, p.b, weight)};
 }
 
-ODT_HD constexpr void add(rgb& sum, const rgb& p, float weight) {
-  sum.r += p.r * weight, sum.g += p.g * weight, sum.b += p.b * weight;
-}
-
-/// Pixel (y, x) of the resized picture; pixel(row, column) is the picture's.
+/// Pixel (y, x) of the resized picture; pixel(row, column) is the picture's. A row by itself first, as `resize` does.
 template <class Pixel>
 ODT_HD rgb resized_pixel(const resize_axis& rows, const resize_axis& columns, int y, int x, const Pixel& pixel) {
-  if (rows.method == resize_method::bilinear) {
-    const resize_tap top = tap_of(rows, y, 0), bottom = tap_of(rows, y, 1);
-    const resize_tap left = tap_of(columns, x, 0), right = tap_of(columns, x, 1);
-    const auto row = [&](int r) { return blend(pixel(r, left.index), pixel(r, right.index), right.weight); };
-    return blend(row(top.index), row(bottom.index), bottom.weight);
-  }
-  rgb sum{0, 0, 0};
+  rgb result{0, 0, 0};
   for (int i = 0; i < tap_count(rows); ++i) {
     const resize_tap row = tap_of(rows, y, i);
-    if (row.weight == 0) continue;
+    if (row.weight == 0 && rows.method != resize_method::bilinear) continue;
     rgb along{0, 0, 0};
     for (int k = 0; k < tap_count(columns); ++k) {
       const resize_tap column = tap_of(columns, x, k);
-      add(along, pixel(row.index, column.index), column.weight);
+      along = joined(columns.method, along, pixel(row.index, column.index), column.weight, k);
     }
-    add(sum, along, row.weight);
+    result = joined(rows.method, result, along, row.weight, i);
   }
-  return sum;
+  return result;
 }
 
 }  // namespace detail::jobs
@@ -201,14 +196,11 @@ ODT_HD inline rgb image_pixel(const picture_job& job, const std::uint8_t* bytes,
     const float* const p = reinterpret_cast<const float*>(bytes + job.first) + 3 * (std::int64_t{y} * width + x);
     return {p[0], p[1], p[2]};
   }
-  const image_form& form = job.form;
-  if (y >= job.inner.height || x >= job.inner.width) return {form.pad_value[0], form.pad_value[1], form.pad_value[2]};
-  return detail::jobs::resized_pixel(
-      {form.method, job.drawn.height, job.inner.height}, {form.method, job.drawn.width, job.inner.width}, y, x,
-      [&](int row, int column) {
-        const rgb p = pixel_behind(job, bytes, job.count, row, column);
-        return rgb{form.transform(p.r, 0), form.transform(p.g, 1), form.transform(p.b, 2)};
-      });
+  if (y >= job.rows.out || x >= job.columns.out) return {job.pad_value[0], job.pad_value[1], job.pad_value[2]};
+  return detail::jobs::resized_pixel(job.rows, job.columns, y, x, [&](int row, int column) {
+    const rgb p = pixel_behind(job, bytes, job.count, row, column);
+    return rgb{job.transform(p.r, 0), job.transform(p.g, 1), job.transform(p.b, 2)};
+  });
 }
 
 }  // namespace odt

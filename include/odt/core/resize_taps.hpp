@@ -16,8 +16,11 @@ enum class resize_method { bilinear, nearest_neighbor, bicubic, area };
 struct resize_axis {
   resize_method method = resize_method::bilinear;
   int in = 1, out = 1;
+  float scale = 1;  ///< in / out
 
-  ODT_HD float scale() const { return static_cast<float>(in) / static_cast<float>(out); }
+  constexpr resize_axis() = default;
+  constexpr resize_axis(resize_method how, int from, int to)
+      : method(how), in(from), out(to), scale(static_cast<float>(from) / static_cast<float>(to)) {}
 };
 
 struct resize_tap {
@@ -75,7 +78,7 @@ ODT_HD inline int tap_count(const resize_axis& axis) {
     case resize_method::bicubic:
       return 4;
     default:
-      return static_cast<int>(std::ceil(axis.scale())) + 2;
+      return static_cast<int>(std::ceil(axis.scale)) + 2;
   }
 }
 
@@ -84,13 +87,13 @@ ODT_HD inline resize_tap tap_of(const resize_axis& axis, int i, int k) {
   using namespace detail::resizing;
   switch (axis.method) {
     case resize_method::bilinear:
-      return bilinear_tap(axis.scale(), axis.in, i, k);
+      return bilinear_tap(axis.scale, axis.in, i, k);
     case resize_method::nearest_neighbor:
-      return nearest_tap(axis.scale(), axis.in, i);
+      return nearest_tap(axis.scale, axis.in, i);
     case resize_method::bicubic:
-      return bicubic_tap(axis.scale(), axis.in, i, k);
+      return bicubic_tap(axis.scale, axis.in, i, k);
     default:
-      return area_tap(axis.scale(), axis.in, i, k);
+      return area_tap(axis.scale, axis.in, i, k);
   }
 }
 
