@@ -28,9 +28,10 @@ struct resize_tap {
   float weight = 0;  ///< its share; bilinear: of the first one 0, since a blend takes the second one's
 };
 
-/// Between two values, in TensorFlow's form and order; for numbers and vectors.
+/// Between two values, in TensorFlow's form and order. Kernels call it, since it is constexpr; ODT_HD would compile it
+/// for the vectors of the CPU's blends too, which nvcc refuses.
 template <class T, class S>
-ODT_HD constexpr T blend(const T& a, const T& b, const S& share) {
+constexpr T blend(const T& a, const T& b, const S& share) {
   return a + (b - a) * share;
 }
 
