@@ -31,7 +31,7 @@ struct resize_tap {
 /// Between two values, in TensorFlow's form and order. Kernels call it, since it is constexpr; ODT_HD would compile it
 /// for the vectors of the CPU's blends too, which nvcc refuses.
 template <class T, class S>
-constexpr T blend(const T& a, const T& b, const S& share) {
+[[gnu::always_inline]] constexpr T blend(const T& a, const T& b, const S& share) {
   return a + (b - a) * share;
 }
 
