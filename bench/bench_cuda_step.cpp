@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Whole train steps of an SSD on one GPU on random data, or with --detect its detections: milliseconds by events on the
-// stream, with and without the copy of the batch, and the operations by the time they take. bench/compare_cuda.py runs
-// it beside PyTorch.
+// stream, with and without the copy of the batch, and the operations by the time they take. With --records, end to end
+// too: from JPEGs in record files, flipped and cropped as in ssd_random_crop, to steps. bench/compare_cuda.py runs it
+// beside PyTorch.
+#include <odt/augmentations/random_horizontal_flip.hpp>
+#include <odt/augmentations/ssd_random_crop.hpp>
 #include <odt/cli/roofline.hpp>
+#include <odt/dataset/loader.hpp>
 #include <odt/train/benchmark.hpp>
 
 #include "train_step_detector.hpp"
@@ -27,6 +31,8 @@ struct arguments {
   std::string model = "ssd_mobilenet_v1", precision = "bf16";
   int num_classes = 90, image_size = 300, batch_size = 8, steps = 30, warmup = 5;
   bool layers = false, json = false, detect = false;
+  std::vector<std::string> records;
+  int data_threads = 0;
 };
 
 double median(std::vector<double> values) {
@@ -87,9 +93,57 @@ void check_detections(detector& d, const odt::batch& b) {
       odt::fail("an image has no detections, or they are not the best first");
 }
 
+odt::loader_options records_of(const arguments& a, const detector& d, bool raw) {
+  odt::loader_options o;
+  o.input_path = a.records;
+  o.resizer = d.resizer(), o.transform = d.pixels();
+  o.augmentations.push_back(odt::random_horizontal_flip{});
+  o.augmentations.push_back(odt::ssd_random_crop{});
+  o.batch_size = a.batch_size;
+  o.threads = a.data_threads;
+  o.raw = raw;
+  return o;
+}
+
+/// The same weights from bytes and from floats, or the times are worth nothing.
+void check_raw_steps(const arguments& a, const odt::run_options& how) {
+  std::vector<float> losses[2];
+  for (const bool raw : {false, true}) {
+    detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), how);
+    odt::loader data(records_of(a, d, raw));
+    odt::batch b;
+    for (int i = 0; i < 3 && data.next(b); ++i) losses[raw].push_back(d.train_step(b).total_loss);
+  }
+  if (losses[0] != losses[1]) odt::fail("raw images train otherwise than finished ones");
+}
+
+/// Seconds of a step with all that it waits for, by the loader's kind of images.
+json time_records(const arguments& a, detector& d, bool raw) {
+  odt::loader data(records_of(a, d, raw));
+  odt::batch b;
+  std::vector<double> whole, device;
+  double waited = 0;
+  for (int i = 0; i < a.warmup + a.steps; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const double before = data.waited();
+    if (!data.next(b)) odt::fail("the records end");
+    d.train_step(b);
+    if (i < a.warmup) continue;
+    whole.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    device.push_back(d.device().device_seconds());
+    waited += data.waited() - before;
+  }
+  return {{"step_ms", median(device) * 1e3},
+          {"end_to_end_ms", median(whole) * 1e3},
+          {"waits_for_data_ms", waited / a.steps * 1e3},
+          {"img_per_s", a.batch_size / median(whole)}};
+}
+
 int run(const arguments& a) {
   const auto compute = a.precision == "bf16" ? odt::precision::bf16 : odt::precision::fp32;
-  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), {.device = "cuda", .compute = compute});
+  const odt::run_options how{.device = "cuda", .compute = compute};
+  if (!a.records.empty()) check_raw_steps(a, how);
+  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), how);
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   a.detect ? check_detections(d, b) : check_training(d, b, a.warmup);
   const step_times times(d, a.steps, [&] { a.detect ? void(d.detect(b)) : void(d.train_step(b)); });
@@ -107,6 +161,8 @@ int run(const arguments& a) {
     const step_times forward(d, a.steps, [&] { d.device().forward(b); });
     line["forward_ms"] = forward.device * 1e3;
   }
+  if (!a.records.empty())
+    line["records"] = {{"bytes", time_records(a, d, true)}, {"floats", time_records(a, d, false)}};
   std::printf("%s\n", a.json ? line.dump().c_str() : line.dump(1).c_str());
   return 0;
 }
@@ -124,6 +180,8 @@ int main(int argc, char** argv) {
   app.add_option("--steps", a.steps);
   app.add_option("--warmup", a.warmup);
   app.add_flag("--detect", a.detect, "detections instead of train steps, and the forward pass alone");
+  app.add_option("--records", a.records, "record files or patterns of JPEGs: end to end too")->excludes("--detect");
+  app.add_option("--data_threads", a.data_threads, "that read them; 0: all of the machine's");
   app.add_flag("--layers", a.layers, "every operation, timed by itself")->excludes("--detect");
   app.add_flag("--json", a.json, "one line");
   CLI11_PARSE(app, argc, argv);

@@ -19,6 +19,7 @@ KNOWN = {
     r"convolve_weights<float, float, 64, 0, 2>": 4,
     r"avg_(forward<1, 0|backward<1), (bf16|float)>": 48,  # channels that are no whole vectors; around a division
     r"assign_image<\w+, bipartite_matcher, \w+>": 32,  # rows one after the other
+    r"make_pixels": 20,  # around divisions
     r"select": 12,
 }
 

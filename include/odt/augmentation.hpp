@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An augmentation changes an image and its boxes at random. It works on a `sketch`: the size and the ground truth of an
-// image, but no pixels. What is to happen to the pixels becomes a recipe, a list of plain operations that `follow` (or
-// a kernel) follows later, so that drawing may take any turn and pixels are touched once.
+// image, but no pixels. What is to happen to the pixels becomes a recipe (core/recipe.hpp), which is followed later, so
+// that drawing may take any turn and pixels are touched once.
 //
 // Required of an augmentation A, besides its name and options:
 //   void draw(sketch& photo, random_stream& random) const;
@@ -14,6 +14,7 @@
 #include <odt/core/crop.hpp>
 #include <odt/core/picture.hpp>
 #include <odt/core/random.hpp>
+#include <odt/core/recipe.hpp>
 #include <odt/core/settings.hpp>
 
 #include <concepts>
@@ -26,36 +27,6 @@
 #include <vector>
 
 namespace odt {
-
-/// One thing to do to the pixels.
-struct pixel_op {
-  enum class kind : std::uint8_t {
-    crop,  ///< keep `window`
-    pad,   ///< put the image into `window` of a canvas of size `canvas`
-    flip_horizontally,
-    flip_vertically,
-    brightness,  ///< by `amount` of the full scale
-    contrast,    ///< times `amount`, about the mean of each channel
-    saturation,  ///< times `amount`
-    hue,         ///< turned by `amount`
-    gray,
-  };
-
-  kind what{};
-  pixel_window window{};
-  size2 canvas{};
-  float amount = 0;
-  bool mean_color = false;  ///< pad with the image's mean, else with `color`
-  rgb color{};
-
-  friend constexpr bool operator==(const pixel_op&, const pixel_op&) = default;
-};
-
-/// What was drawn for one image.
-using recipe = std::vector<pixel_op>;
-
-/// Follows the recipe, in order.
-void follow(const recipe& steps, picture& pixels);
 
 /// A share of an image's sides.
 struct size2_ratio {

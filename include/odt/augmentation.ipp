@@ -14,35 +14,7 @@ namespace detail::augmentation {
 /// Streams of the augmentations: stage first_stage + i for the i-th of the chain.
 inline constexpr std::uint32_t first_stage = 0x100;
 
-ODT_INLINE void apply(const pixel_op& op, picture& pixels) {
-  using enum pixel_op::kind;
-  switch (op.what) {
-    case crop:
-      return pixels.crop(op.window.top, op.window.left, op.window.size);
-    case pad:
-      return pixels.pad(op.window.top, op.window.left, op.canvas, op.mean_color ? pixels.mean() : op.color);
-    case flip_horizontally:
-      return pixels.flip_horizontally();
-    case flip_vertically:
-      return pixels.flip_vertically();
-    case brightness:
-      return pixels.recolor([d = op.amount](rgb p) { return adjust_brightness(p, d); });
-    case contrast:
-      return pixels.recolor([f = op.amount, mean = pixels.mean()](rgb p) { return adjust_contrast(p, f, mean); });
-    case saturation:
-      return pixels.recolor([f = op.amount](rgb p) { return adjust_saturation(p, f); });
-    case hue:
-      return pixels.recolor([d = op.amount](rgb p) { return adjust_hue(p, d); });
-    case gray:
-      return pixels.recolor([](rgb p) { return to_gray(p); });
-  }
-}
-
 }  // namespace detail::augmentation
-
-ODT_INLINE void follow(const recipe& steps, picture& pixels) {
-  for (const pixel_op& op : steps) detail::augmentation::apply(op, pixels);
-}
 
 ODT_INLINE void sketch::add(pixel_op::kind what, float amount) {
   pixel_op op;

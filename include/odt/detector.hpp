@@ -77,6 +77,7 @@ struct step_shape {
   size2 image;         ///< the network's input
   int max_boxes = 0;   ///< capacity of the ground truth of an image
   bool trains = true;  ///< else evaluates
+  bool raw = false;    ///< of raw images
 };
 
 /// Memory of a detector's device.
@@ -103,6 +104,10 @@ class detector {
   virtual pixel_transform pixels() const = 0;
   /// Sizes, parameters and memory for a batch of that many images of that size (the network's input).
   virtual detector_description describe(int batch, size2 image) const = 0;
+
+  /// Whether its device makes the images of raw batches beside its steps, so that loaders had better leave it to that.
+  /// It takes both kinds of batches in any case.
+  virtual bool makes_images() const { return false; }
 
   /// One step: forward, targets, loss, backward, update. The learning rate follows from global_step, which grows by
   /// one.

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // From an image of any size to the network's input: preprocess, resize, pad. Kinds and interpolations are those of
-// pipeline.config, with TensorFlow's sampling (source = destination * in / out).
+// pipeline.config, with TensorFlow's sampling (core/resize_taps.hpp).
 #pragma once
 
+#include <odt/core/batch.hpp>
 #include <odt/core/blend.hpp>
 #include <odt/core/box.hpp>
 #include <odt/core/image.hpp>
 #include <odt/core/picture.hpp>
 #include <odt/core/pixel_transform.hpp>
+#include <odt/core/resize_taps.hpp>
 #include <odt/core/settings.hpp>
 
 #include <array>
@@ -15,8 +17,6 @@
 #include <vector>
 
 namespace odt {
-
-enum class resize_method { bilinear, nearest_neighbor, bicubic, area };
 
 /// How large the network's input becomes, and how it is filled.
 struct image_resizer {
@@ -49,7 +49,7 @@ struct image_resizer {
 /// The resizer of a model's `image_resizer` message. Kinds and options that are not supported are refused.
 image_resizer image_resizer_from(const settings& message);
 
-/// Which elements of a row (or column) make an element of the resized one, and their shares.
+/// The taps of a whole axis.
 struct resize_taps {
   int count = 0;              ///< of an element of the result
   std::vector<int> index;     ///< result x count
@@ -69,6 +69,9 @@ struct resize_scratch {
 /// padding.
 size2 resize(const image_resizer& resizer, const pixel_transform& change, const picture& source, float* out,
              resize_scratch& scratch);
+
+/// Makes image i of a batch of raw images as a device would: fills `out` (height x width x 3 floats).
+void make_image(const batch& b, int i, float* out, resize_scratch& scratch);
 
 /// One image as a detector eats it.
 struct network_input {

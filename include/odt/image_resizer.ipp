@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <string>
 
 namespace odt {
@@ -33,69 +34,16 @@ ODT_INLINE int positive(const settings& message, std::string_view name) {
   return value;
 }
 
-ODT_INLINE void nearest_taps(float scale, int in, int out, resize_taps& taps) {
-  taps.count = 1;
-  for (int i = 0; i < out; ++i) {
-    taps.index.push_back(std::min(static_cast<int>(std::floor(static_cast<float>(i) * scale)), in - 1));
-    taps.weight.push_back(1);
-  }
-}
-
-ODT_INLINE void bilinear_taps(float scale, int in, int out, resize_taps& taps) {
-  taps.count = 2;
-  for (int i = 0; i < out; ++i) {
-    const float at = static_cast<float>(i) * scale, below = std::floor(at);
-    const int low = std::min(static_cast<int>(below), in - 1);
-    taps.index.push_back(low);
-    taps.index.push_back(std::min(low + 1, in - 1));
-    taps.weight.push_back(0);
-    taps.weight.push_back(at - below);
-  }
-}
-
-/// Keys' kernel with a = -0.75, its fraction rounded to 1/1024 as in TensorFlow's table.
-ODT_INLINE void bicubic_taps(float scale, int in, int out, resize_taps& taps) {
-  constexpr float a = -0.75f;
-  const auto near = [](float x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
-  const auto far = [](float x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
-  taps.count = 4;
-  for (int i = 0; i < out; ++i) {
-    const float at = static_cast<float>(i) * scale;
-    const int base = static_cast<int>(at);
-    const float f = static_cast<float>(std::lrintf((at - static_cast<float>(base)) * 1024)) / 1024;
-    for (int k = -1; k <= 2; ++k) taps.index.push_back(std::clamp(base + k, 0, in - 1));
-    taps.weight.insert(taps.weight.end(), {far(1 + f), near(f), near(1 - f), far(2 - f)});
-  }
-}
-
-/// Every source element counts with its overlap with the interval that the result covers.
-ODT_INLINE void area_taps(float scale, int in, int out, resize_taps& taps) {
-  taps.count = static_cast<int>(std::ceil(scale)) + 2;
-  for (int i = 0; i < out; ++i) {
-    const float begin = static_cast<float>(i) * scale, end = static_cast<float>(i + 1) * scale;
-    const int first = static_cast<int>(std::floor(begin));
-    for (int k = 0; k < taps.count; ++k) {
-      const auto low = static_cast<float>(first + k);
-      taps.index.push_back(std::min(first + k, in - 1));
-      taps.weight.push_back(std::max(0.0f, std::min(end, low + 1) - std::max(begin, low)) / scale);
-    }
-  }
-}
-
-ODT_INLINE void make_taps(resize_method method, int in, int out, resize_taps& taps) {
+ODT_INLINE void make_taps(const resize_axis& axis, resize_taps& taps) {
+  taps.count = tap_count(axis);
   taps.index.clear();
   taps.weight.clear();
-  const float scale = static_cast<float>(in) / static_cast<float>(out);
-  switch (method) {
-    case resize_method::bilinear:
-      return bilinear_taps(scale, in, out, taps);
-    case resize_method::nearest_neighbor:
-      return nearest_taps(scale, in, out, taps);
-    case resize_method::bicubic:
-      return bicubic_taps(scale, in, out, taps);
-    case resize_method::area:
-      return area_taps(scale, in, out, taps);
-  }
+  for (int i = 0; i < axis.out; ++i)
+    for (int k = 0; k < taps.count; ++k) {
+      const resize_tap tap = tap_of(axis, i, k);
+      taps.index.push_back(tap.index);
+      taps.weight.push_back(tap.weight);
+    }
 }
 
 /// A row that lies in memory from right to left is read from its other end.
@@ -210,13 +158,15 @@ ODT_INLINE image_resizer image_resizer_from(const settings& message) {
   return r;
 }
 
-ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& change, const picture& source, float* out,
-                        resize_scratch& s) {
-  using namespace detail::resizing;
-  const size2 in = source.size(), inner = resizer.inner_size(in), outer = resizer.outer_size(in);
-  const bool bilinear = resizer.method == resize_method::bilinear;
-  make_taps(resizer.method, in.width, inner.width, s.x);
-  make_taps(resizer.method, in.height, inner.height, s.y);
+namespace detail::resizing {
+
+/// Fills `out` with an image of the size `outer` whose top left part, `inner`, is the picture.
+ODT_INLINE void resize(const image_form& form, size2 inner, size2 outer, const picture& source, float* out,
+                       resize_scratch& s) {
+  const size2 in = source.size();
+  const bool bilinear = form.method == resize_method::bilinear;
+  make_taps({form.method, in.width, inner.width}, s.x);
+  make_taps({form.method, in.height, inner.height}, s.y);
   if (source.mirrored()) mirror(s.x, in.width);
   if (bilinear) make_blend(s.x, in.width, source.mirrored(), s.blend);
   const auto values = static_cast<std::size_t>(inner.width) * 3, stride = static_cast<std::size_t>(outer.width) * 3;
@@ -226,7 +176,7 @@ ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& cha
   for (int y = 0; y < inner.height; ++y, out += stride) {
     const int* index = s.y.index.data() + y * s.y.count;
     const float* weight = s.y.weight.data() + y * s.y.count;
-    const auto row = [&](int k) { return resized_row(index[k], bilinear, change, source, inner.width, s); };
+    const auto row = [&](int k) { return resized_row(index[k], bilinear, form.transform, source, inner.width, s); };
     if (bilinear) {
       for (std::size_t i = 0; i < values; i += 16) __builtin_prefetch(out + i, 1);  // a batch lies in no cache
       const float *a = row(0), *b = row(1);
@@ -239,10 +189,27 @@ ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& cha
         for (std::size_t i = 0; i < values; ++i) out[i] += a[i] * share;
       }
     }
-    fill(out + values, out + stride, resizer.pad_value);
+    fill(out + values, out + stride, form.pad_value);
   }
-  fill(out, out + stride * static_cast<std::size_t>(outer.height - inner.height), resizer.pad_value);
+  fill(out, out + stride * static_cast<std::size_t>(outer.height - inner.height), form.pad_value);
+}
+
+}  // namespace detail::resizing
+
+ODT_INLINE size2 resize(const image_resizer& resizer, const pixel_transform& change, const picture& source, float* out,
+                        resize_scratch& scratch) {
+  const size2 inner = resizer.inner_size(source.size()), outer = resizer.outer_size(source.size());
+  detail::resizing::resize({resizer.method, change, resizer.pad_value}, inner, outer, source, out, scratch);
   return inner;
+}
+
+ODT_INLINE void make_image(const batch& b, int i, float* out, resize_scratch& scratch) {
+  const raw_image& raw = b.raws.at(static_cast<std::size_t>(i));
+  if (!raw.finished.empty()) return void(std::ranges::copy(raw.finished, out));
+  picture pixels(raw.picture);
+  follow(raw.steps, pixels);
+  detail::resizing::resize(b.form, b.true_sizes[static_cast<std::size_t>(i)], {b.height, b.width}, pixels, out,
+                           scratch);
 }
 
 ODT_INLINE network_input prepare(const image& source, const image_resizer& resizer, const pixel_transform& change) {

@@ -126,6 +126,7 @@ class ssd final : public detector {
     return detail::describe_ssd(options_, network_, layout_, batch_size, image_size);
   }
 
+  bool makes_images() const override { return step_->makes_images(); }
   step_report train_step(const batch& b) override {
     const float rate = options_.rate.at(global_step_);
     step_report report = step_->train(b, rate, global_step_);

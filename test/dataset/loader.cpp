@@ -19,6 +19,8 @@
 #include <odt/io/example.hpp>
 #include <odt/io/tfrecord.hpp>
 
+#include "raw_images.hpp"
+
 BOOST_AUTO_TEST_SUITE(loader_tests)
 
 namespace {
@@ -153,6 +155,78 @@ BOOST_AUTO_TEST_CASE(a_run_goes_on_from_any_sample) {
   BOOST_REQUIRE(rest.size() == 4);
   for (std::size_t i = 0; i < rest.size(); ++i) BOOST_TEST(same(rest[i], expected[i + 5]));
   BOOST_TEST(rest[0].first_sample == 20);
+}
+
+BOOST_AUTO_TEST_CASE(raw_images_become_the_finished_ones_bit_for_bit) {
+  records files;
+  files.write("a.record", pictures(9));
+  const auto crop = odt::image_resizer::fixed_shape({16, 16}), pad = odt::image_resizer::keep_aspect_ratio(9, 20, true);
+  for (const auto& resizer : {crop, pad})
+    for (const auto& chain : {odt::augmentation_chain(), options(files).augmentations, odt::test::whole_catalogue()}) {
+      auto o = options(files);
+      o.resizer = resizer;
+      o.augmentations = chain;
+      auto raw = o;
+      raw.raw = true;
+      raw.threads = 3;
+      const auto expected = take(o, 6), batches = take(raw, 6);
+      BOOST_REQUIRE(batches.size() == 6);
+      for (std::size_t i = 0; i < batches.size(); ++i) {
+        odt::batch b = batches[i];
+        BOOST_TEST(b.images.empty());
+        BOOST_REQUIRE(b.raws.size() == 4);
+        BOOST_CHECK_NO_THROW(odt::check_raws(b));
+        b.images = odt::test::images_of(b);
+        BOOST_TEST(same(b, expected[i]));
+      }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(raw_images_hold_what_a_crop_leaves_and_no_more_than_the_image) {
+  records files;
+  files.write("a.record", pictures(8));
+  auto o = options(files);
+  o.raw = true;
+  o.augmentations = {};
+  o.augmentations.push_back(odt::random_horizontal_flip{});
+  o.augmentations.push_back(odt::ssd_random_crop{});
+  int cropped = 0;
+  for (const auto& b : take(o, 6))
+    for (std::size_t i = 0; i < b.raws.size(); ++i) {
+      cropped += b.raws[i].picture.size() != b.original_sizes[i];
+      BOOST_TEST(b.raws[i].finished.empty());
+      BOOST_TEST(b.raws[i].steps.size() <= 1u);  // the flip
+    }
+  BOOST_TEST(cropped > 6);
+  o.resizer = odt::image_resizer::fixed_shape({9, 9});  // 972 bytes as floats
+  int finished = 0;
+  for (const auto& b : take(o, 6))
+    for (const auto& raw : b.raws) {
+      finished += !raw.finished.empty();
+      if (raw.finished.empty()) BOOST_TEST(raw.picture.pixels.size() <= 976u);
+    }
+  BOOST_TEST(finished > 6);
+  BOOST_TEST(finished < 24);
+}
+
+BOOST_AUTO_TEST_CASE(raw_images_of_different_sizes_come_one_by_one) {
+  records files;
+  files.write("a.record", pictures(6));
+  auto o = options(files);
+  o.resizer = odt::image_resizer::keep_aspect_ratio(16, 32);
+  o.batch_size = 1;
+  const auto expected = take(o, 6);
+  o.raw = true;
+  const auto batches = take(o, 6);
+  for (std::size_t i = 0; i < batches.size(); ++i) BOOST_TEST((odt::test::images_of(batches[i]) == expected[i].images));
+}
+
+BOOST_AUTO_TEST_CASE(evaluations_take_no_raw_images) {
+  records files;
+  files.write("a.record", pictures(6));
+  auto o = options(files);
+  o.evaluation = o.raw = true;
+  BOOST_TEST(has(message_of([&] { odt::loader l(o); }), "not raw ones"));
 }
 
 BOOST_AUTO_TEST_CASE(seeds_differ_and_epochs_too) {

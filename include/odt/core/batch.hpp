@@ -4,7 +4,11 @@
 
 #include <odt/core/box.hpp>
 #include <odt/core/image.hpp>
+#include <odt/core/pixel_transform.hpp>
+#include <odt/core/recipe.hpp>
+#include <odt/core/resize_taps.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -34,14 +38,30 @@ struct ground_truth {
   const float* weights = nullptr;  ///< a box of weight 0 takes no part in the loss
 };
 
-/// Images as the network eats them (augmented, preprocessed, resized, padded) with their ground truth, padded to
-/// `max_boxes` an image.
+/// How the network's input is made of augmented pictures.
+struct image_form {
+  resize_method method = resize_method::bilinear;
+  pixel_transform transform;         ///< before resizing
+  std::array<float, 3> pad_value{};  ///< beside the resized picture
+};
+
+/// An image that the step's device is to make of a picture in bytes; or, where these would take more memory, the image.
+struct raw_image {
+  image picture;                ///< RGB
+  recipe steps;                 ///< to be followed; the result is resized to the image's true size
+  std::vector<float> finished;  ///< height x width x 3 of the batch; where it is there, there is nothing to be done
+};
+
+/// Images as the network eats them (augmented, preprocessed, resized, padded), or raw ones, with their ground truth,
+/// padded to `max_boxes` an image.
 struct batch {
   int size = 0;    ///< images
   int height = 0;  ///< of the network's input
   int width = 0;
   int max_boxes = 0;                  ///< capacity of the ground truth of an image
-  std::vector<float> images;          ///< size x height x width x 3
+  std::vector<float> images;          ///< size x height x width x 3; empty where there are raw ones
+  std::vector<raw_image> raws;        ///< of each image, or none
+  image_form form;                    ///< of the raw images
   std::vector<int> counts;            ///< boxes of each image, at most max_boxes
   std::vector<boxf> boxes;            ///< size x max_boxes, normalized to the network's input
   std::vector<int> classes;           ///< size x max_boxes, 0-based

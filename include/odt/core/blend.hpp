@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Bilinear blends of rows of pixels: a + (b - a) * share, in TensorFlow's form and order.
+// Bilinear blends of rows of pixels.
 #pragma once
 
 #include <odt/core/blend_groups.hpp>
 #include <odt/core/pixel_transform.hpp>
+#include <odt/core/resize_taps.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -88,7 +89,7 @@ template <bool descending>
   const floats8 b = __builtin_convertvector(descending ? first : second, floats8) * change.scale + change.shift;
   floats8 share;
   std::memcpy(&share, shares, sizeof share);
-  return a + (b - a) * share;
+  return blend(a, b, share);
 }
 
 /// The results of `begin` to `end`, four at a time; a rest of less than four is made together with some before it.
@@ -119,7 +120,7 @@ void blend_slow(const blend_table& table, int from, int to, const T* source, con
     for (int c = 0; c < 3; ++c) {
       const float a = change(static_cast<float>(source[3 * t.a + c]), c);
       const float b = change(static_cast<float>(source[3 * t.b + c]), c);
-      out[3 * x + c] = a + (b - a) * t.share;
+      out[3 * x + c] = blend(a, b, t.share);
     }
   }
 }
@@ -148,7 +149,7 @@ inline void blend_pixels(const blend_table& table, const std::uint8_t* source, c
 
 /// One row between two.
 inline void blend_rows(const float* a, const float* b, float share, std::size_t values, float* __restrict out) {
-  for (std::size_t i = 0; i < values; ++i) out[i] = a[i] + (b[i] - a[i]) * share;
+  for (std::size_t i = 0; i < values; ++i) out[i] = blend(a[i], b[i], share);
 }
 
 }  // namespace ODT_BLENDING

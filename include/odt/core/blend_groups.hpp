@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/pixel_transform.hpp>
+#include <odt/core/resize_taps.hpp>
 
 #include <algorithm>
 #include <array>
@@ -130,7 +131,7 @@ void blend_spans(const byte_groups& groups, int count, const std::uint8_t* __res
     const floats16 b = pick<span>(left, right, places + values) * scale + shift;
     floats16 share;
     std::memcpy(&share, groups.shares[g].of, sizeof share);
-    const floats16 result = a + (b - a) * share;
+    const floats16 result = blend(a, b, share);
     std::memcpy(out + first, &result, sizeof result);
   }
 }

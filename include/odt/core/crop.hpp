@@ -10,14 +10,6 @@
 
 namespace odt {
 
-/// A rectangle of pixels.
-struct pixel_window {
-  int top = 0, left = 0;
-  size2 size;
-
-  friend constexpr bool operator==(const pixel_window&, const pixel_window&) = default;
-};
-
 /// What a sampled window has to fulfil.
 struct crop_constraints {
   float min_object_covered = 1.0f;                           ///< share of at least one box that the window must contain

@@ -16,6 +16,14 @@ struct size2 {
   friend constexpr bool operator==(const size2&, const size2&) = default;
 };
 
+/// A rectangle of pixels.
+struct pixel_window {
+  int top = 0, left = 0;
+  size2 size;
+
+  friend constexpr bool operator==(const pixel_window&, const pixel_window&) = default;
+};
+
 /// Height x width x channels values, RGB when there are three channels.
 template <class T>
 struct basic_image {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/core/mean_color.hpp>
 #include <odt/core/picture.hpp>
 #include <odt/core/target.hpp>
 
@@ -175,16 +176,12 @@ ODT_INLINE void picture::pad(int top, int left, size2 canvas, rgb color) {
 ODT_INLINE rgb picture::mean() {
   settle();
   std::vector<float> row(static_cast<std::size_t>(size_.width) * 3);
-  double sums[3] = {0, 0, 0};
+  mean_color sums;
   for (int y = 0; y < size_.height; ++y) {
     read_row(y, row.data());
-    float row_sums[3] = {0, 0, 0};
-    for (std::size_t i = 0; i < row.size(); i += 3)
-      for (std::size_t c = 0; c < 3; ++c) row_sums[c] += row[i + c];
-    for (int c = 0; c < 3; ++c) sums[c] += static_cast<double>(row_sums[c]);
+    sums.add(sum_of_row(size_.width, [p = row.data()](int x) { return rgb{p[3 * x], p[3 * x + 1], p[3 * x + 2]}; }));
   }
-  const double n = static_cast<double>(size_.height) * size_.width;
-  return {static_cast<float>(sums[0] / n), static_cast<float>(sums[1] / n), static_cast<float>(sums[2] / n)};
+  return sums.of(size_);
 }
 
 }  // namespace odt

@@ -33,6 +33,7 @@ struct loader_options {
   bool evaluation = false;           ///< one pass in the order of the records; see below
   std::uint64_t max_examples = 0;    ///< evaluation: at most that many; 0: all
   bool originals = true;             ///< evaluation: fills batch::originals
+  bool raw = false;                  ///< training: fills batch::raws instead of images; a device makes these
   bad_example on_bad_example = bad_example::fail;
   std::uint64_t seed = 0;
   std::uint64_t first_sample = 0;  ///< where a run goes on: the samples seen before

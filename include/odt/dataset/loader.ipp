@@ -40,6 +40,7 @@ ODT_INLINE loader_options checked(loader_options o) {
     fail("batch_size is ", o.batch_size,
          ", but the image_resizer makes images of different sizes; use batch_size: 1, pad_to_max_dimension: true, or a "
          "fixed_shape_resizer");
+  if (o.raw && o.evaluation) fail("an evaluation has no augmentations and takes finished images, not raw ones");
   if (o.threads == 0) o.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   return o;
 }
@@ -72,6 +73,7 @@ ODT_INLINE void move_image(batch& b, std::size_t from, std::size_t to) {
               values.begin() + static_cast<std::ptrdiff_t>(to * each));
   };
   move_run(b.images, pixels);
+  move_run(b.raws, 1);
   move_run(b.counts, 1);
   move_run(b.boxes, boxes);
   move_run(b.classes, boxes);
@@ -90,6 +92,7 @@ ODT_INLINE void clear_behind(batch& b, std::size_t size) {
   };
   const auto boxes = static_cast<std::size_t>(b.max_boxes);
   clear(b.images, static_cast<std::size_t>(b.height) * static_cast<std::size_t>(b.width) * 3);
+  clear(b.raws, 1);
   clear(b.counts, 1);
   clear(b.boxes, boxes);
   clear(b.classes, boxes);

@@ -45,6 +45,10 @@ class sample_maker {
 
  private:
   void make_from(std::uint64_t record, std::uint64_t sample, batch& out, int i);
+  /// Follows the steps and resizes.
+  void finish(float* out);
+  /// Keeps what the steps' crops leave of the decoded picture, if that takes less than the image.
+  void keep_raw(raw_image& out, size2 outer);
   void write_boxes(const labels& truth, size2 inner, size2 outer, batch& out, int i) const;
 
   const loader_options& options_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/log.hpp>
+#include <odt/core/picture_job.hpp>
 #include <odt/core/target.hpp>
 #include <odt/dataset/sample_maker.hpp>
 #include <odt/dataset/shuffle.hpp>
@@ -52,7 +53,10 @@ ODT_INLINE std::uint64_t record_of(std::uint64_t sample, std::uint64_t retries, 
 ODT_INLINE void shape(batch& b, int images, size2 size, const loader_options& options) {
   const auto n = static_cast<std::size_t>(images), boxes = n * static_cast<std::size_t>(options.max_boxes);
   b.size = images, b.height = size.height, b.width = size.width, b.max_boxes = options.max_boxes;
-  b.images.resize(n * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) * 3);
+  b.images.resize(options.raw ? 0
+                              : n * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) * 3);
+  b.raws.resize(options.raw ? n : 0);
+  b.form = {options.resizer.method, options.transform, options.resizer.pad_value};
   b.counts.resize(n);
   b.boxes.resize(boxes);
   b.classes.resize(boxes);
@@ -100,16 +104,16 @@ ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t samp
   out.original_sizes[n] = original;
   out.ids[n] = source.name(place);
 
-  if (!options_.evaluation && !options_.augmentations.empty()) {
-    steps_.clear();
-    options_.augmentations.draw(truth, original, options_.seed, sample, steps_);
-    follow(steps_, pixels_);
-  }
-  const size2 outer = options_.resizer.outer_size(pixels_.size());
+  steps_.clear();
+  size2 drawn = original;
+  if (!options_.evaluation) drawn = options_.augmentations.draw(truth, original, options_.seed, sample, steps_);
+  const size2 inner = options_.resizer.inner_size(drawn), outer = options_.resizer.outer_size(drawn);
   if (!options_.resizer.constant_size()) shape(out, 1, outer, options_);
   const auto image_values = static_cast<std::size_t>(outer.height) * static_cast<std::size_t>(outer.width) * 3;
-  const size2 inner =
-      resize(options_.resizer, options_.transform, pixels_, out.images.data() + n * image_values, scratch_);
+  if (options_.raw)
+    keep_raw(out.raws[n], outer);
+  else
+    finish(out.images.data() + n * image_values);
   out.true_sizes[n] = inner;
   if (truth.size() > static_cast<std::size_t>(options_.max_boxes))
     reports_.problem(2 * record + 1,
@@ -117,6 +121,28 @@ ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t samp
                          options_.max_boxes, " count (max_number_of_boxes)"));
   write_boxes(truth, inner, outer, out, i);
   if (options_.evaluation && options_.originals) out.originals[n] = std::move(decoded_);
+}
+
+ODT_INLINE void sample_maker::finish(float* out) {
+  follow(steps_, pixels_);
+  resize(options_.resizer, options_.transform, pixels_, out, scratch_);
+}
+
+ODT_INLINE void sample_maker::keep_raw(raw_image& out, size2 outer) {
+  cropped_recipe cropped = crop_first(steps_, pixels_.size());
+  const pixel_window& w = cropped.window;
+  out.finished.clear();
+  if (!travels(w.size, cropped.rest.size(), outer)) {
+    out.finished.resize(static_cast<std::size_t>(outer.height) * static_cast<std::size_t>(outer.width) * 3);
+    return finish(out.finished.data());
+  }
+  pixels_.crop(w.top, w.left, w.size);
+  out.steps = std::move(cropped.rest);
+  image& to = out.picture;
+  to.height = w.size.height, to.width = w.size.width, to.channels = 3;
+  const auto line = static_cast<std::size_t>(to.width) * 3;
+  to.pixels.resize(line * static_cast<std::size_t>(to.height));
+  for (int y = 0; y < to.height; ++y) std::copy_n(pixels_.stored_bytes(y), line, to.at(y, 0));
 }
 
 ODT_INLINE void sample_maker::write_boxes(const labels& truth, size2 inner, size2 outer, batch& out, int i) const {

@@ -40,6 +40,9 @@ class device_step {
   /// The first layer of a forward run whose output is not finite, or empty.
   virtual std::string first_non_finite_layer(const batch& b) = 0;
 
+  /// Whether raw images become images on the device. All of the above take them in any case.
+  virtual bool makes_images() const { return false; }
+
   /// The stores, readable by the host between steps for the life of this object. Who writes calls this before, and
   /// again when evaluations have run since: a device keeps weights in other forms too, and makes them anew after it.
   virtual variable_stores stores() = 0;

@@ -60,6 +60,7 @@ ODT_INLINE loader_options training_input(const settings& root, const detector& m
   o.num_epochs = input.num_epochs;
   const settings& list = root.at("train_config").at("data_augmentation_options");
   o.augmentations = augmentation_chain_from(list);
+  o.raw = model.makes_images();
   return o;
 }
 

@@ -53,7 +53,7 @@ ODT_INLINE void tell_ignored(const settings& root) {
 
 /// Where the size of the network's input depends on the image, that of a photo of 3:4 is taken.
 ODT_INLINE step_shape shape_of(const loader_options& data, bool trains) {
-  return {data.batch_size, data.resizer.outer_size({1536, 2048}), data.max_boxes, trains};
+  return {data.batch_size, data.resizer.outer_size({1536, 2048}), data.max_boxes, trains, data.raw};
 }
 
 ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags& flags) {

@@ -5,6 +5,7 @@
 #include "exec/cuda/detectors.hpp"
 #include "exec/cuda/device.hpp"
 #include "models/model_case.hpp"
+#include "raw_images.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -165,6 +166,38 @@ BOOST_DATA_TEST_CASE(a_run_takes_the_memory_that_was_foreseen, data::make({preci
   d.evaluate(evaluated), d.evaluate(trained), d.detect(evaluated);
   BOOST_TEST(d.planned_bytes() == all.needed);
   BOOST_TEST(d.foresee(steps).needed == all.needed);
+}
+
+/// Raw images with three boxes each; every number gives others.
+batch raw_pictures(int number, int side) {
+  const size2 size{side - 3 + number, side + 4};
+  std::vector<recipe> recipes(emulated ? 1 : 4);
+  whole_catalogue_of(size, static_cast<std::uint64_t>(number), recipes);
+  batch b = raw_batch(recipes, size, image_resizer::fixed_shape({side, side}), pixel_transform::minus_one_to_one());
+  const batch boxes = random_batch(b.size, {side, side}, 5);
+  b.max_boxes = boxes.max_boxes, b.counts = boxes.counts, b.boxes = boxes.boxes;
+  b.classes = boxes.classes, b.weights = boxes.weights;
+  return b;
+}
+
+/// The third step replays the graph of the second.
+BOOST_AUTO_TEST_CASE(raw_images_train_as_finished_ones_do_bit_for_bit) {
+  const int side = emulated ? 32 : 300;
+  any_ssd raw(small_options("ssd_mobilenet_v1", false), {.seed = 3, .device = "cuda"});
+  any_ssd finished(small_options("ssd_mobilenet_v1", false), {.seed = 3, .device = "cuda"});
+  BOOST_TEST(raw.makes_images());
+  const step_shape shape{emulated ? 1 : 4, {side, side}, 100, true, true};
+  const std::int64_t foreseen = raw.foresee(std::span(&shape, 1)).needed;
+  for (int step = 0; step < 3; ++step) {
+    const batch pictures = raw_pictures(step, side);
+    batch images = pictures;
+    images.images = images_of(pictures), images.raws.clear();
+    BOOST_TEST(raw.train_step(pictures).total_loss == finished.train_step(images).total_loss);
+  }
+  const auto values = raw.device().stores().values, expected = finished.device().stores().values;
+  BOOST_TEST(std::ranges::equal(values, expected));
+  BOOST_TEST(raw.planned_bytes() == foreseen);
+  BOOST_TEST(raw.planned_bytes() > finished.planned_bytes());
 }
 
 const std::vector<std::string> golden_cases{"train_ssd_mobilenet_v1", "train_ssd_inception_v2",

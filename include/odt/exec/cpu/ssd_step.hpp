@@ -4,6 +4,7 @@
 // the optimizer.
 #pragma once
 
+#include <odt/core/picture_job.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/assign.hpp>
 #include <odt/exec/cpu/runner.hpp>
@@ -12,6 +13,7 @@
 #include <odt/exec/cpu/update.hpp>
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/step.hpp>
+#include <odt/image_resizer.hpp>
 #include <odt/nn/cost.hpp>
 #include <odt/ssd/devices.hpp>
 #include <odt/ssd/options.hpp>
@@ -170,10 +172,7 @@ class ssd_step final : public device_step {
 
   per_size& prepare(const batch& b, run_mode mode) {
     runner_.prepare(b.size, {b.height, b.width}, mode);
-    const part_timer timer(observer_, "copy images", {0, 24 * std::int64_t{b.size} * b.height * b.width});
-    const std::ptrdiff_t line = std::ptrdiff_t{3} * b.width;
-    float* const images = runner_.images();
-    pool_.run(b.size * b.height, [&](int y, int) { std::copy_n(b.images.data() + y * line, line, images + y * line); });
+    read_images(b);
     const auto same = [&b](const per_size& s) {
       return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes >= b.max_boxes;
     };
@@ -191,6 +190,20 @@ class ssd_step final : public device_step {
     sized->loss = std::make_unique<ssd_loss_workspace>(b.size, anchors, slots, pool_.size());
     sizes_.push_back(std::move(sized));
     return *(last_ = sizes_.back().get());
+  }
+
+  void read_images(const batch& b) {
+    const part_timer timer(observer_, "copy images", {0, 24 * std::int64_t{b.size} * b.height * b.width});
+    const std::ptrdiff_t line = std::ptrdiff_t{3} * b.width;
+    float* const images = runner_.images();
+    if (b.raws.empty())
+      return pool_.run(b.size * b.height,
+                       [&](int y, int) { std::copy_n(b.images.data() + y * line, line, images + y * line); });
+    check_raws(b);
+    pool_.run(b.size, [&](int i, int) {
+      resize_scratch scratch;
+      make_image(b, i, images + i * b.height * line, scratch);
+    });
   }
 
   void assign_targets(const batch& b, per_size& sized) {

@@ -5,6 +5,7 @@
 #include <odt/core/batch.hpp>
 #include <odt/detector.hpp>
 #include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/raw_buffers.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,8 +18,12 @@ class batch_buffers {
   explicit batch_buffers(const batch& b)
       : size_(b.size),
         max_boxes_(b.max_boxes),
-        images_(b.images.size()),
-        device_images_(b.images.size()),
+        raw_(!b.raws.empty()),
+        values_(static_cast<std::size_t>(b.size) * static_cast<std::size_t>(b.height) *
+                static_cast<std::size_t>(b.width) * 3),
+        images_(raw_ ? 0 : values_),
+        device_images_(values_),
+        raws_(raw_ ? raw_buffers(b.size, {b.height, b.width}) : raw_buffers()),
         boxes_(slots()),
         device_boxes_(slots()),
         weights_(slots()),
@@ -28,17 +33,21 @@ class batch_buffers {
 
   /// Copies a batch of the shape; the device's side is there for what the stream does next.
   void upload(cudaStream_t stream, const batch& b) {
-    std::ranges::copy(b.images, images_.data());
-    std::ranges::copy(b.boxes, boxes_.data());
-    std::ranges::copy(b.weights, weights_.data());
-    std::ranges::copy(b.classes, classes_.data());
-    std::ranges::copy(b.counts, classes_.data() + slots());
-    send(stream, images_, device_images_);
+    if (raw_) raws_.upload(stream, b);
+    std::copy_n(b.images.begin(), images_.size(), images_.data());
+    std::copy_n(b.boxes.begin(), slots(), boxes_.data());
+    std::copy_n(b.weights.begin(), slots(), weights_.data());
+    std::copy_n(b.classes.begin(), slots(), classes_.data());
+    std::copy_n(b.counts.begin(), size_, classes_.data() + slots());
+    if (!raw_) send(stream, images_, device_images_);
     send(stream, boxes_, device_boxes_);
     send(stream, weights_, device_weights_);
     send(stream, classes_, device_classes_);
   }
 
+  bool raw() const { return raw_; }
+  /// Makes the images of raw ones.
+  void make_images(cudaStream_t stream) const { raws_.make(stream, device_images_.data()); }
   const float* images() const { return device_images_.data(); }
   /// In device memory.
   ground_truth truth() const {
@@ -53,10 +62,12 @@ class batch_buffers {
   static std::size_t bytes_for(const step_shape& s) {
     const auto images = static_cast<std::size_t>(s.batch), slots = images * static_cast<std::size_t>(s.max_boxes);
     const auto pixels = static_cast<std::size_t>(s.image.height) * static_cast<std::size_t>(s.image.width);
-    return images * (pixels * 3 * sizeof(float) + sizeof(int)) + slots * (sizeof(boxf) + sizeof(float) + sizeof(int));
+    return images * (pixels * 3 * sizeof(float) + sizeof(int)) + slots * (sizeof(boxf) + sizeof(float) + sizeof(int)) +
+           (s.raw ? raw_buffers::bytes_for(s.batch, s.image) : 0);
   }
   std::size_t bytes() const {
-    return device_images_.bytes() + device_boxes_.bytes() + device_weights_.bytes() + device_classes_.bytes();
+    return device_images_.bytes() + raws_.bytes() + device_boxes_.bytes() + device_weights_.bytes() +
+           device_classes_.bytes();
   }
 
  private:
@@ -69,8 +80,11 @@ class batch_buffers {
   }
 
   int size_, max_boxes_;
+  bool raw_;
+  std::size_t values_;  ///< of the images
   pinned_array<float> images_;
   device_array<float> device_images_;
+  raw_buffers raws_;
   pinned_array<boxf> boxes_;
   device_array<boxf> device_boxes_;
   pinned_array<float> weights_;

@@ -96,7 +96,7 @@ class ssd_step final : public device_step {
     device_array<float> values(stores_.values_size());  // batch norm would move the averages
     check(cudaMemcpyAsync(values.data(), stores_.values(), values.bytes(), cudaMemcpyDeviceToDevice, stream_),
           "cudaMemcpyAsync");
-    runner_->read_images(stream_, sized.buffers.images());
+    read_images(sized);
     runner_->forward(stream_, values.data(), {seed_, &device_header_.data()->step});
     std::string first;
     for (int l = 0; l < net_.size() && first.empty(); ++l) {
@@ -106,6 +106,8 @@ class ssd_step final : public device_step {
     runner_->keep_all(false);
     return first;
   }
+
+  bool makes_images() const override { return true; }
 
   variable_stores stores() override { return stores_.on_host(stream_); }
 
@@ -187,7 +189,8 @@ class ssd_step final : public device_step {
 
   per_size& find_size(const batch& b) {
     const auto found = std::ranges::find_if(sizes_, [&b](const auto& s) {
-      return s->batch == b.size && s->image == size2{b.height, b.width} && s->max_boxes == b.max_boxes;
+      return s->batch == b.size && s->image == size2{b.height, b.width} && s->max_boxes == b.max_boxes &&
+             s->buffers.raw() == !b.raws.empty();
     });
     if (found != sizes_.end()) return **found;
     const size2 image{b.height, b.width};
@@ -222,7 +225,7 @@ class ssd_step final : public device_step {
       scratch = std::max(scratch, scratch_bytes(step->batch, anchors, step->max_boxes, detects));
       if (detects) found = std::max(found, detection_buffers::bytes_for(step->batch, lists_of(anchors).total));
       const auto same = [step](const step_shape& s) {
-        return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes;
+        return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes && s.raw == step->raw;
       };
       if (std::any_of(steps.begin(), step, same)) continue;
       bytes += batch_buffers::bytes_for(*step) + static_cast<std::size_t>(anchors) * sizeof(boxf);
@@ -281,8 +284,16 @@ class ssd_step final : public device_step {
     last_seconds_ = clock_.seconds();
   }
 
-  void launch_forward(per_size& sized) {
+  void read_images(per_size& sized) {
+    if (sized.buffers.raw()) {
+      const part timed(*this, "make images");
+      sized.buffers.make_images(stream_);
+    }
     runner_->read_images(stream_, sized.buffers.images());
+  }
+
+  void launch_forward(per_size& sized) {
+    read_images(sized);
     runner_->forward(stream_, stores_.values(), {seed_, &device_header_.data()->step});
   }
 
