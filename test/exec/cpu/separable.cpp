@@ -64,7 +64,7 @@ struct problem {
     const scratch_memory packed(cpu::conv_packed_bytes(pointwise, between, out));
     auto* const panels = reinterpret_cast<float*>(packed.data);
     cpu::conv_pack(pool, pointwise, between, out, weights.data(), panels);
-    const scratch_memory scratch(cpu::separable_scratch(depthwise, x.extents, between, pool.size()));
+    const scratch_memory scratch(cpu::separable_scratch(pool.size()));
     activation y(out, x.margin);
     cpu::separable_forward(pool, {depthwise, depthwise_weights.data(), between_bias.data(), finish(6)},
                            {pointwise, panels, bias.data(), finish(4)}, x.read(read), between, y.write(), scratch.data);
