@@ -41,11 +41,11 @@ struct product_plan {
       best = cost, groups = parts, chunks = count;
     }
   }
-  /// All columns together, in as few chunks as there can be: for one thread.
+  /// One group: each row is made once.
   static product_plan undivided(std::ptrdiff_t row_count, std::ptrdiff_t columns) {
     product_plan plan;
     plan.rows = row_count;
-    plan.chunks = static_cast<int>(std::max<std::ptrdiff_t>(1, ceil_div(row_count, chunk_rows)));
+    plan.chunks = plan.chunks_for(1);
     plan.panels = static_cast<int>(ceil_div(columns, tile_columns));
     return plan;
   }

@@ -18,20 +18,32 @@ struct product_target {
   tensor to;
   const float* bias = nullptr;
   bool accumulate = false;
-  bool stream = worth_streaming(to);  ///< past the caches, where a tile is a whole sum
   const pending* finish = nullptr;
   float* moments = nullptr;             ///< chunks x 3 x sums_stride floats, or null
   const gradient_sums* sums = nullptr;  ///< with `partial`, or null
   float* partial = nullptr;             ///< gradient_sums_size(channels, chunks) floats
 };
 
-/// One job: a chunk of rows times a group of panels.
+/// Packs a product's rows from the source of a gather.
 template <class Product>
+struct gathered_rows {
+  const gather& from;
+
+  /// Columns [first, last) of the rows at `positions`, `block_stride` elements apart.
+  void operator()(const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
+                  float* block) const {
+    pack_rows<Product>(from, positions, count, first, last, block);
+  }
+  bool can_be_asked_for() const { return from.pointwise() && !from.chosen; }
+};
+
+/// One job: a chunk of rows times a group of panels. `Rows` packs what the gather describes.
+template <class Product, class Rows>
 class chunk_product {
  public:
-  chunk_product(const gather& a, const float* panels, const product_target& target, const product_plan& plan, int job,
-                float* block)
-      : a_(a), panels_(panels), target_(target), plan_(plan), chunk_(job / plan.groups), block_(block) {
+  chunk_product(const gather& a, const Rows& rows, const float* panels, const product_target& target,
+                const product_plan& plan, int job, float* block)
+      : a_(a), pack_(rows), panels_(panels), target_(target), plan_(plan), chunk_(job / plan.groups), block_(block) {
     first_row_ = plan.first_row(chunk_);
     rows_ = plan.chunk_size(chunk_);
     tiles_ = static_cast<int>(ceil_div(rows_, Product::rows));
@@ -40,7 +52,7 @@ class chunk_product {
     first_panel_ = plan.first_panel(job % plan.groups), last_panel_ = plan.first_panel(job % plan.groups + 1);
     depth_ = a.depth();
     blocks_ = std::max<std::ptrdiff_t>(1, ceil_div(depth_, Product::depth * block_width));
-    stream_ = target.stream && !target.accumulate && blocks_ == 1;
+    stream_ = !target.accumulate && blocks_ == 1 && worth_streaming(target.to);
     a.positions(first_row_, rows_, positions_);
     const tensor& to = target.to;
     for (int r = 0; r < rows_; ++r) {
@@ -57,7 +69,7 @@ class chunk_product {
       const tile_range tiles{tile, std::min(tile + tiles_at_once_, tiles_), top_of(tile),
                              top_of(std::min(tile + tiles_at_once_, tiles_))};
       for (std::ptrdiff_t b = 0; b < blocks_; ++b) {
-        pack_rows<Product>(a_, positions_ + tiles.top, tiles.bottom - tiles.top, edge(b), edge(b + 1), block_);
+        pack_(positions_ + tiles.top, tiles.bottom - tiles.top, edge(b), edge(b + 1), block_);
         row_prefetch next = next_block(b, tiles);
         for (int j = first_panel_; j < last_panel_; ++j) multiply_panel(j, b, tiles, next);
       }
@@ -86,7 +98,7 @@ class chunk_product {
     const std::ptrdiff_t end = here ? first_row_ + tiles.bottom : std::min(chunk_end, row + (tiles.bottom - tiles.top));
     const std::ptrdiff_t block = here ? b + 1 : 0;
     return {a_.source,
-            a_.pointwise() && !a_.chosen,
+            pack_.can_be_asked_for(),
             row,
             end,
             edge(block),
@@ -140,6 +152,7 @@ class chunk_product {
   }
 
   const gather& a_;
+  const Rows& pack_;
   const float* panels_;
   const product_target& target_;
   const product_plan& plan_;
@@ -157,7 +170,9 @@ void multiply(thread_pool& pool, const gather& a, const float* panels, const pro
   const product_plan plan(a.rows(), target.to.channels, a.depth());
   if (plan.rows == 0) return;
   pool.run(plan.jobs(), [&](int job, int thread) {
-    chunk_product<Product>(a, panels, target, plan, job, blocks + thread * block_floats).run();
+    const gathered_rows<Product> rows{a};
+    chunk_product<Product, gathered_rows<Product>>(a, rows, panels, target, plan, job, blocks + thread * block_floats)
+        .run();
   });
 }
 

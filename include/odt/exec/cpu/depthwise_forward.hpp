@@ -21,32 +21,35 @@ struct forward_task {
   const pending* finish;
 };
 
-/// Some channels of a line of the output: where they go, and where they begin in the lines of x that its taps reach.
+/// A block of channels of a line of the output, or of some of its pixels.
+struct channel_block {
+  int first, count;
+  const float* weights;  ///< packed, taps `step` floats apart
+  std::ptrdiff_t step;
+};
+struct pixel_range {
+  int first, last;
+  float* to;  ///< where the block's channels of the first one go
+};
+
+/// What is written of a line, and where the block begins in the lines of x that its taps reach.
 struct forward_line {
   const forward_task& task;
-  std::ptrdiff_t step;  ///< between their taps
-  int channel, count;
+  channel_block block;
+  pixel_range pixels;
   chunk_moments moments;
   bool first;  ///< of the chunk
-  float* y;
   int lines = 0;
   const float *x[3], *weights[3];
 
-  /// `to` is the place of channel `begin` of the line's first pixel, `block_weights` are packed by the plan.
-  forward_line(const forward_task& t, const float* block_weights, const walk_plan& plan, int image, int row, int begin,
-               float* to, const chunk_moments& sums = {}, bool is_first = false)
-      : task(t),
-        step(plan.padded_block),
-        channel(begin),
-        count(std::min(plan.block, t.y.channels - begin)),
-        moments(sums),
-        first(is_first),
-        y(to) {
+  forward_line(const forward_task& t, const channel_block& channels, int image, int row, const pixel_range& range,
+               const chunk_moments& sums = {}, bool is_first = false)
+      : task(t), block(channels), pixels(range), moments(sums), first(is_first) {
     for (int ky = 0; ky < 3; ++ky) {
       const int at = row * t.window.stride_height - t.window.pad_top + ky;
       if (at < 0 || at >= t.x.height) continue;
-      x[lines] = t.x.pixel(image, at, 0) + channel;
-      weights[lines++] = block_weights + 3 * ky * step;
+      x[lines] = t.x.pixel(image, at, 0) + block.first;
+      weights[lines++] = block.weights + 3 * ky * block.step;
     }
   }
 };
@@ -64,11 +67,11 @@ struct forward_walk {
       : line(l),
         c(channel),
         count(channels),
-        transform(l.task.x.transform, l.channel + c, count),
-        finish(l.task.finish ? *l.task.finish : pending{}, l.channel + c, count),
-        bias(l.task.bias ? load_first(l.task.bias + l.channel + c, count) : vec(0.0f)) {
+        transform(l.task.x.transform, l.block.first + c, count),
+        finish(l.task.finish ? *l.task.finish : pending{}, l.block.first + c, count),
+        bias(l.task.bias ? load_first(l.task.bias + l.block.first + c, count) : vec(0.0f)) {
     unroll<3 * Lines>([&](auto t) __attribute__((always_inline)) {
-      weights[t / 3][t % 3] = load(line.weights[t / 3] + t % 3 * line.step + c);
+      weights[t / 3][t % 3] = load(line.weights[t / 3] + t % 3 * line.block.step + c);
     });
   }
 
@@ -77,14 +80,14 @@ struct forward_walk {
     return Plain ? raw : transform(raw);
   }
 
-  /// One pixel; taps outside the line are left out.
+  /// One pixel, summed as in a group; taps outside the line are left out.
   template <int Stride>
   [[gnu::always_inline]] vec pixel(int x) const {
     vec result = bias;
-    unroll<3>([&](auto kx) __attribute__((always_inline)) {
-      const int column = x * Stride - line.task.window.pad_left + kx;
-      if (column < 0 || column >= line.task.x.width) return;
-      unroll<Lines>([&](auto i) __attribute__((always_inline)) {
+    unroll<Lines>([&](auto i) __attribute__((always_inline)) {
+      unroll<3>([&](auto kx) __attribute__((always_inline)) {
+        const int column = x * Stride - line.task.window.pad_left + kx;
+        if (column < 0 || column >= line.task.x.width) return;
         result = multiply_add(value(i, column), weights[i][kx], result);
       });
     });
@@ -108,7 +111,7 @@ struct forward_walk {
 
   [[gnu::always_inline]] void write(int x, const vec& raw) {
     const vec result = line.task.finish ? finish(raw) : raw;
-    store_first(line.y + x * line.task.y.pixel_stride + c, result, count);
+    store_first(line.pixels.to + (x - line.pixels.first) * line.task.y.pixel_stride + c, result, count);
     if constexpr (Plain) return;
     const vec apart = result - shift;
     sum += apart;
@@ -119,56 +122,56 @@ struct forward_walk {
   [[gnu::always_inline]] void begin_moments(const vec& first) {
     shift = first;
     if (Plain || !line.task.moments || line.first) return;
-    const float* const from = line.moments.at + line.channel + c;
+    const float* const from = line.moments.at + line.block.first + c;
     shift = load_first(from, count);
     sum = load_first(from + line.moments.stride, count);
     square = load_first(from + 2 * line.moments.stride, count);
   }
   [[gnu::always_inline]] void leave_moments() const {
     if (Plain || !line.task.moments) return;
-    float* const to = line.moments.at + line.channel + c;
+    float* const to = line.moments.at + line.block.first + c;
     store_first(to, shift, count);
     store_first(to + line.moments.stride, sum, count);
     store_first(to + 2 * line.moments.stride, square, count);
   }
 };
 
-/// The groups of pixels of an output line whose taps all lie within the input.
-template <int Stride, int Pixels>
-struct forward_groups {
-  int first = 0, count = 0;
+/// The pixels of an output line whose taps all lie within the input.
+template <int Stride>
+struct inner_pixels {
+  int first, last;
 
-  explicit forward_groups(const forward_task& task) {
-    const int pad = task.window.pad_left, pixel = std::max(0, static_cast<int>(ceil_div(pad, Stride)));
-    const int pixels = std::min(task.y.width - pixel, (task.x.width - 3 + pad) / Stride + 1 - pixel);
-    if (task.x.width + pad < 3 || pixels < Pixels) return;
-    first = pixel, count = pixels / Pixels;
+  explicit inner_pixels(const forward_task& task) {
+    const int pad = task.window.pad_left;
+    first = std::max(0, static_cast<int>(ceil_div(pad, Stride)));
+    last = task.x.width + pad < 3 ? 0 : std::min(task.y.width, (task.x.width - 3 + pad) / Stride + 1);
   }
-  int end() const { return first + count * Pixels; }
 };
 
 template <int Stride, int Lines, bool Plain>
 void write_line(const forward_line& line) {
   constexpr int pixels = group_pixels;
   const forward_task& task = line.task;
-  const forward_groups<Stride, pixels> inner(task);
-  channel_prefetch x(Lines > 0 ? line.x[Lines - 1] + task.x.width * task.x.pixel_stride : line.y, task.x.pixel_stride,
-                     line.count);
-  channel_prefetch y(line.y + task.y.width * task.y.pixel_stride, task.y.pixel_stride, line.count);
+  const inner_pixels<Stride> inner(task);
+  const int end = line.pixels.last, before = std::min(inner.first, end), inside = std::min(inner.last, end);
+  float* const to = line.pixels.to;
+  channel_prefetch x(Lines > 0 ? line.x[Lines - 1] + task.x.width * task.x.pixel_stride : to, task.x.pixel_stride,
+                     line.block.count);
+  channel_prefetch y(to + task.y.width * task.y.pixel_stride, task.y.pixel_stride, line.block.count);
   each_vector(
-      line.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {
+      line.block.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {
         forward_walk<Lines, Plain, decltype(count)> walk(line, c, count);
         walk.begin_moments(line.first ? walk.template pixel<Stride>(0) : vec(0.0f));
-        int at = 0;
-        for (; at < inner.first; ++at) walk.write(at, walk.template pixel<Stride>(at));
-        for (; at < inner.end(); at += pixels) {
+        int at = line.pixels.first;
+        for (; at < before; ++at) walk.write(at, walk.template pixel<Stride>(at));
+        for (; at + pixels <= inside; at += pixels) {
           vec results[pixels];
           walk.template group<Stride, pixels>(at * Stride - task.window.pad_left, results);
           unroll<pixels>([&](auto p) __attribute__((always_inline)) { walk.write(at + p, results[p]); });
           for (int p = 0; p < pixels * Stride * Stride; ++p) x.read();
           for (int p = 0; p < pixels; ++p) y.write();
         }
-        for (; at < task.y.width; ++at) walk.write(at, walk.template pixel<Stride>(at));
+        for (; at < end; ++at) walk.write(at, walk.template pixel<Stride>(at));
         walk.leave_moments();
       });
 }
@@ -206,14 +209,16 @@ inline void walk_forward(thread_pool& pool, const forward_task& task, const floa
   pool.run(plan.chunks(task.y.batch) * plan.blocks, [&](int job, int thread) {
     const int chunk = job / plan.blocks, channel = job % plan.blocks * plan.block;
     float* const own = packed + plan.taps * plan.padded_block * thread;
-    plan.pack(weights, task.y.channels, channel, std::min(plan.block, task.y.channels - channel), own);
+    const channel_block block{channel, std::min(plan.block, task.y.channels - channel), own, plan.padded_block};
+    plan.pack(weights, task.y.channels, channel, block.count, own);
     const int image = chunk / plan.bands, first = chunk % plan.bands * plan.band_rows;
     const int last = std::min(task.y.height, first + plan.band_rows);
     const std::ptrdiff_t stride = sums_stride(task.y.channels);
     const chunk_moments moments =
         task.moments ? chunk_moments{task.moments + 3 * stride * chunk, stride} : chunk_moments{};
     for (int row = first; row < last; ++row)
-      write_line({task, own, plan, image, row, channel, task.y.pixel(image, row, 0) + channel, moments, row == first});
+      write_line(
+          {task, block, image, row, {0, task.y.width, task.y.pixel(image, row, 0) + channel}, moments, row == first});
   });
 }
 

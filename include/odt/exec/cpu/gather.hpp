@@ -155,27 +155,36 @@ class row_reader {
   run runs_[most_columns];
 };
 
+/// A row of a packed block from `width` floats. May write the 2*lanes floats behind them.
+template <class Product>
+void pack_row(float* row, std::ptrdiff_t width, float* to) {
+  if constexpr (Product::depth == 1) {
+    for (std::ptrdiff_t i = 0; i < width; i += lanes) store(to + i, Product::round(load(row + i)));
+  } else {
+    const std::ptrdiff_t end = round_up(Product::depth * elements<Product>(width), 2 * lanes);
+    zero_channels(row + round_up(width, lanes), end - round_up(width, lanes));
+    if (width % lanes != 0) store(row + width / lanes * lanes, load_first(row + width / lanes * lanes, width % lanes));
+    for (std::ptrdiff_t i = 0; i < end; i += 2 * lanes)
+      store(to + i / 2, Product::join(load(row + i), load(row + i + lanes)));
+  }
+}
+
+/// Whether a row of floats is a packed one as it is.
+template <class Product>
+inline constexpr bool packs_as_is = std::is_same_v<Product, fp32_product>;
+
 /// Packs columns [first, last) of the rows at `positions` into rows `block_stride` elements apart.
 template <class Product>
 void pack_rows(const gather& g, const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
                float* block) {
   const row_reader reader(g, first, last);
-  if constexpr (Product::depth == 1) {
-    for (int r = 0; r < count; ++r, block += block_stride) {
+  [[maybe_unused]] alignas(64) float row[Product::depth * block_width + 2 * lanes];
+  for (int r = 0; r < count; ++r, block += block_stride) {
+    if constexpr (packs_as_is<Product>) {
       reader.read(positions[r], block);
-      if constexpr (std::is_same_v<Product, bf16_product>)
-        for (std::ptrdiff_t i = 0; i < last - first; i += lanes) store(block + i, Product::round(load(block + i)));
-    }
-  } else {
-    alignas(64) float row[Product::depth * block_width + 2 * lanes];
-    const std::ptrdiff_t width = last - first, end = round_up(Product::depth * elements<Product>(width), 2 * lanes);
-    for (int r = 0; r < count; ++r, block += block_stride) {
+    } else {
       reader.read(positions[r], row);
-      zero_channels(row + round_up(width, lanes), end - round_up(width, lanes));
-      if (width % lanes != 0)
-        store(row + width / lanes * lanes, load_first(row + width / lanes * lanes, width % lanes));
-      for (std::ptrdiff_t i = 0; i < end; i += 2 * lanes)
-        store(block + i / 2, Product::join(load(row + i), load(row + i + lanes)));
+      pack_row<Product>(row, last - first, block);
     }
   }
 }

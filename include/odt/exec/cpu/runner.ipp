@@ -115,12 +115,9 @@ ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
     if (l.inputs.empty()) continue;
     const tensor_place& in = place(l.inputs[0]).value;
     const shape x = detail::extents(in, p.batch), y = detail::extents(place(op.layer).value, p.batch);
-    if (op.kind == operation::separable_convolution) {
-      const layer& d = net_[place(l.inputs[0]).producer];
-      const tensor_place& images = place(d.inputs[0]).value;
-      bytes = std::max(
-          bytes, separable_scratch(detail::window_of(d, images), detail::extents(images, p.batch), x, pool_.size()));
-    } else if (l.kind == layer_kind::convolution)
+    if (op.kind == operation::separable_convolution)
+      bytes = std::max(bytes, separable_scratch(pool_.size()));
+    else if (l.kind == layer_kind::convolution)
       bytes = std::max(bytes, conv_scratch(detail::window_of(l, in), x, y, pool_.size()));
     if (l.kind == layer_kind::depthwise_convolution)
       bytes = std::max(bytes, depthwise_scratch(detail::window_of(l, in), x, y, pool_.size()));

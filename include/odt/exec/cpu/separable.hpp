@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A depthwise convolution and the pointwise one that alone reads it, as one: a thread makes a few rows of what lies
-// between them, which stay in its L2 cache, and multiplies them at once. For evaluation, where nobody wants their
-// moments first.
+// A depthwise convolution and the pointwise one that alone reads it, as one: the packed rows of the product are what
+// the depthwise convolution makes, which never lies in memory. For evaluation, where nobody wants its moments first.
 #pragma once
 
 #include <odt/exec/cpu/convolution.hpp>
@@ -18,12 +17,11 @@ struct separable_stage {
 };
 
 /// Whether separable_forward can do a depthwise convolution of one output a channel, and gains by it: 3x3 windows, and
-/// so many pixels between the two that the pointwise weights, which each thread reads for every band, are few beside
-/// them.
+/// so many pixels between the two that the pointwise weights, which are read once a chunk of them, are few beside them.
 bool suits_separable(const convolution& depthwise, std::ptrdiff_t pixels);
 
 /// Bytes of scratch memory (64-byte aligned) of separable_forward.
-std::size_t separable_scratch(const convolution& depthwise, const shape& in, const shape& between, int threads);
+std::size_t separable_scratch(int threads);
 
 /// y = pointwise(depthwise(x)), the same values as from depthwise_forward and conv_forward. `between` are the extents
 /// of the depthwise stage's output.

@@ -11,58 +11,53 @@ inline namespace ODT_ISA {
 
 namespace detail::separable {
 
-inline constexpr std::ptrdiff_t least_pixels = 512;  ///< of a batch: at 361 nothing is gained, at 100 a tenth is lost
-
-/// An image's rows, cut into bands of a chunk of the product's rows, and at least so many that threads share the work.
-struct band_plan {
-  int height, bands;
-
-  explicit band_plan(const shape& s) : height(s.height) {
-    const std::ptrdiff_t chunks = ceil_div(std::ptrdiff_t{1} * s.height * s.width, conv::chunk_rows);
-    const std::ptrdiff_t shares = ceil_div(conv::jobs_apart, s.batch);
-    bands = static_cast<int>(std::min<std::ptrdiff_t>(s.height, std::max(chunks, shares)));
-  }
-  int first(int band) const { return static_cast<int>(conv::piece(height, bands, band)); }
-  int most_rows() const { return static_cast<int>(ceil_div(height, bands)); }
-};
+inline constexpr std::ptrdiff_t least_pixels = 200;  ///< of a batch: here a tenth is gained, at 100 a twentieth lost
+inline constexpr std::ptrdiff_t most_channels = 2 * block_width;  ///< of a block of any product
+inline constexpr std::ptrdiff_t weights_step = most_channels + 16, made_step = most_channels + 2 * lanes;
 
 /// Memory of a thread.
-struct band_memory {
-  float *weights, *between, *block;
+struct thread_memory {
+  float *weights, *made, *block;
   std::size_t bytes;
 
-  band_memory(std::byte* start, const depthwise::walk_plan& walk, const shape& s) {
+  explicit thread_memory(std::byte* start) {
     scratch_space space(start);
-    weights = space.take(walk.taps * walk.padded_block);
-    between = space.take(std::ptrdiff_t{1} * band_plan(s).most_rows() * s.width * s.channels);
+    weights = space.take(9 * weights_step);
+    made = space.take(conv::chunk_rows * made_step);
     block = space.take(conv::block_floats);
     bytes = space.used();
   }
 };
 
-/// Rows [top, top + rows) of an image of what lies between.
-ODT_INLINE void fill_band(const depthwise::forward_task& task, const float* weights, const depthwise::walk_plan& plan,
-                          int image, int top, int rows, const band_memory& memory) {
-  const std::ptrdiff_t line = task.y.width * task.y.pixel_stride;
-  for (int channel = 0; channel < task.y.channels; channel += plan.block) {
-    plan.pack(weights, task.y.channels, channel, std::min(plan.block, task.y.channels - channel), memory.weights);
-    for (int r = 0; r < rows; ++r)
-      depthwise::write_line({task, memory.weights, plan, image, top + r, channel, memory.between + r * line + channel});
-  }
-}
-
+/// Makes rows of the pointwise product by the depthwise convolution.
 template <class Product>
-void multiply_band(const tensor& band, const separable_stage& pointwise, const tensor& y, bool stream, float* block) {
-  const const_tensor source = reading(band);
-  const gather a = conv::forward_gather(pointwise.window, source, y.extents());
-  const conv::product_target target{.to = y,
-                                    .bias = pointwise.bias,
-                                    .stream = stream,
-                                    .finish = pointwise.finish.none() ? nullptr : &pointwise.finish};
-  const auto plan = conv::product_plan::undivided(a.rows(), y.channels);
-  for (int job = 0; job < plan.jobs(); ++job)
-    conv::chunk_product<Product>(a, pointwise.weights, target, plan, job, block).run();
-}
+struct depthwise_rows {
+  depthwise::forward_task task;
+  const float* weights;
+  thread_memory memory;
+
+  void operator()(const grid_cursor* positions, int count, std::ptrdiff_t first, std::ptrdiff_t last,
+                  float* block) const {
+    const int channel = static_cast<int>(first), channels = static_cast<int>(last - first);
+    for (int t = 0; t < 9; ++t)
+      copy_channels(memory.weights + t * weights_step, weights + std::ptrdiff_t{t} * task.x.channels + channel,
+                    channels, {}, channel);
+    constexpr bool direct = packs_as_is<Product>;
+    float* const to = direct ? block : memory.made;
+    depthwise::forward_task part = task;
+    part.y.pixel_stride = direct ? block_stride : made_step;
+    const depthwise::channel_block taps{channel, channels, memory.weights, weights_step};
+    for (int r = 0; r < count;) {
+      const grid_cursor& at = positions[r];
+      const int end = std::min(at.x + count - r, part.y.width);
+      depthwise::write_line({part, taps, at.image, at.y, {at.x, end, to + r * part.y.pixel_stride}});
+      r += end - at.x;
+    }
+    if constexpr (!direct)
+      for (int r = 0; r < count; ++r) pack_row<Product>(to + r * made_step, channels, block + r * block_stride);
+  }
+  bool can_be_asked_for() const { return false; }
+};
 
 }  // namespace detail::separable
 
@@ -70,32 +65,28 @@ ODT_INLINE bool suits_separable(const convolution& depthwise, std::ptrdiff_t pix
   return detail::depthwise::walks(depthwise) && pixels >= detail::separable::least_pixels;
 }
 
-ODT_INLINE std::size_t separable_scratch(const convolution& depthwise, const shape& in, const shape& between,
-                                         int threads) {
-  const detail::separable::band_memory memory(nullptr, detail::depthwise::forward_plan(depthwise, in, between),
-                                              between);
-  return memory.bytes * static_cast<std::size_t>(threads);
+ODT_INLINE std::size_t separable_scratch(int threads) {
+  return detail::separable::thread_memory(nullptr).bytes * static_cast<std::size_t>(threads);
 }
 
 ODT_INLINE void separable_forward(thread_pool& pool, const separable_stage& depthwise, const separable_stage& pointwise,
                                   const const_tensor& x, const shape& between, const tensor& y, std::byte* scratch) {
   using namespace detail::separable;
-  const band_plan plan(between);
-  const auto walk = detail::depthwise::forward_plan(depthwise.window, x.extents(), between);
-  const std::size_t per_thread = band_memory(nullptr, walk, between).bytes;
-  const bool stream = worth_streaming(y);
+  const const_tensor nowhere = dense(static_cast<const float*>(nullptr), between);
+  const gather a = detail::conv::forward_gather(pointwise.window, nowhere, y.extents());
+  const auto given = [](const pending& finish) { return finish.none() ? nullptr : &finish; };
+  const detail::conv::product_target target{.to = y, .bias = pointwise.bias, .finish = given(pointwise.finish)};
+  const auto plan = detail::conv::product_plan::undivided(a.rows(), y.channels);
+  tensor line{.width = between.width, .channels = between.channels};
+  const std::size_t per_thread = thread_memory(nullptr).bytes;
   with_product(pointwise.window.compute, [&]<class Product>(Product) {
-    pool.run(between.batch * plan.bands, [&](int job, int thread) {
-      const int image = job / plan.bands, band = job % plan.bands, top = plan.first(band);
-      const int rows = plan.first(band + 1) - top;
-      const band_memory memory(scratch + per_thread * static_cast<std::size_t>(thread), walk, between);
-      const tensor made = dense(memory.between, {1, rows, between.width, between.channels});
-      const pending* const finish = depthwise.finish.none() ? nullptr : &depthwise.finish;
-      fill_band({depthwise.window, x, depthwise.bias, made, nullptr, finish}, depthwise.weights, walk, image, top, rows,
-                memory);
-      tensor to = y;
-      to.data = y.pixel(image, top, 0), to.batch = 1, to.height = rows;
-      multiply_band<Product>(made, pointwise, to, stream, memory.block);
+    pool.run(plan.jobs(), [&](int job, int thread) {
+      const thread_memory memory(scratch + per_thread * static_cast<std::size_t>(thread));
+      const depthwise_rows<Product> rows{
+          {depthwise.window, x, depthwise.bias, line, nullptr, given(depthwise.finish)}, depthwise.weights, memory};
+      detail::conv::chunk_product<Product, depthwise_rows<Product>>(a, rows, pointwise.weights, target, plan, job,
+                                                                    memory.block)
+          .run();
     });
   });
 }
