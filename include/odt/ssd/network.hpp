@@ -10,8 +10,8 @@
 #include <odt/feature_extractor.hpp>
 #include <odt/loss.hpp>
 #include <odt/matcher.hpp>
-#include <odt/nn/network.hpp>
 #include <odt/nn/lower.hpp>
+#include <odt/nn/network.hpp>
 #include <odt/nn/variable_layout.hpp>
 #include <odt/optimizer.hpp>
 #include <odt/similarity.hpp>
