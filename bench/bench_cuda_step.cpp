@@ -8,6 +8,7 @@
 #include <odt/cli/roofline.hpp>
 #include <odt/dataset/loader.hpp>
 #include <odt/train/benchmark.hpp>
+#include <odt/train/lookahead.hpp>
 
 #include "train_step_detector.hpp"
 
@@ -119,19 +120,20 @@ void check_raw_steps(const arguments& a, const odt::run_options& how) {
 
 /// Seconds of a step with all that it waits for, by the loader's kind of images.
 json time_records(const arguments& a, detector& d, bool raw) {
-  odt::loader data(records_of(a, d, raw));
-  odt::batch b;
+  odt::loader records(records_of(a, d, raw));
+  odt::lookahead data([&records](odt::batch& b) { return records.next(b); });
   std::vector<double> whole, device;
   double waited = 0;
   for (int i = 0; i < a.warmup + a.steps; ++i) {
     const auto begin = std::chrono::steady_clock::now();
-    const double before = data.waited();
-    if (!data.next(b)) odt::fail("the records end");
-    d.train_step(b);
+    const double before = records.waited();
+    if (!data.advance()) odt::fail("the records end");
+    if (data.next()) d.announce(*data.next());
+    d.train_step(data.current());
     if (i < a.warmup) continue;
     whole.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     device.push_back(d.device().device_seconds());
-    waited += data.waited() - before;
+    waited += records.waited() - before;
   }
   return {{"step_ms", median(device) * 1e3},
           {"end_to_end_ms", median(whole) * 1e3},

@@ -112,6 +112,10 @@ class detector {
   /// One step: forward, targets, loss, backward, update. The learning rate follows from global_step, which grows by
   /// one.
   virtual step_report train_step(const batch& b) = 0;
+  /// Before a train step, says which batch the one after it will get, so that a GPU copies it while it works. The batch
+  /// has to lie there unchanged until its own step ends. To announce nothing, or to train on another batch, costs the
+  /// wait for a copy.
+  virtual void announce(const batch& /*next*/) {}
   /// The losses in evaluation mode; changes nothing.
   virtual step_report evaluate(const batch& b) = 0;
   /// Detections of every image of the batch, boxes normalized to the original images.

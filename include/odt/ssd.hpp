@@ -134,6 +134,7 @@ class ssd final : public detector {
     if (report.finite) ++global_step_;
     return report;
   }
+  void announce(const batch& next) override { step_->announce(next); }
   step_report evaluate(const batch& b) override { return step_->evaluate(b); }
   std::vector<detections> detect(const batch& b) override { return step_->detect(b); }
   detections detect(const image& picture) override {

@@ -40,6 +40,17 @@ odt::training_loop_options options(const scratch_directory& at, std::int64_t las
   return o;
 }
 
+/// Notes what it was told of batches, and what it got.
+struct noting_detector : toy_detector {
+  std::vector<std::uint64_t> announced, trained;
+
+  void announce(const odt::batch& next) override { announced.push_back(next.first_sample); }
+  odt::step_report train_step(const odt::batch& b) override {
+    trained.push_back(b.first_sample);
+    return toy_detector::train_step(b);
+  }
+};
+
 struct quiet_console {
   std::FILE* file = std::tmpfile();
   odt::console out{file, false};
@@ -146,7 +157,7 @@ BOOST_AUTO_TEST_CASE(an_interrupt_saves_and_ends_the_run) {
   toy_detector model;
   row_of_batches batches;
   const auto data = [&](odt::batch& b) {
-    if (batches.next == 6) std::raise(SIGINT);
+    if (batches.next == 8) std::raise(SIGINT);  // a batch ahead of the fourth step
     return batches(b);
   };
   const auto outcome = odt::training_loop(model, data, {}, options(at, 100), {}, console.out).run();
@@ -167,6 +178,15 @@ BOOST_AUTO_TEST_CASE(bad_data_ends_the_run_but_keeps_what_was_trained) {
   odt::training_loop loop(model, data, {}, options(at, 100), {}, console.out);
   BOOST_CHECK_THROW(loop.run(), odt::error);
   BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-3");
+}
+
+BOOST_AUTO_TEST_CASE(a_step_knows_the_batch_of_the_step_after_it) {
+  const scratch_directory at;
+  quiet_console console;
+  noting_detector model;
+  odt::training_loop(model, row_of_batches{}, {}, options(at, 4), {}, console.out).run();
+  BOOST_TEST(model.trained == (std::vector<std::uint64_t>{0, 2, 4, 6}), boost::test_tools::per_element());
+  BOOST_TEST(model.announced == (std::vector<std::uint64_t>{2, 4, 6, 8}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -31,6 +31,8 @@ class device_step {
 
   /// One train step with that learning rate; `step` is the number of steps done before.
   virtual step_report train(const batch& b, float learning_rate, std::int64_t step) = 0;
+  /// Says which batch the train step after the next one will get: see detector.
+  virtual void announce(const batch&) {}
   /// Losses in evaluation mode.
   virtual step_report evaluate(const batch& b) = 0;
   /// Detections, normalized to the network's input without its padding.

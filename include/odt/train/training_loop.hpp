@@ -6,6 +6,7 @@
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/event_file.hpp>
 #include <odt/train/evaluator.hpp>
+#include <odt/train/lookahead.hpp>
 #include <odt/train/progress.hpp>
 #include <odt/train/run_state.hpp>
 
@@ -66,8 +67,7 @@ class training_loop {
   [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report);
 
   detector& model_;
-  batch_stream data_;
-  batch batch_;
+  lookahead data_;
   run_state run_;
   training_loop_options how_;
   std::vector<evaluation_set> evaluations_;

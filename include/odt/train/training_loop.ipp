@@ -64,10 +64,11 @@ ODT_INLINE bool training_loop::step() {
   if (!next_batch()) return false;
   const double waited = detail::loop::seconds(clock::now() - start);
   const std::int64_t number = model_.global_step() + 1;
-  const step_report report = model_.train_step(batch_);
+  if (data_.next()) model_.announce(*data_.next());
+  const step_report report = model_.train_step(data_.current());
   if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report);
-  run_.samples_seen += static_cast<std::uint64_t>(batch_.size);
-  meter_.add(report, batch_.size, waited, detail::loop::seconds(clock::now() - start));
+  run_.samples_seen += static_cast<std::uint64_t>(data_.current().size);
+  meter_.add(report, data_.current().size, waited, detail::loop::seconds(clock::now() - start));
   tell(report);
   return true;
 }
@@ -75,7 +76,7 @@ ODT_INLINE bool training_loop::step() {
 /// Bad data ends the run, but what was trained so far is kept.
 ODT_INLINE bool training_loop::next_batch() {
   try {
-    return data_(batch_);
+    return data_.advance();
   } catch (const error&) {
     if (run_.samples_seen > 0) save();
     throw;
@@ -146,9 +147,10 @@ ODT_INLINE void training_loop::evaluate() {
 ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report) {
   std::string parts;
   for (const auto& [tag, value] : report.losses) parts += str(parts.empty() ? "" : ", ", tag, " ", significant(value));
-  const std::string layer = model_.first_non_finite_layer(batch_);
+  const std::string layer = model_.first_non_finite_layer(data_.current());
   const auto checkpoints = keeper_.checkpoints();
-  fail("step ", number, ": the loss is not finite (", parts, ")\n  images of the batch: ", join(batch_.ids, ", "),
+  fail("step ", number, ": the loss is not finite (", parts,
+       ")\n  images of the batch: ", join(data_.current().ids, ", "),
        layer.empty() ? "\n  all layers are finite in a forward run: the loss or the gradient is at fault"
                      : "\n  the first layer whose output is not finite: ",
        layer, "\n  The learning rate was ", significant(report.learning_rate),

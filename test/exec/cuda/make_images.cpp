@@ -11,7 +11,8 @@ namespace {
 std::vector<float> made_by_gpu(const batch& b) {
   cuda::batch_buffers buffers(b);
   BOOST_TEST(buffers.raw());
-  BOOST_TEST(buffers.bytes() == cuda::batch_buffers::bytes_for({b.size, {b.height, b.width}, b.max_boxes, true, true}));
+  BOOST_TEST(buffers.bytes() ==
+             cuda::batch_buffers::bytes_for({b.size, {b.height, b.width}, b.max_boxes, true, true}, 1));
   buffers.upload(nullptr, b);
   buffers.make_images(nullptr);
   cuda::check(cudaDeviceSynchronize(), "make_images");
@@ -69,7 +70,7 @@ BOOST_AUTO_TEST_CASE(a_batch_with_room_for_more_images_is_copied_as_far_as_it_go
   cuda::batch_buffers buffers(b);
   buffers.upload(nullptr, b);
   cuda::check(cudaDeviceSynchronize(), "copies");
-  BOOST_TEST(buffers.bytes() == cuda::batch_buffers::bytes_for({2, {2, 2}, 2}));
+  BOOST_TEST(buffers.bytes() == cuda::batch_buffers::bytes_for({2, {2, 2}, 2}, 1));
   BOOST_TEST((fetched(buffers.images(), 24) == std::vector<float>(b.images.begin(), b.images.begin() + 24)));
   BOOST_TEST((fetched(buffers.truth().counts, 2) == std::vector<int>{1, 2}));
 }

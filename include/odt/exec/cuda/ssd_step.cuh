@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An SSD's train step, evaluation and detection on a GPU. Kernels are instantiated for the policies that they inline,
-// never for the detector. A train step is one CUDA graph: the host copies the batch, launches it, and reads a report.
+// never for the detector. A train step is one CUDA graph: the host launches it, copies the batch of the next step while
+// it runs, and reads a report.
 #pragma once
 
 #include <odt/exec/cuda/assign.cuh>
@@ -19,6 +20,7 @@
 #include <odt/ssd/devices.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <span>
@@ -62,9 +64,11 @@ class ssd_step final : public device_step {
     return report_of(b, report_[0].update.regularization_loss, true);
   }
 
+  void announce(const batch& next) override { announced_ = &next; }
+
   step_report evaluate(const batch& b) override {
     per_size& sized = prepare(b, run_mode::infer);
-    run_uncaptured(sized, [&] {
+    run_uncaptured([&] {
       launch_forward(sized);
       launch_losses(sized, nullptr, nullptr);
       measure_gradients(stream_, options_.update, pieces_.view(), stores_.values(), nullptr, nullptr,
@@ -77,7 +81,7 @@ class ssd_step final : public device_step {
     per_size& sized = prepare(b, run_mode::infer);
     if (!post_processes(run_mode::infer)) return detect_on_host(b, sized);
     detections_.upload(stream_, b);
-    run_uncaptured(sized, [&] {
+    run_uncaptured([&] {
       launch_forward(sized);
       launch_post_processing(sized);
       detections_.download(stream_);
@@ -87,7 +91,7 @@ class ssd_step final : public device_step {
 
   void forward(const batch& b) override {
     per_size& sized = prepare(b, run_mode::infer);
-    run_uncaptured(sized, [&] { launch_forward(sized); });
+    run_uncaptured([&] { launch_forward(sized); });
   }
 
   std::string first_non_finite_layer(const batch& b) override {
@@ -163,7 +167,7 @@ class ssd_step final : public device_step {
     std::vector<boxf> anchors;
     device_array<boxf> device_anchors;
     batch_buffers buffers;
-    graph train;
+    std::array<graph, 2> train;  ///< of each of the buffers' turns
     int runs = 0;
     int generation = -1;
   };
@@ -175,7 +179,7 @@ class ssd_step final : public device_step {
     return std::visit([](const auto& how) { return static_cast<int>(how.scalars.size()); }, o.optimizer);
   }
 
-  /// Sees to the memory for a batch of that shape, and copies it.
+  /// Sees to the memory for a batch of that shape, and copies it unless that was done while the last step ran.
   per_size& prepare(const batch& b, run_mode mode) {
     runner_->prepare(b.size, {b.height, b.width}, mode);
     per_size& sized = find_size(b);
@@ -183,8 +187,25 @@ class ssd_step final : public device_step {
     reserve_scratch(sized, post_processes(mode));
     if (post_processes(mode)) detections_.reserve(b.size, lists_of(static_cast<int>(sized.anchors.size())).total);
     stores_.to_device(stream_);
-    sized.buffers.upload(stream_, b);
+    const bool copied = mode == run_mode::train && copied_ == &b && copied_sample_ == b.first_sample;
+    if (mode == run_mode::train) copied_ = nullptr;
+    if (copied)
+      sized.buffers.take_next();
+    else
+      sized.buffers.upload(stream_, b);
     return sized;
+  }
+
+  /// What is wrong with an announced batch is said when its own step copies it again.
+  void copy_announced() {
+    const batch* next = std::exchange(announced_, nullptr);
+    if (!next) return;
+    try {
+      find_size(*next).buffers.upload_next(copies_, *next);
+      copied_ = next, copied_sample_ = next->first_sample;
+    } catch (const error&) {
+      copied_ = nullptr;
+    }
   }
 
   per_size& find_size(const batch& b) {
@@ -228,7 +249,8 @@ class ssd_step final : public device_step {
         return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes && s.raw == step->raw;
       };
       if (std::any_of(steps.begin(), step, same)) continue;
-      bytes += batch_buffers::bytes_for(*step) + static_cast<std::size_t>(anchors) * sizeof(boxf);
+      const bool trains = std::any_of(step, steps.end(), [same](const step_shape& s) { return s.trains && same(s); });
+      bytes += batch_buffers::bytes_for(*step, trains ? 2 : 1) + static_cast<std::size_t>(anchors) * sizeof(boxf);
     }
     return bytes + targets.bytes() + scratch + found;
   }
@@ -259,14 +281,15 @@ class ssd_step final : public device_step {
   /// A new size runs uncaptured; when it returns, it is captured.
   template <class Launch>
   void run(per_size& sized, const Launch& launch) {
-    if (sized.generation != generation()) sized.train.clear(), sized.runs = 0, sized.generation = generation();
-    if (observer_ || sized.runs++ == 0) return run_uncaptured(sized, launch);
-    if (!sized.train) sized.train.capture(stream_, launch);
-    time_and_wait([&] { sized.train.launch(stream_); });
+    if (sized.generation != generation()) sized.train = {}, sized.runs = 0, sized.generation = generation();
+    if (observer_ || sized.runs++ == 0) return run_uncaptured(launch);
+    graph& train = sized.train[sized.buffers.turn()];
+    if (!train) train.capture(stream_, launch);
+    time_and_wait([&] { train.launch(stream_); });
   }
 
   template <class Launch>
-  void run_uncaptured(per_size&, const Launch& launch) {
+  void run_uncaptured(const Launch& launch) {
     time_and_wait([&] {
       launch();
       check(cudaMemcpyAsync(report_.data(), device_report_.data(), sizeof(device_report), cudaMemcpyDeviceToHost,
@@ -280,7 +303,9 @@ class ssd_step final : public device_step {
     clock_.begin(stream_);
     launch();
     clock_.end(stream_);
+    copy_announced();
     stream_.wait();
+    copies_.wait();
     last_seconds_ = clock_.seconds();
   }
 
@@ -341,7 +366,7 @@ class ssd_step final : public device_step {
   }
 
   std::vector<detections> detect_on_host(const batch& b, per_size& sized) {
-    run_uncaptured(sized, [&] { launch_forward(sized); });
+    run_uncaptured([&] { launch_forward(sized); });
     const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
     const auto slots = static_cast<std::size_t>(runner_->current().class_slots);
     std::vector<float> encodings(rows * static_cast<std::size_t>(runner_->current().code_size)), logits(rows * slots);
@@ -441,7 +466,7 @@ class ssd_step final : public device_step {
   const variable_layout& layout_;
   std::uint64_t seed_;
   ssd_post_processing post_processing_;
-  stream stream_;
+  stream stream_, copies_;
   precision compute_;
   std::unique_ptr<runner> runner_;
   store_mirror stores_;
@@ -454,6 +479,9 @@ class ssd_step final : public device_step {
   device_array<std::byte> scratch_;
   detection_buffers detections_;
   std::vector<std::unique_ptr<per_size>> sizes_;
+  const batch* announced_ = nullptr;  ///< of the step after the next
+  const batch* copied_ = nullptr;     ///< lies in its size's next buffers
+  std::uint64_t copied_sample_ = 0;
   int generation_ = 0;
   event_clock clock_, part_clock_;
   double last_seconds_ = 0;
