@@ -7,7 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 namespace odt {
 
@@ -85,6 +91,38 @@ ODT_INLINE const float* resized_row(int number, bool bilinear, const pixel_trans
   else
     sum_pixels(s.x, width, s.source_row.data(), row);
   return row;
+}
+
+#if defined(__AVX512F__)
+using line [[gnu::vector_size(64)]] = float;
+ODT_INLINE void store_past_caches(float* out, line values) { _mm512_stream_ps(out, values); }
+#elif defined(__AVX__)
+using line [[gnu::vector_size(32)]] = float;
+ODT_INLINE void store_past_caches(float* out, line values) { _mm256_stream_ps(out, values); }
+#endif
+
+/// One row between two. A batch lies in no cache: whole vectors of it go past them, until finish_stores().
+ODT_INLINE void blend_rows(const float* a, const float* b, float share, std::size_t values, float* __restrict out) {
+  std::size_t i = 0;
+#if defined(__AVX__)
+  constexpr std::size_t wide = sizeof(line) / sizeof(float);
+  const std::size_t beside = reinterpret_cast<std::uintptr_t>(out) / sizeof(float) % wide;
+  for (; (beside + i) % wide != 0 && i < values; ++i) out[i] = blend(a[i], b[i], share);
+  for (; i + wide <= values; i += wide) {
+    line left, right;
+    std::memcpy(&left, a + i, sizeof left);
+    std::memcpy(&right, b + i, sizeof right);
+    store_past_caches(out + i, blend(left, right, share));
+  }
+#endif
+  for (; i < values; ++i) out[i] = blend(a[i], b[i], share);
+}
+
+/// Before another thread reads what was stored past the caches.
+ODT_INLINE void finish_stores() {
+#if defined(__AVX__)
+  _mm_sfence();
+#endif
 }
 
 ODT_INLINE void fill(float* from, float* to, const std::array<float, 3>& color) {
@@ -178,7 +216,6 @@ ODT_INLINE void resize(const image_form& form, size2 inner, size2 outer, const p
     const float* weight = s.y.weight.data() + y * s.y.count;
     const auto row = [&](int k) { return resized_row(index[k], bilinear, form.transform, source, inner.width, s); };
     if (bilinear) {
-      for (std::size_t i = 0; i < values; i += 16) __builtin_prefetch(out + i, 1);  // a batch lies in no cache
       const float *a = row(0), *b = row(1);
       blend_rows(a, b, weight[1], values, out);
     } else {
@@ -192,6 +229,7 @@ ODT_INLINE void resize(const image_form& form, size2 inner, size2 outer, const p
     fill(out + values, out + stride, form.pad_value);
   }
   fill(out, out + stride * static_cast<std::size_t>(outer.height - inner.height), form.pad_value);
+  finish_stores();
 }
 
 }  // namespace detail::resizing

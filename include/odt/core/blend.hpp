@@ -147,10 +147,5 @@ inline void blend_pixels(const blend_table& table, const std::uint8_t* source, c
   d::blend_slow(table, table.end, table.width(), source, change, out);
 }
 
-/// One row between two.
-inline void blend_rows(const float* a, const float* b, float share, std::size_t values, float* __restrict out) {
-  for (std::size_t i = 0; i < values; ++i) out[i] = blend(a[i], b[i], share);
-}
-
 }  // namespace ODT_BLENDING
 }  // namespace odt

@@ -70,7 +70,6 @@ class graph {
 
   explicit operator bool() const { return executable_ != nullptr; }
   void launch(const stream& on) const { check(cudaGraphLaunch(executable_.get(), on), "cudaGraphLaunch"); }
-  void clear() { executable_.reset(); }
 
  private:
   struct destroy {
