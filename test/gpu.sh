@@ -1,10 +1,10 @@
 #!/bin/sh
-# What has to be seen on an NVIDIA GPU: parity with the CPU and with the API, compute-sanitizer, a short training, and
-# the train step beside PyTorch's on the same card.
+# What has to be seen on an NVIDIA GPU: parity with the CPU and with the API, compute-sanitizer, a short training, the
+# train step beside PyTorch's on the same card, detections, and training from JPEG bytes.
 #
 #   test/gpu.sh pack DIR        builds here and collects programs, their libraries and a few files (about 40 MB)
 #   test/gpu.sh run DIR OUT     runs them on a machine with a GPU, CUDA and PyTorch; results go to OUT. [PARTS] names
-#                               some of: parity sanitizer train bench
+#                               some of: parity sanitizer train bench records
 # Without PyTorch the comparison is left out; nothing of odt has to be installed there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -40,8 +40,9 @@ pack() {
 # The suites at once: most of their time goes into references on the CPU.
 parity() {
   for suite in 'cuda_convolution/float*' 'cuda_convolution/bf16*' 'cuda_convolution/predictions*,a_depthwise*' \
-    cuda_boxes,cuda_mining,cuda_post_processing,cuda_passes,cuda_depthwise 'cuda_ssd_step/every*,two*,evaluation*' 'cuda_ssd_step/a_step*' \
-    'cuda_ssd_step/the_curve*'; do
+    cuda_boxes,cuda_mining,cuda_post_processing,cuda_passes,cuda_depthwise,cuda_make_images \
+    'cuda_ssd_step/every*,two*,evaluation*' 'cuda_ssd_step/a_step*' 'cuda_ssd_step/the_curve*' \
+    'cuda_ssd_step/detections*,a_run*,raw*,announced*'; do
     log=$out/parity_$(echo "$suite" | tr -c 'a-z0-9_\n' _).log
     (timeout 120 "$dir/test_cuda" --run_test="$suite" --report_level=short > "$log" 2>&1 || echo "$suite" >> "$out/failed") &
   done
@@ -61,6 +62,8 @@ bench() {
     for batch in 8 128; do
       "$dir/bench_cuda_step" --model $model --batch_size $batch --layers > "$out/layers_${model}_$batch.log" 2>&1 ||
         echo layers >> "$out/failed"
+      "$dir/bench_cuda_step" --model $model --batch_size $batch --detect > "$out/detect_${model}_$batch.log" 2>&1 ||
+        echo detect >> "$out/failed"
     done
   done
   python3 -c 'import torch' 2> /dev/null || { echo "no PyTorch here: no comparison"; return 0; }
@@ -68,11 +71,24 @@ bench() {
     --output "$out/compare.json" ${COMPARE_FLAGS-} > "$out/compare.log" 2>&1 || echo compare >> "$out/failed"
 }
 
+# Records of drawn pictures in data/; further arguments are those of `odt shapes`.
+draw() {
+  mkdir -p data && "$dir/odt" shapes --output photos "$@" &&
+    "$dir/odt" convert labelimg --images photos/images --annotations photos/annotations --output data --split 0.9 --seed 1
+}
+
+# From JPEGs of photos' usual size to steps, from bytes and from floats.
+records() {
+  work=$(mktemp -d)
+  (cd "$work" && draw --count 600 --height 375 --width 500 &&
+    for batch in 8 128; do
+      "$dir/bench_cuda_step" --batch_size $batch --steps 60 --records data/train.record || exit 1
+    done) > "$out/records.log" 2>&1 || echo records >> "$out/failed"
+}
+
 train() {
   work=$(mktemp -d)
-  (cd "$work" && odt="$dir/odt" && mkdir -p data &&
-    $odt shapes --output photos --count 1600 && $odt shapes --output unseen --count 12 --seed 1 &&
-    $odt convert labelimg --images photos/images --annotations photos/annotations --output data --split 0.9 --seed 1 &&
+  (cd "$work" && odt="$dir/odt" && draw --count 1600 && $odt shapes --output unseen --count 12 --seed 1 &&
     $odt train --pipeline_config_path "$dir/examples/shapes.config" --model_dir model --device cuda --eval_every_steps 400 \
       --hparams_overrides "label_map_path=data/label_map.pbtxt,train_input_path=data/train.record,eval_input_path=data/val.record" \
       ${TRAIN_FLAGS-} && $odt detect --checkpoint model/best --output found unseen/images) > "$out/train.log" 2>&1 ||
@@ -88,7 +104,7 @@ case "${1-}" in
     rm -f "$out/failed"
     export ODT_GOLDEN="$dir/golden"
     nvidia-smi > "$out/gpu.log" 2>&1 || { echo "there is no NVIDIA GPU" >&2; exit 1; }
-    for part in ${*:-parity sanitizer train bench}; do
+    for part in ${*:-parity sanitizer train bench records}; do
       echo "$part ..." && $part
     done
     [ ! -e "$out/failed" ] || { echo "failed, see the logs in $out:" $(sort -u "$out/failed") >&2; exit 1; }
