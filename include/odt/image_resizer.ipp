@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/past_caches.hpp>
 #include <odt/core/target.hpp>
 #include <odt/image_resizer.hpp>
 
@@ -10,10 +11,6 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
-
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
 
 namespace odt {
 
@@ -94,35 +91,26 @@ ODT_INLINE const float* resized_row(int number, bool bilinear, const pixel_trans
 }
 
 #if defined(__AVX512F__)
-using line [[gnu::vector_size(64)]] = float;
-ODT_INLINE void store_past_caches(float* out, line values) { _mm512_stream_ps(out, values); }
+using wide_vector = __m512;
 #elif defined(__AVX__)
-using line [[gnu::vector_size(32)]] = float;
-ODT_INLINE void store_past_caches(float* out, line values) { _mm256_stream_ps(out, values); }
+using wide_vector = __m256;
 #endif
 
 /// One row between two. A batch lies in no cache: whole vectors of it go past them, until finish_stores().
 ODT_INLINE void blend_rows(const float* a, const float* b, float share, std::size_t values, float* __restrict out) {
   std::size_t i = 0;
 #if defined(__AVX__)
-  constexpr std::size_t wide = sizeof(line) / sizeof(float);
+  constexpr std::size_t wide = sizeof(wide_vector) / sizeof(float);
   const std::size_t beside = reinterpret_cast<std::uintptr_t>(out) / sizeof(float) % wide;
   for (; (beside + i) % wide != 0 && i < values; ++i) out[i] = blend(a[i], b[i], share);
   for (; i + wide <= values; i += wide) {
-    line left, right;
+    wide_vector left, right;
     std::memcpy(&left, a + i, sizeof left);
     std::memcpy(&right, b + i, sizeof right);
     store_past_caches(out + i, blend(left, right, share));
   }
 #endif
   for (; i < values; ++i) out[i] = blend(a[i], b[i], share);
-}
-
-/// Before another thread reads what was stored past the caches.
-ODT_INLINE void finish_stores() {
-#if defined(__AVX__)
-  _mm_sfence();
-#endif
 }
 
 ODT_INLINE void fill(float* from, float* to, const std::array<float, 3>& color) {

@@ -2,6 +2,7 @@
 // Small pieces that the kernels share: partial vectors, unrolled loops, a pending transform in registers.
 #pragma once
 
+#include <odt/core/past_caches.hpp>
 #include <odt/exec/cpu/simd.hpp>
 #include <odt/exec/cpu/tensor.hpp>
 
@@ -60,21 +61,12 @@ alignas(64) inline constexpr std::int32_t lane_masks[16] = {-1, -1, -1, -1, -1, 
 #endif
 }
 
-/// Writes to memory past the caches, where the instruction set can; `to` is on a vector's boundary. A thread that did
-/// so calls finish_stores before others read.
+/// Writes to memory past the caches (core/past_caches.hpp), where the instruction set can.
 [[gnu::always_inline]] inline void store_past_caches(float* to, const vec& value) {
-#if defined(__AVX512F__)
-  _mm512_stream_ps(to, value);
-#elif defined(__AVX2__)
-  _mm256_stream_ps(to, value);
+#if defined(__AVX2__)
+  odt::store_past_caches(to, static_cast<vec::register_type>(value));
 #else
   store(to, value);
-#endif
-}
-
-inline void finish_stores() {
-#if defined(__AVX2__)
-  _mm_sfence();
 #endif
 }
 
