@@ -62,6 +62,7 @@ MAY_INCLUDE = {
 # Third-party header (regular expression) -> the folders or files that may include it. In a .hpp only with "open", or
 # where that file is named itself.
 DOORS = [
+    (r"\w*mmintrin\.h$", {"core/intrinsics.hpp"}, ""),
     (r"xsimd/", {"exec/cpu"}, "open"),
     (r"(xtensor/|xtl/)", {"adapt.hpp"}, "open"),
     (r"(cuda|cub/|cutlass/|cudnn)", {"exec/cuda"}, "open"),
@@ -75,7 +76,7 @@ DOORS = [
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]
-SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|\w*mmintrin|unistd|fcntl|glob|signal|poll|sched|pthread|netdb)\.h$")
+SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|unistd|fcntl|glob|signal|poll|sched|pthread|netdb)\.h$")
 
 
 def includes(path):

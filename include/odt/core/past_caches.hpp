@@ -3,9 +3,7 @@
 // thread that made some calls finish_stores() before others read.
 #pragma once
 
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
+#include <odt/core/intrinsics.hpp>
 
 namespace odt {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/intrinsics.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/crc32c.hpp>
 
@@ -8,10 +9,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstring>
-
-#if defined(__x86_64__)
-#include <nmmintrin.h>
-#endif
 
 namespace odt {
 

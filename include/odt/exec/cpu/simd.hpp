@@ -4,6 +4,7 @@
 // argument-dependent lookup.
 #pragma once
 
+#include <odt/core/intrinsics.hpp>  // before xsimd, which includes them too
 #include <odt/exec/cpu/isa.hpp>
 
 #include <cstddef>
@@ -11,15 +12,7 @@
 #include <new>
 #include <vector>
 
-#if defined(__GNUC__) && !defined(__clang__)  // gcc 12 warns of its own AVX-512 headers
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
 #include <xsimd/xsimd.hpp>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
