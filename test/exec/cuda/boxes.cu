@@ -107,7 +107,8 @@ detection_results post_process_on_gpu(const BoxCoder& coder, const post_processi
   const auto encodings = copied(problem.encodings), logits = copied(problem.logits);
   const auto scratch = scratch_of(cuda::post_processing_scratch_bytes(options, batch, anchors, classes));
   cuda::detection_buffers buffers;
-  buffers.reserve(batch, cuda::nms_lists(options.suppression, anchors, classes).total);
+  int generation = 0;
+  buffers.reserve(batch, cuda::nms_lists(options.suppression, anchors, classes).total, generation);
   const auto device_windows = copied(problem.windows);
   cuda::post_process(
       nullptr, coder, device_anchors.data(), options,

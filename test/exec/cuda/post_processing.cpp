@@ -122,7 +122,8 @@ std::vector<detections> found_of(const scored_images& in, const non_max_suppress
   const auto scores = copied(in.scores);
   const auto scratch = scratch_of(cuda::nms_scratch_bytes(options, in.batch, in.anchors, in.classes));
   cuda::detection_buffers buffers;
-  buffers.reserve(in.batch, cuda::nms_lists(options, in.anchors, in.classes).total);
+  int generation = 0;
+  buffers.reserve(in.batch, cuda::nms_lists(options, in.anchors, in.classes).total, generation);
   cuda::multiclass_non_max_suppression(nullptr, options,
                                        {in.batch, in.anchors, in.classes, boxes.data(), scores.data(), windows.data()},
                                        scratch.data(), buffers.on_device());

@@ -4,7 +4,11 @@
 
 #include <odt/exec/cuda/error.hpp>
 
+#include <array>
+#include <cstddef>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 namespace odt::cuda {
 
@@ -77,6 +81,27 @@ class graph {
     void operator()(cudaGraphExec_t g) const { cudaGraphExecDestroy(g); }
   };
   std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, destroy> executable_;
+};
+
+/// A sequence of launches that runs as it is when it comes first, which loads its kernels, and as a graph from then on.
+/// What it reads may lie in two slots, each with a graph.
+class replayed {
+ public:
+  /// The graph of the work, captured if need be; null if it is to run as it is. Another generation than the last makes
+  /// it new.
+  template <class Work>
+  const graph* captured(const stream& on, std::size_t slot, int generation, const Work& work) {
+    if (generation != generation_) graphs_ = {}, seen_ = false, generation_ = generation;
+    if (!std::exchange(seen_, true)) return nullptr;
+    graph& own = graphs_[slot];
+    if (!own) own.capture(on, work);
+    return &own;
+  }
+
+ private:
+  std::array<graph, 2> graphs_;
+  bool seen_ = false;
+  int generation_ = -1;
 };
 
 }  // namespace odt::cuda

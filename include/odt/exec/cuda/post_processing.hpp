@@ -55,12 +55,14 @@ class detection_buffers {
     return static_cast<std::size_t>(layout(nullptr, batch, most).found.bytes) + window_bytes(batch);
   }
 
-  void reserve(int batch, int most) {
+  /// Adds one to `generation` when memory moved.
+  void reserve(int batch, int most, int& generation) {
     batch_ = batch, most_ = most;
     const std::size_t wanted = bytes_for(batch, most);
     if (wanted <= device_.size()) return;
     host_ = {}, device_ = {};
     host_ = pinned_array<std::byte>(wanted), device_ = device_array<std::byte>(wanted);
+    ++generation;
   }
 
   /// Copies the windows of the batch, which is what was reserved for.
