@@ -13,10 +13,9 @@ JUDGED = "sm_90a"  # the ceilings are this architecture's; the others are printe
 
 # Kernel (regular expression, whole) -> the most bytes that it may store or load in spills.
 KNOWN = {
-    r"convolve<bf16, (bf16|float), bf16, 128, 32, true, 2>": 116,  # data gradients
-    r"convolve<bf16, (bf16|float), bf16, 128, 64, true, [02]>": 112,
-    r"convolve_weights<bf16, (bf16|float), 64, 2, 2>": 24,
-    r"convolve_weights<float, float, 64, 0, 2>": 4,
+    r"convolve<bf16, bf16, 128, (32|64), true, 2>": 200,  # data gradients, element by element
+    r"convolve_weights<bf16, 64, 2, 2>": 24,
+    r"convolve_weights<float, 64, 0, 2>": 4,
     r"avg_(forward<1, 0|backward<1), (bf16|float)>": 48,  # channels that are no whole vectors; around a division
     r"assign_image<\w+, bipartite_matcher, \w+>": 32,  # rows one after the other
     r"make_pixels": 20,  # around divisions

@@ -49,10 +49,31 @@ BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_plan_and_what_lies_beside_it) {
   BOOST_TEST(needs.tables == (4 + 3 * 528) * p.affines);
   // Gradients of predictions: boxes and classes of 3, 6, 6, 6, 6 and 6 boxes a place, in rows of eights.
   BOOST_TEST(needs.padded == 4 * (361 * (16 + 24) + (100 + 25 + 9 + 4 + 1) * (24 + 40)));
-  const cuda::packed_layout weights(d.net, d.layout);
+  const cuda::packed_layout weights(d.net, cuda::joint_heads(d.net), d.layout);
   const auto entries = static_cast<std::int64_t>(weights.matrices.size() * sizeof(cuda::packing));
   BOOST_TEST(d.bytes({train_of(4)}, 2) == 4 * (needs.arena + needs.tables + needs.scratch + needs.side_scratch) +
                                               2 * (needs.padded + needs.patches + weights.elements) + entries);
+}
+
+BOOST_AUTO_TEST_CASE(the_heads_of_a_map_lie_side_by_side) {
+  const small_detector d;
+  const cuda::joint_heads heads(d.net);
+  const cuda::packed_layout weights(d.net, heads, d.layout);
+  for (const prediction_head& h : d.net.heads) {
+    BOOST_TEST(heads.leads(h.logits));
+    BOOST_TEST(heads.follows(h.encodings));
+    BOOST_TEST(heads.partner(h.logits) == h.encodings);
+    const std::int64_t first = weights.at[static_cast<std::size_t>(h.encodings)];
+    BOOST_TEST(weights.at[static_cast<std::size_t>(h.logits)] == first + cuda::packed(d.net.channels(h.encodings)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(heads_that_read_different_layers_run_apart) {
+  small_detector d;
+  std::get<0>(d.options.box_predictor).opts.use_depthwise = true;
+  const network net = ssd_network(d.options);
+  const cuda::joint_heads heads(net);
+  for (int l = 0; l < net.size(); ++l) BOOST_TEST(heads.partner(l) == -1);
 }
 
 BOOST_AUTO_TEST_CASE(float_takes_more_than_bf16_and_less_than_twice_as_much) {

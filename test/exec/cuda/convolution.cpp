@@ -13,10 +13,22 @@ namespace {
 namespace data = boost::unit_test::data;
 
 const conv_layer more_layers[] = {
-    {2, 19, 19, 64, 128, 1, 1, 1, "SAME"},  {2, 19, 19, 32, 64, 3, 1, 1, "SAME"},
-    {3, 38, 38, 256, 256, 1, 1, 1, "SAME"}, {2, 38, 38, 64, 192, 3, 1, 1, "SAME"},
-    {2, 19, 19, 128, 160, 3, 2, 1, "SAME"}, {4, 75, 75, 64, 128, 1, 1, 1, "SAME"},
-    {1, 19, 19, 512, 273, 1, 1, 1, "SAME"}, {8, 38, 38, 128, 64, 1, 1, 1, "SAME"},
+    {2, 19, 19, 64, 128, 1, 1, 1, "SAME"},
+    {2, 19, 19, 32, 64, 3, 1, 1, "SAME"},
+    {3, 38, 38, 256, 256, 1, 1, 1, "SAME"},
+    {2, 38, 38, 64, 192, 3, 1, 1, "SAME"},
+    {2, 19, 19, 128, 160, 3, 2, 1, "SAME"},
+    {4, 75, 75, 64, 128, 1, 1, 1, "SAME"},
+    {1, 19, 19, 512, 273, 1, 1, 1, "SAME"},
+    {8, 38, 38, 128, 64, 1, 1, 1, "SAME"},
+    // data gradients in phases
+    {2, 10, 9, 24, 16, 3, 2, 1, "SAME"},
+    {1, 11, 8, 16, 40, 3, 2, 2, "SAME"},
+    {1, 9, 7, 16, 24, 1, 2, 1, "SAME"},
+    {1, 1, 6, 8, 8, 3, 2, 1, "SAME"},
+    {2, 9, 9, 72, 16, 5, 2, 1, "VALID"},
+    {3, 38, 37, 136, 24, 3, 2, 1, "SAME"},
+    {1, 11, 13, 16, 24, 3, 4, 1, "SAME"},
 };
 
 std::vector<conv_layer> all_layers() {
@@ -142,8 +154,8 @@ void compare(const conv_layer& l, int margin, double ask) {
       dbias(std::vector<float>(channels_out, NAN));
   const cuda::device_array<float> scratch(
       static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, pixels, cuda::multiprocessors())));
-  cuda::conv_backward_weights(nullptr, w, x.read(how), cuda::tensor<const T>(dy.write()), matrix, dw.data(),
-                              dbias.data(), scratch.data());
+  cuda::conv_backward_weights(nullptr, w, x.read(how), cuda::tensor<const T>(dy.write()),
+                              {matrix, dw.data(), dbias.data()}, scratch.data());
   check_distance(dw.host(), expected.dw, ask, "dw");
   check_distance(dbias.host(), expected.dbias, 1e-5, "dbias");
 }
@@ -161,29 +173,78 @@ BOOST_DATA_TEST_CASE(bf16_kernels_agree_with_the_reference, data::xrange(all_lay
   compare<cuda::bf16>(all_layers()[i], margin, 4e-3);
 }
 
-BOOST_AUTO_TEST_CASE(predictions_are_float_in_bf16_too) {
-  const conv_layer l{2, 19, 19, 64, 273, 1, 1, 1, "SAME"};
-  conv_problem problem(l, 0, 11);
-  for (auto* values : {&problem.x.values, &problem.weights}) round_to_bf16(*values);
-  const conv_reference expected(problem.window, problem.x, {}, problem.weights, problem.bias, problem.dy);
-  const device_activation<cuda::bf16> x(problem.x);
-  const device_activation<float> y(problem.dy), dy(problem.dy);
-  const activation blank(problem.x.extents);
-  const device_activation<cuda::bf16> dx(blank);
-  const on_device<cuda::bf16> weights(packed_matrix(problem.weights, l.out));
-  const on_device<float> bias(problem.bias), dw(problem.weights), dbias(problem.bias);
-  const cuda::window w = window_of(problem.window);
-  cuda::conv_forward(nullptr, w, x.read(), weights.data(), bias.data(), y.write());
-  check_distance(y.host().dense(), expected.y, 1e-6, "y");
-  cuda::conv_backward_data(nullptr, w, cuda::tensor<const float>(dy.write()), weights.data(), dx.write(), false);
-  check_distance(dx.host().dense(), expected.dx, 4e-3, "dx");
-  const cuda::weights_matrix matrix{l.in, l.out, 0};
+/// Two heads over one feature map: what each predicts and what it learns is as if it ran alone.
+template <class T>
+void compare_heads(int kernel, int boxes, int classes, double ask) {
+  const conv_layer l{2, 9, 7, 24, boxes * 4, kernel, 1, 1, "SAME"},
+      m{2, 9, 7, 24, boxes * classes, kernel, 1, 1, "SAME"};
+  conv_problem first(l, 0, 11), second(m, 3, 12);
+  second.x = first.x;
+  for (conv_problem* p : {&first, &second}) {
+    if (sizeof(T) == 2)
+      for (auto* values : {&p->x.values, &p->weights, &p->dy.values}) round_to_bf16(*values);
+  }
+  const conv_reference expected(first.window, first.x, {}, first.weights, first.bias, first.dy);
+  const conv_reference others(second.window, first.x, {}, second.weights, second.bias, second.dy);
+  const cuda::window w = window_of(first.window);
+  const cuda::weights_matrix own{kernel * kernel * l.in, l.out, 0}, other{own.rows, m.out, 0};
+  const cuda::weights_matrix both = cuda::side_by_side(own, other);
+  const auto stride = cuda::packed(both.columns), split = cuda::packed(l.out);
+
+  // The weights, packed side by side.
+  std::vector<float> variables = first.weights;
+  variables.insert(variables.end(), second.weights.begin(), second.weights.end());
+  const on_device<float> values(variables);
+  const std::vector<cuda::packing> what{{own, 0, 0, stride}, {other, std::ssize(first.weights), split, stride}};
+  const cuda::device_array<cuda::packing> list(2);
+  cuda::check(cudaMemcpy(list.data(), what.data(), list.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+  const cuda::device_array<T> weights(static_cast<std::size_t>(both.packed_elements()));
+  cuda::pack_weights(nullptr, list.data(), 2, values.data(), weights.data());
+
+  const device_activation<T> x(first.x);
+  const activation blank_y(first.dy.extents), blank_z(second.dy.extents, 3);
+  const device_activation<float> y(blank_y), z(blank_z), dy(first.dy), dz(second.dy);
+  const on_device<float> bias(first.bias), other_bias(second.bias);
+  cuda::conv_forward_heads(nullptr, w, x.read(), weights.data(), {y.write(), bias.data()},
+                           {z.write(), other_bias.data()});
+  check_distance(y.host().dense(), expected.y, 2e-6, "y");
+  check_distance(z.host().dense(), others.y, 2e-6, "z");
+  BOOST_TEST(z.host().margins_untouched());
+
+  // Alone.
+  const on_device<T> own_weights(packed_matrix(first.weights, l.out));
+  const device_activation<float> alone(blank_y);
+  cuda::conv_forward_heads(nullptr, w, x.read(), own_weights.data(), {alone.write(), bias.data()});
+  BOOST_TEST((alone.host().values == y.host().values));
+
+  // Backward.
+  const std::int64_t pixels = 2 * 9 * 7;
+  const cuda::device_array<T> padded(static_cast<std::size_t>(pixels * stride));
+  cuda::pad_channels(nullptr, cuda::tensor<const float>(dy.write()), cuda::tensor<const float>(dz.write()),
+                     padded.data());
+  const cuda::tensor<const T> gradient{padded.data(), 2, 9, 7, static_cast<int>(stride), stride, 9 * 7 * stride};
+  const activation blank_x(first.x.extents);
+  const device_activation<T> dx(blank_x);
+  cuda::conv_backward_data(nullptr, w, gradient, weights.data(), dx.write(), false);
+  std::vector<double> wanted = expected.dx;
+  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += others.dx[i];
+  check_distance(dx.host().dense(), wanted, ask, "dx");
+  const on_device<float> dw(first.weights), dbias(first.bias), other_dw(second.weights), other_dbias(second.bias);
   const cuda::device_array<float> scratch(
-      static_cast<std::size_t>(cuda::conv_weights_scratch(matrix, 722, cuda::multiprocessors())));
-  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), matrix, dw.data(),
-                              dbias.data(), scratch.data());
-  check_distance(dw.host(), expected.dw, 4e-3, "dw");
+      static_cast<std::size_t>(cuda::conv_weights_scratch(both, pixels, cuda::multiprocessors())));
+  cuda::conv_backward_weights(nullptr, w, x.read(), gradient, {own, dw.data(), dbias.data()},
+                              {other, other_dw.data(), other_dbias.data()}, scratch.data());
+  check_distance(dw.host(), expected.dw, 2e-6, "dw");
   check_distance(dbias.host(), expected.dbias, 1e-5, "dbias");
+  check_distance(other_dw.host(), others.dw, 2e-6, "the other's dw");
+  check_distance(other_dbias.host(), others.dbias, 1e-5, "the other's dbias");
+}
+
+BOOST_DATA_TEST_CASE(two_heads_run_as_one,
+                     data::make({1, 3, 1, 3}) ^ data::make({3, 6, 6, 2}) ^ data::make({91, 4, 21, 12}), kernel, boxes,
+                     classes) {
+  compare_heads<float>(kernel, boxes, classes, 2e-6);
+  compare_heads<cuda::bf16>(kernel, boxes, classes, 4e-3);
 }
 
 BOOST_AUTO_TEST_CASE(a_depthwise_convolution_with_a_multiplier_runs_as_a_dense_one) {
@@ -193,7 +254,7 @@ BOOST_AUTO_TEST_CASE(a_depthwise_convolution_with_a_multiplier_runs_as_a_dense_o
   const std::vector<float> own = normals(7 * 7 * 3 * 8, random);
   const conv_reference expected(problem.window, problem.x, {}, own, {}, problem.dy, 8);
   const on_device<float> variables(own);
-  const cuda::packing what{{147, 24, 8}, 0, 0};
+  const cuda::packing what{{147, 24, 8}, 0, 0, 24};
   const cuda::device_array<cuda::packing> list(1);
   cuda::check(cudaMemcpy(list.data(), &what, sizeof what, cudaMemcpyHostToDevice), "cudaMemcpy");
   const cuda::device_array<float> weights(152 * 24);
@@ -205,7 +266,7 @@ BOOST_AUTO_TEST_CASE(a_depthwise_convolution_with_a_multiplier_runs_as_a_dense_o
   const on_device<float> dw(own);
   const cuda::device_array<float> scratch(
       static_cast<std::size_t>(cuda::conv_weights_scratch(what.of, 2 * 11 * 10, cuda::multiprocessors())));
-  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), what.of, dw.data(), nullptr,
+  cuda::conv_backward_weights(nullptr, w, x.read(), cuda::tensor<const float>(dy.write()), {what.of, dw.data()},
                               scratch.data());
   check_distance(dw.host(), expected.dw, 2e-6, "dw");
 }

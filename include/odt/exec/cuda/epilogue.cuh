@@ -4,16 +4,48 @@
 #pragma once
 
 #include <odt/exec/cuda/fast_division.hpp>
+#include <odt/exec/cuda/phases.hpp>
 #include <odt/exec/cuda/vectors.cuh>
+
+#include <type_traits>
 
 namespace odt::cuda {
 
-/// Where a product goes. T: the type of z, Out: that of the output.
-template <class T, class Out>
-struct epilogue {
-  tensor<Out> y{};
-  fast_division pixels{};  ///< of an image of y
+/// Where columns of a product go.
+template <class E>
+struct output_columns {
+  tensor<E> y{};
   const float* bias = nullptr;
+};
+
+/// The predictions of one head or of two, float in every precision. As an epilogue's Out: columns from `split` on go to
+/// `second`.
+struct predictions {
+  output_columns<float> second{};
+  int split = 0;
+};
+
+/// Of an epilogue's Out.
+template <class Out>
+struct output_traits {
+  using element = Out;
+  struct nothing {};
+  using more = nothing;
+};
+template <>
+struct output_traits<predictions> {
+  using element = float;
+  using more = predictions;
+};
+
+/// Where a product goes. T: the type of z, Out: that of the output, or predictions.
+template <class T, class Out>
+struct epilogue : output_columns<typename output_traits<Out>::element> {
+  using element = typename output_traits<Out>::element;
+  using columns = output_columns<element>;
+
+  typename output_traits<Out>::more more{};
+  fast_division pixels{};  ///< of an image of y
   pending finish{};
   bool finishes = false;
   bool accumulate = false;
@@ -22,14 +54,13 @@ struct epilogue {
   partial_sums moments_of{};
   gradient_sums<T> sums{};
 
-  epilogue(const tensor<Out>& to, const gradient_sums<T>& wanted)
-      : y(to),
+  epilogue(const tensor<element>& to, const gradient_sums<T>& wanted)
+      : columns{to},
         pixels(to.height * to.width),
         dense(without_gaps(to) && (!wanted.rows.at || without_gaps(wanted.z.x))),
         vectors(in_vectors(to) && (!wanted.rows.at || in_vectors(wanted.z.x))),
         sums(wanted) {}
 
- private:
   template <class Any>
   static bool without_gaps(const tensor<Any>& t) {
     return t.image_stride == std::int64_t{1} * t.height * t.width * t.pixel_stride;
@@ -38,6 +69,26 @@ struct epilogue {
   static bool in_vectors(const tensor<Any>& t) {
     return t.channels % 8 == 0 && t.pixel_stride % 8 == 0 && t.image_stride % 8 == 0 &&
            reinterpret_cast<std::uintptr_t>(t.data) % 16 == 0;
+  }
+
+  /// Where a column goes.
+  __device__ const columns& columns_at(int column) const {
+    if constexpr (std::is_same_v<Out, predictions>)
+      if (column >= more.split) return more.second;
+    return *this;
+  }
+  /// As which channel.
+  __device__ int channel_at(int column) const {
+    if constexpr (std::is_same_v<Out, predictions>)
+      if (column >= more.split) return column - more.split;
+    return column;
+  }
+
+  /// Pixel m of y, counted image after image.
+  __device__ image_pixel place(int m) const {
+    if (dense) return {0, m};
+    const int image = pixels.quotient(m);
+    return {image, pixels.remainder(m, image)};
   }
 };
 
@@ -84,6 +135,8 @@ struct alignas(Width == 1 ? sizeof(E) : 16) packet {
 /// Backward: adds and sums gradients; else bias, activation, moments.
 template <class T, class Out, int M, int N, bool Backward>
 class tile_writer {
+  using element = typename epilogue<T, Out>::element;
+
   template <int Width>
   struct division {
     static constexpr int threads = N / Width, groups = 256 / threads;
@@ -100,10 +153,11 @@ class tile_writer {
 
   __device__ tile_writer(const epilogue<T, Out>& e, int first_column) : e_(e), first_(first_column) {}
 
-  /// Stores M/2 staged rows, the first of which is row `first` of the product's `rows`.
-  __device__ void write(const float* staged, int first, int rows) {
+  /// Stores M/2 staged rows, the first of which is row `first` of the product's `rows`. place(m): row m's pixel of y.
+  template <class Place>
+  __device__ void write(const float* staged, int first, int rows, const Place& place) {
     const int last = rows - first < M / 2 ? rows - first : M / 2;
-    e_.vectors ? write_rows<8>(staged, first, last) : write_rows<1>(staged, first, last);
+    e_.vectors ? write_rows<8>(staged, first, last, place) : write_rows<1>(staged, first, last, place);
   }
 
   /// After the last tile: leaves the block's sums as part `part`. `shared` is free memory of floats_needed floats.
@@ -113,32 +167,34 @@ class tile_writer {
   }
 
  private:
-  template <int Width>
-  __device__ void write_rows(const float* staged, int first, int last) {
+  template <int Width, class Place>
+  __device__ void write_rows(const float* staged, int first, int last, const Place& place) {
     using own = division<Width>;
-    if (first_ + own::column() >= e_.y.channels) return;
-    for (int r = own::group(); r < last; r += own::groups * own::batch) write_batch<Width>(staged, first, r, last);
+    const output_columns<element>& to = e_.columns_at(first_ + own::column());
+    if (e_.channel_at(first_ + own::column()) >= to.y.channels) return;
+    for (int r = own::group(); r < last; r += own::groups * own::batch)
+      write_batch<Width>(staged, first, r, last, place, to);
   }
 
   /// Some rows at once: what all of them load is on its way before the first is needed.
-  template <int Width>
-  __device__ void write_batch(const float* staged, int first, int r, int last) {
+  template <int Width, class Place>
+  __device__ void write_batch(const float* staged, int first, int r, int last, const Place& place,
+                              const output_columns<element>& out) {
     using own = division<Width>;
-    const int channel = first_ + own::column();
-    Out* to[own::batch];
+    const int channel = e_.channel_at(first_ + own::column());
+    element* to[own::batch];
     packet<T, Width> z[own::batch];
-    packet<Out, Width> before[own::batch];
+    packet<element, Width> before[own::batch];
 #pragma unroll
     for (int i = 0; i < own::batch; ++i) {
       const bool there = r + i * own::groups < last;
-      const int m = there ? first + r + i * own::groups : first + r;
-      const int image = e_.dense ? 0 : e_.pixels.quotient(m), pixel = e_.dense ? m : e_.pixels.remainder(m, image);
-      to[i] = e_.y.data + image * e_.y.image_stride + pixel * e_.y.pixel_stride + channel;
+      const auto [image, pixel] = place(there ? first + r + i * own::groups : first + r);
+      to[i] = out.y.data + image * out.y.image_stride + pixel * out.y.pixel_stride + channel;
       if (Backward && e_.sums.rows.at) {
         const auto& x = e_.sums.z.x;
         z[i] = packet<T, Width>::from(x.data + image * x.image_stride + pixel * x.pixel_stride + channel, there);
       }
-      if (Backward && e_.accumulate) before[i] = packet<Out, Width>::from(to[i], there);
+      if (Backward && e_.accumulate) before[i] = packet<element, Width>::from(to[i], there);
     }
 #pragma unroll
     for (int i = 0; i < own::batch; ++i) {
@@ -151,7 +207,7 @@ class tile_writer {
 #pragma unroll
         for (int k = 0; k < (Width < 4 ? 1 : 4); ++k) v[c + k] = part[k];
       }
-      if constexpr (!Backward) finish(v, channel);
+      if constexpr (!Backward) finish(v, channel, out.bias);
       if (Backward && e_.accumulate) {
         const floats<Width> old = load<Width>(before[i].at);
 #pragma unroll
@@ -159,7 +215,7 @@ class tile_writer {
       }
       store<Width>(to[i], v);
 #pragma unroll
-      for (int c = 0; c < Width; ++c) v[c] = to_float(from_float<Out>(v[c]));
+      for (int c = 0; c < Width; ++c) v[c] = to_float(from_float<element>(v[c]));
       if (!Backward && e_.moments_of.at) add_moments(v);
       if (Backward && e_.sums.rows.at) add_sums(v, load<Width>(z[i].at), channel);
     }
@@ -167,10 +223,10 @@ class tile_writer {
 
   /// Bias and activation.
   template <int Width>
-  __device__ void finish(floats<Width>& v, int channel) const {
-    if (e_.bias)
+  __device__ void finish(floats<Width>& v, int channel, const float* bias) const {
+    if (bias)
 #pragma unroll
-      for (int c = 0; c < Width; ++c) v[c] += e_.bias[channel + c];
+      for (int c = 0; c < Width; ++c) v[c] += bias[channel + c];
     if (!e_.finishes) return;
     const affine<Width> how(e_.finish, channel);
 #pragma unroll

@@ -5,6 +5,7 @@
 
 #include <odt/exec/cuda/fast_division.hpp>
 #include <odt/exec/cuda/mma.cuh>
+#include <odt/exec/cuda/phases.hpp>
 #include <odt/exec/cuda/pipeline.cuh>
 
 namespace odt::cuda {
@@ -47,13 +48,13 @@ struct gather {
   }
 };
 
-/// How its elements are loaded.
-enum class gathering { pointwise, vectors, elements };
+/// How its elements are loaded; phased: in vectors, for a data gradient of phases.
+enum class gathering { pointwise, vectors, elements, phased };
 
 /// One row of the factor: an image, and where its window begins.
 struct gathered_row {
   std::int64_t base = 0;
-  int y = 0, x = 0;
+  int y = -(1 << 30), x = 0;  ///< of a row that is not there: outside every image
   bool inside = false;
 
   template <gathering How, class S>
@@ -78,15 +79,26 @@ struct gathered_row {
     return r;
   }
 
-  /// The source pixel's offset under a tap, or -1 outside the image.
+  /// The same for pixel m of a phase.
   template <class S>
+  __device__ static gathered_row of(const gather<S>& g, const phase& p, int m) {
+    gathered_row r;
+    r.inside = m < p.rows;
+    if (!r.inside) return r;
+    const int image = p.pixels.quotient(m), pixel = p.pixels.remainder(m, image), y = p.width.quotient(pixel);
+    r.base = image * g.source.image_stride;
+    r.y = p.from_y + y, r.x = p.from_x + p.width.remainder(pixel, y);
+    return r;
+  }
+
+  /// The source pixel's offset under a tap, or -1 outside the image.
+  template <gathering How, class S>
   __device__ std::int64_t at(const gather<S>& g, int tap_y, int tap_x) const {
     int sy = y + tap_y, sx = x + tap_x;
-    if (!inside) return -1;
     if (g.transposed) {
       sy = y - tap_y, sx = x - tap_x;
-      if (sy < 0 || sx < 0) return -1;
-      if (g.w.stride > 1) {
+      if (How == gathering::elements && g.w.stride > 1) {
+        if (sy < 0 || sx < 0) return -1;
         const int qy = g.stride.quotient(sy), qx = g.stride.quotient(sx);
         if (g.stride.remainder(sy, qy) != 0 || g.stride.remainder(sx, qx) != 0) return -1;
         sy = qy, sx = qx;
@@ -117,6 +129,17 @@ struct gathered_column {
     }
     return c;
   }
+
+  /// The same for the taps of a phase.
+  template <class S>
+  __device__ static gathered_column of(const gather<S>& g, const phases& all, const phase& p, int k) {
+    const int tap = g.channels.quotient(k), row = p.taps_across.quotient(tap);
+    gathered_column c;
+    c.channel = g.channels.remainder(k, tap);
+    c.tap_y = row * all.read_step, c.tap_x = p.taps_across.remainder(tap, row) * all.read_step;
+    c.inside = tap < p.taps && c.channel < g.source.channels;
+    return c;
+  }
 };
 
 /// Eight neighbours of a row of a factor, as they lie in shared memory.
@@ -138,7 +161,7 @@ __device__ eight<T> gather_elements(const gather<S>& g, const gathered_row& row,
 #pragma unroll
   for (int i = 0; i < 8; ++i) {
     const gathered_column column = gathered_column::of<How>(g, k + i);
-    const std::int64_t at = column.inside ? row.at(g, column.tap_y, column.tap_x) : -1;
+    const std::int64_t at = column.inside ? row.at<How>(g, column.tap_y, column.tap_x) : -1;
     float value = 0;
     if (at >= 0) {
       value = to_float(g.source.data[at + column.channel]);

@@ -8,42 +8,57 @@
 
 namespace odt::cuda {
 
-/// A join's sums stay where they are.
+/// Where the sums of a matrix go; null: nowhere. These lie as they are added up.
 struct same_place {
-  __device__ std::int64_t operator()(std::int64_t i) const { return i; }
+  float* to;
+
+  __device__ float* operator()(std::int64_t i) const { return to + i; }
 };
 
 /// Of a dense gradient [taps*inputs][columns], what belongs to a depthwise convolution: [taps*inputs][multiplier].
 struct own_place {
+  float* to;
   int columns, inputs, multiplier;
 
-  __device__ std::int64_t operator()(std::int64_t i) const {
+  __device__ float* operator()(std::int64_t i) const {
     const std::int64_t row = i / columns;
     const auto column = static_cast<int>(i % columns);
-    return column / multiplier == row % inputs ? row * multiplier + column % multiplier : -1;
+    return column / multiplier == row % inputs ? to + row * multiplier + column % multiplier : nullptr;
   }
 };
 
-/// out[place(i)] = the sum over parts p, in order, of from[p*stride + i], for i < count; place(i) < 0 is left out.
+/// Of two matrices side by side, the first of which is padded to `split` columns.
+struct two_places {
+  float *first, *second;
+  int columns, first_columns, split;
+
+  __device__ float* operator()(std::int64_t i) const {
+    const std::int64_t row = i / columns;
+    const auto column = static_cast<int>(i % columns);
+    if (column >= split) return second + row * (columns - split) + column - split;
+    return column < first_columns ? first + row * first_columns + column : nullptr;
+  }
+};
+
+/// *place(i) = the sum over parts p, in order, of from[p*stride + i], for i < count.
 template <class Place>
-__global__ void join_parts(const float* from, std::int64_t stride, int parts, std::int64_t count, float* out,
-                           Place place) {
+__global__ void join_parts(const float* from, std::int64_t stride, int parts, std::int64_t count, Place place) {
   const std::int64_t i = std::int64_t{1} * blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  const std::int64_t to = place(i);
-  if (to < 0) return;
+  float* const to = place(i);
+  if (!to) return;
   double sum = 0;
 #pragma unroll 8
   for (int p = 0; p < parts; ++p) sum += static_cast<double>(from[p * stride + i]);
-  out[to] = static_cast<float>(sum);
+  *to = static_cast<float>(sum);
 }
 
 template <class Place>
-void launch_join(cudaStream_t stream, const float* from, std::int64_t stride, int parts, std::int64_t count, float* out,
+void launch_join(cudaStream_t stream, const float* from, std::int64_t stride, int parts, std::int64_t count,
                  const Place& place) {
   constexpr int threads = 128;
   const auto blocks = static_cast<unsigned>((count + threads - 1) / threads);
-  join_parts<<<blocks, threads, 0, stream>>>(from, stride, parts, count, out, place);
+  join_parts<<<blocks, threads, 0, stream>>>(from, stride, parts, count, place);
   check_launch("join_parts");
 }
 

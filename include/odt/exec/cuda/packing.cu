@@ -44,16 +44,21 @@ __global__ __launch_bounds__(threads) void pack(const packing* what, const float
 #pragma unroll
       for (int k = 0; k < 8; ++k) v[k] = weight_at(p, variables, row, column + k);
     }
-    store<8>(to + p.to + i * 8, v);
+    store<8>(to + p.to + row * p.stride + column, v);
   });
 }
 
+/// The columns of `first`, up to `split`, and those of `second`.
 template <class T>
-__global__ __launch_bounds__(threads) void pad(tensor<const float> from, fast_division image_pixels,
-                                               fast_division vectors, std::int64_t count, T* to) {
+__global__ __launch_bounds__(threads) void pad(tensor<const float> first, tensor<const float> second, int split,
+                                               fast_division image_pixels, fast_division vectors, std::int64_t count,
+                                               T* to) {
   each_item(count, [&](std::int64_t i) {
-    const int pixel = vectors.quotient(static_cast<int>(i)), column = vectors.remainder(static_cast<int>(i), pixel) * 8;
+    const int pixel = vectors.quotient(static_cast<int>(i)),
+              of_both = vectors.remainder(static_cast<int>(i), pixel) * 8;
     const int image = image_pixels.quotient(pixel);
+    const tensor<const float>& from = of_both < split ? first : second;
+    const int column = of_both < split ? of_both : of_both - split;
     const float* const at =
         from.data + image * from.image_stride + image_pixels.remainder(pixel, image) * from.pixel_stride + column;
     floats<8> v;
@@ -106,11 +111,12 @@ void pack_weights(cudaStream_t stream, const packing* what, int count, const flo
 }
 
 template <class T>
-void pad_channels(cudaStream_t stream, const tensor<const float>& from, T* to) {
-  const int vectors = static_cast<int>(packed(from.channels) / 8);
-  const std::int64_t count = from.pixels() * vectors;
-  pad<<<blocks_for(count), threads, 0, stream>>>(from, fast_division(from.height * from.width), fast_division(vectors),
-                                                 count, to);
+void pad_channels(cudaStream_t stream, const tensor<const float>& first, const tensor<const float>& second, T* to) {
+  const int split = static_cast<int>(packed(first.channels)),
+            columns = split + static_cast<int>(packed(second.channels));
+  const std::int64_t count = first.pixels() * (columns / 8);
+  pad<<<blocks_for(count), threads, 0, stream>>>(first, second, split, fast_division(first.height * first.width),
+                                                 fast_division(columns / 8), count, to);
   check_launch("pad_channels");
 }
 
@@ -130,9 +136,9 @@ void make_patches(cudaStream_t stream, const window& w, const tensor<const float
   check_launch("make_patches");
 }
 
-#define ODT_INSTANTIATE(T)                                                         \
-  template void pack_weights(cudaStream_t, const packing*, int, const float*, T*); \
-  template void pad_channels(cudaStream_t, const tensor<const float>&, T*);        \
+#define ODT_INSTANTIATE(T)                                                                              \
+  template void pack_weights(cudaStream_t, const packing*, int, const float*, T*);                      \
+  template void pad_channels(cudaStream_t, const tensor<const float>&, const tensor<const float>&, T*); \
   template void make_patches(cudaStream_t, const window&, const tensor<const float>&, int, int, T*);
 ODT_INSTANTIATE(float)
 ODT_INSTANTIATE(bf16)

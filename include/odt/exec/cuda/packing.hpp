@@ -9,13 +9,14 @@
 
 namespace odt::cuda {
 
-/// Copies `count` weight matrices (device memory) to their packed places, [packed(rows)][packed(columns)] of T.
+/// Copies `count` weight matrices (device memory) to their packed places: packed(rows) rows of packed(columns) of T.
 template <class T>
 void pack_weights(cudaStream_t stream, const packing* what, int count, const float* variables, T* to);
 
-/// Copies a tensor to dense [pixels][packed(channels)] of T.
+/// Copies two tensors of as many pixels, of which the second may have no channels, to dense
+/// [pixels][packed(first.channels) + packed(second.channels)] of T.
 template <class T>
-void pad_channels(cudaStream_t stream, const tensor<const float>& from, T* to);
+void pad_channels(cudaStream_t stream, const tensor<const float>& first, const tensor<const float>& second, T* to);
 
 /// What the window sees at each of out_height x out_width places of each image, by taps and channels: dense
 /// [batch * out_height * out_width][packed(taps * channels)] of T, zeros where it looks beyond the image.

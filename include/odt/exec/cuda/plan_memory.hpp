@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/detector.hpp>
+#include <odt/exec/cuda/heads.hpp>
 #include <odt/exec/cuda/shapes.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/lower.hpp>
@@ -55,6 +56,12 @@ inline weights_matrix matrix_of(const network& net, const layer& l) {
           l.kind == layer_kind::convolution ? 0 : l.multiplier};
 }
 
+/// The same with the weights of the head that runs with it.
+inline weights_matrix joint_matrix_of(const network& net, const joint_heads& heads, int layer) {
+  const weights_matrix own = matrix_of(net, net[layer]);
+  return heads.leads(layer) ? side_by_side(matrix_of(net, net[heads.partner(layer)]), own) : own;
+}
+
 /// The one layer that reads the images, if it is a convolution that runs dense, else 0: it reads patches of them, since
 /// pixels of three channels make no vectors.
 inline int layer_of_patches(const network& net) {
@@ -84,7 +91,9 @@ struct plan_needs {
   /// Of one plan that is laid out like that, on a GPU of so many multiprocessors.
   plan_needs(const network& net, const plan& p, const arena_layout& where, int processors)
       : arena(where.floats), tables(table_rows * p.affines) {
-    for (const plan_operation& op : p.operations) add(net, p, op, processors);
+    const joint_heads heads(net);
+    for (const plan_operation& op : p.operations)
+      if (!heads.follows(op.layer)) add(net, heads, p, op, processors);
     if (const int first = layer_of_patches(net); first > 0)
       patches = pixels(p, first) * packed(matrix_of(net, net[first]).rows);
   }
@@ -107,14 +116,15 @@ struct plan_needs {
     return std::int64_t{p.batch} * out.height * out.width;
   }
 
-  void add(const network& net, const plan& p, const plan_operation& op, int processors) {
+  void add(const network& net, const joint_heads& heads, const plan& p, const plan_operation& op, int processors) {
     const layer& l = net[op.layer];
     if (l.inputs.empty()) return;
     const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
     const std::int64_t own_pixels = pixels(p, op.layer);
     std::int64_t floats = 0;
     if (op.kind == operation::weights_backward)
-      side_scratch = std::max(side_scratch, conv_weights_scratch(matrix_of(net, l), own_pixels, processors));
+      side_scratch =
+          std::max(side_scratch, conv_weights_scratch(joint_matrix_of(net, heads, op.layer), own_pixels, processors));
     else if (op.kind == operation::depthwise_backward && runs_dense(l))
       floats = conv_weights_scratch(matrix_of(net, l), own_pixels, processors);
     else if (op.kind == operation::depthwise_backward)
@@ -126,7 +136,7 @@ struct plan_needs {
     scratch = std::max(scratch, (floats + 63) / 64 * 64);
     if (op.kind == operation::weights_backward &&
         is_prediction(p, p.places[static_cast<std::size_t>(op.layer)].gradient.buffer))
-      padded += own_pixels * packed(l.channels);
+      padded += own_pixels * packed(joint_matrix_of(net, heads, op.layer).columns);
   }
 };
 
@@ -136,14 +146,23 @@ struct packed_layout {
   std::vector<std::int64_t> at;  ///< by layer
   std::int64_t elements = 0;
 
-  packed_layout(const network& net, const variable_layout& layout) : at(static_cast<std::size_t>(net.size()), -1) {
+  packed_layout(const network& net, const joint_heads& heads, const variable_layout& layout)
+      : at(static_cast<std::size_t>(net.size()), -1) {
     for (int i = 0; i < net.size(); ++i) {
-      if (!runs_dense(net[i])) continue;
-      const weights_matrix of = matrix_of(net, net[i]);
-      at[static_cast<std::size_t>(i)] = elements;
-      matrices.push_back({of, layout.layers[static_cast<std::size_t>(i)].weights, elements});
-      elements += of.packed_elements();
+      if (!runs_dense(net[i]) || heads.follows(i)) continue;
+      const weights_matrix all = joint_matrix_of(net, heads, i);
+      const std::int64_t own = packed(all.columns) - packed(matrix_of(net, net[i]).columns);
+      if (heads.leads(i)) add(net, layout, heads.partner(i), elements, packed(all.columns));
+      add(net, layout, i, elements + own, packed(all.columns));
+      elements += all.packed_elements();
     }
+  }
+
+ private:
+  void add(const network& net, const variable_layout& layout, int layer, std::int64_t to, std::int64_t stride) {
+    const auto l = static_cast<std::size_t>(layer);
+    at[l] = to;
+    matrices.push_back({matrix_of(net, net[layer]), layout.layers[l].weights, to, stride});
   }
 };
 
@@ -180,7 +199,7 @@ inline std::int64_t runner_bytes(const network& net, const variable_layout& layo
     const plan p = lower_for_gpu(net, step.batch, step.image, step.trains ? run_mode::train : run_mode::infer);
     needs.include(plan_needs(net, p, pack_for(p, size), processors));
   }
-  const packed_layout weights(net, layout);
+  const packed_layout weights(net, joint_heads(net), layout);
   return needs.bytes(size) + weights.elements * static_cast<std::int64_t>(size) +
          static_cast<std::int64_t>(weights.matrices.size() * sizeof(packing));
 }

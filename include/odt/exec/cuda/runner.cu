@@ -23,7 +23,8 @@ class network_runner final : public runner {
   network_runner(const network& net, const variable_layout& layout)
       : net_(net),
         layout_(layout),
-        packed_layout_(net, layout),
+        heads_(net),
+        packed_layout_(net, heads_, layout),
         packed_(static_cast<std::size_t>(packed_layout_.elements)),
         matrices_(packed_layout_.matrices.size()) {
     check(cudaMemcpy(matrices_.data(), packed_layout_.matrices.data(), matrices_.bytes(), cudaMemcpyHostToDevice),
@@ -74,7 +75,7 @@ class network_runner final : public runner {
     if (current_->has_plain_slices) make_identity(stream, scale(0), shift(0), affines());
     for (const plan_operation& op : current_->what.operations) {
       if (op.kind == operation::loss) return;
-      observe(op, [&] { run_forward(op, values); });
+      if (!heads_.follows(op.layer)) observe(op, [&] { run_forward(op, values); });
     }
   }
 
@@ -86,7 +87,7 @@ class network_runner final : public runner {
       const plan_operation& op = operations[static_cast<std::size_t>(i)];
       if (after_loss) {
         side_.wait_until(stream, i - side_lag);
-        observe(op, [&] { run_backward(op, i, values, gradients); });
+        if (!heads_.follows(op.layer)) observe(op, [&] { run_backward(op, i, values, gradients); });
       }
       if (op.kind == operation::loss) after_loss = true;
     }
@@ -215,16 +216,22 @@ class network_runner final : public runner {
     work();
     clock_.end(stream_);
     check(cudaStreamSynchronize(stream_), net_[op.layer].name.c_str());
-    observer(op, static_cast<float>(clock_.seconds() * 1e3));
+    const auto milliseconds = static_cast<float>(clock_.seconds() * 1e3);
+    if (!heads_.leads(op.layer)) return observer(op, milliseconds);
+    plan_operation other = op;  // their time by their columns
+    other.layer = heads_.partner(op.layer);
+    const auto own = static_cast<float>(net_[op.layer].channels),
+               others = static_cast<float>(net_[other.layer].channels);
+    observer(other, milliseconds * others / (own + others));
+    observer(op, milliseconds * own / (own + others));
   }
 
   void run_forward(const plan_operation& op, float* values) {
     const layer& l = net_[op.layer];
     const layer_place& place = place_of(op.layer);
     if (op.kind == operation::normalize) return normalize_layer(op.layer, values);
-    if (convolves(l)) {
-      return is_prediction(current_->what, place.value.buffer) ? convolve<float>(op, values) : convolve<T>(op, values);
-    }
+    if (convolves(l))
+      return is_prediction(current_->what, place.value.buffer) ? predict(op.layer, values) : convolve(op, values);
     const reading<T> x = reading_of(l.inputs[0]);
     const tensor<T> y = at<T>(place.value);
     const window w = window_of(l, place_of(l.inputs[0]).value);
@@ -243,25 +250,39 @@ class network_runner final : public runner {
     }
   }
 
-  template <class Out>
   void convolve(const plan_operation& op, const float* values) {
     const layer& l = net_[op.layer];
     const layer_place& place = place_of(op.layer);
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
     const auto [w, x] = input_of(op.layer);
-    const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
+    const float* const bias = biases_of(op.layer, values);
     const bool wants_moments = current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
     const partial_sums sums = wants_moments ? partial(place.pending.affine) : partial_sums{};
     const pending finish = transform_of(place.finish);
-    const tensor<Out> y = at<Out>(place.value);
-    int parts = 0;
-    if (runs_dense(l))
-      parts = conv_forward(stream_, w, x, packed_weights(op.layer), bias, y, sums, finish);
-    else if constexpr (std::is_same_v<Out, T>)
-      parts = depthwise_forward(stream_, w, x, values + vars.weights, bias, y, sums, finish);
-    else
-      fail("layer ", l.name, ": a depthwise convolution cannot be a head on a GPU");
+    const tensor<T> y = at<T>(place.value);
+    const int parts = runs_dense(l) ? conv_forward(stream_, w, x, packed_weights(op.layer), bias, y, sums, finish)
+                                    : depthwise_forward(stream_, w, x, values + vars.weights, bias, y, sums, finish);
     if (wants_moments) note_parts(place.pending.affine, l.channels, parts);
+  }
+
+  const float* biases_of(int layer, const float* values) const {
+    const std::int64_t biases = layout_.layers[static_cast<std::size_t>(layer)].biases;
+    return biases >= 0 ? values + biases : nullptr;
+  }
+  head_output output_of_head(int layer, const float* values) const {
+    return {at<float>(place_of(layer).value), biases_of(layer, values)};
+  }
+
+  /// A head, and the one that runs with it.
+  void predict(int layer, const float* values) {
+    if (!runs_dense(net_[layer]))
+      fail("layer ", net_[layer].name, ": a depthwise convolution cannot be a head on a GPU");
+    const auto [w, x] = input_of(layer);
+    if (!heads_.leads(layer))
+      return conv_forward_heads(stream_, w, x, packed_weights(layer), output_of_head(layer, values));
+    const int first = heads_.partner(layer);
+    conv_forward_heads(stream_, w, x, packed_weights(first), output_of_head(first, values),
+                       output_of_head(layer, values));
   }
 
   void normalize_layer(int number, float* values) {
@@ -311,14 +332,20 @@ class network_runner final : public runner {
                         op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, scratch_.data());
   }
 
-  /// The gradient of a head's predictions, as the products want it; `weights` comes before the data's.
+  /// The gradient of a head's predictions, with those of the head that runs with it, as the products want them;
+  /// `weights` comes before the data's.
   tensor<const T> padded_gradient(int layer, bool weights) {
     const tensor_place& p = place_of(layer).gradient;
-    const std::int64_t columns = packed(p.channels), image = columns * p.height * p.width;
+    const std::int64_t columns = packed(joint_matrix_of(net_, heads_, layer).columns),
+                       image = columns * p.height * p.width;
     if (!weights) padded_used_ -= current_->what.batch * image;
     T* const to = padded_.data() + padded_used_;
     padded_used_ += current_->what.batch * image;
-    if (weights) pad_channels(stream_, tensor<const float>(at<float>(p)), to);
+    const tensor<const float> own(at<float>(p));
+    if (weights && heads_.leads(layer))
+      pad_channels(stream_, tensor<const float>(at<float>(place_of(heads_.partner(layer)).gradient)), own, to);
+    else if (weights)
+      pad_channels(stream_, own, {}, to);
     return {to, current_->what.batch, p.height, p.width, static_cast<int>(columns), columns, image};
   }
 
@@ -338,18 +365,25 @@ class network_runner final : public runner {
 
   void weights_gradient(cudaStream_t stream, const plan_operation& op, const tensor<const T>& dy, float* gradients,
                         float* scratch) {
-    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
     const auto [w, x] = input_of(op.layer);
-    conv_backward_weights(stream, w, x, dy, matrix_of(net_, net_[op.layer]), gradients + vars.weights,
-                          vars.biases >= 0 ? gradients + vars.biases : nullptr, scratch);
+    const auto to = [&](int layer) -> gradient_target {
+      const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(layer)];
+      return {matrix_of(net_, net_[layer]), gradients + vars.weights,
+              vars.biases >= 0 ? gradients + vars.biases : nullptr};
+    };
+    if (heads_.leads(op.layer))
+      conv_backward_weights(stream, w, x, dy, to(heads_.partner(op.layer)), to(op.layer), scratch);
+    else
+      conv_backward_weights(stream, w, x, dy, to(op.layer), scratch);
   }
 
   void data_gradient(const plan_operation& op, const tensor<const T>& dy) {
     const layer& l = net_[op.layer];
     const layer_place& input = place_of(l.inputs[0]);
     const gradient_sums<T> sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums<T>{};
-    const int parts = conv_backward_data(stream_, window_of(l, input.value), dy, packed_weights(op.layer),
-                                         at<T>(input.gradient), op.accumulate, sums);
+    const T* const weights = packed_weights(heads_.leads(op.layer) ? heads_.partner(op.layer) : op.layer);
+    const int parts =
+        conv_backward_data(stream_, window_of(l, input.value), dy, weights, at<T>(input.gradient), op.accumulate, sums);
     if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
   }
 
@@ -415,6 +449,7 @@ class network_runner final : public runner {
 
   const network& net_;
   const variable_layout& layout_;
+  joint_heads heads_;
   packed_layout packed_layout_;
   device_array<T> packed_;
   device_array<packing> matrices_;

@@ -39,11 +39,17 @@ struct weights_matrix {
   constexpr std::int64_t packed_elements() const { return packed(rows) * packed(columns); }
 };
 
+/// Two matrices of as many rows side by side, the first with its packed columns.
+constexpr weights_matrix side_by_side(const weights_matrix& first, const weights_matrix& second) {
+  return {first.rows, static_cast<int>(packed(first.columns)) + second.columns, 0};
+}
+
 /// One convolution's weights among those that are packed together.
 struct packing {
   weights_matrix of{};
-  std::int64_t from = 0;  ///< in the store of variables
-  std::int64_t to = 0;    ///< in the packed store; a multiple of eight
+  std::int64_t from = 0;    ///< in the store of variables
+  std::int64_t to = 0;      ///< in the packed store; a multiple of eight
+  std::int64_t stride = 0;  ///< of its rows there, where others may lie beside it
 };
 
 inline constexpr int tile_k = 64;  ///< of a step
