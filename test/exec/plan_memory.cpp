@@ -60,8 +60,8 @@ BOOST_AUTO_TEST_CASE(the_heads_of_a_map_lie_side_by_side) {
   const cuda::joint_heads heads(d.net);
   const cuda::packed_layout weights(d.net, heads, d.layout);
   for (const prediction_head& h : d.net.heads) {
-    BOOST_TEST(heads.leads(h.logits));
-    BOOST_TEST(heads.follows(h.encodings));
+    BOOST_TEST(heads.runs_both(h.logits));
+    BOOST_TEST(heads.run_by_partner(h.encodings));
     BOOST_TEST(heads.partner(h.logits) == h.encodings);
     const std::int64_t first = weights.at[static_cast<std::size_t>(h.encodings)];
     BOOST_TEST(weights.at[static_cast<std::size_t>(h.logits)] == first + cuda::packed(d.net.channels(h.encodings)));

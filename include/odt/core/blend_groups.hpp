@@ -3,7 +3,6 @@
 // or 128 bytes. For processors with AVX-512's shuffle of bytes.
 #pragma once
 
-#include <odt/core/intrinsics.hpp>
 #include <odt/core/pixel_transform.hpp>
 #include <odt/core/resize_taps.hpp>
 
@@ -13,6 +12,10 @@
 #include <cstdint>
 #include <cstring>
 #include <vector>
+
+#if defined(__AVX512VBMI__)
+#include <odt/core/intrinsics.hpp>
+#endif
 
 // Units for different processors (those of nvcc know none) must not share what follows from it.
 #if defined(__AVX512VBMI__)

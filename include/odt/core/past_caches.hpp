@@ -3,7 +3,9 @@
 // thread that made some calls finish_stores() before others read.
 #pragma once
 
+#if defined(__AVX__)
 #include <odt/core/intrinsics.hpp>
+#endif
 
 namespace odt {
 

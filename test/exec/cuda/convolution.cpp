@@ -147,6 +147,15 @@ void compare(const conv_layer& l, int margin, double ask) {
   });
   for (std::size_t k = 0; k < sum.size(); ++k) BOOST_TEST(std::abs(sum[k] - expected_sum[k]) <= 1e-5 * size[k]);
 
+  // The same over what was never written; phases without taps are zeros.
+  if (l.stride > 1) {
+    activation unwritten(problem.x.extents);
+    unwritten.each([&](int n, int row, int column, int k) { unwritten.at(n, row, column, k) = NAN; });
+    const device_activation<T> fresh(unwritten);
+    cuda::conv_backward_data(nullptr, w, cuda::tensor<const T>(dy.write()), weights.data(), fresh.write(), false);
+    check_distance(fresh.host().dense(), raw.dx, ask, "dx over nothing");
+  }
+
   // The weights' gradient.
   const cuda::weights_matrix matrix{l.kernel * l.kernel * l.in, l.out, 0};
   const std::int64_t pixels = std::int64_t{1} * l.batch * problem.dy.extents.height * problem.dy.extents.width;

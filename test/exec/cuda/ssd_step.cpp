@@ -163,6 +163,27 @@ BOOST_DATA_TEST_CASE(detections_agree_with_the_cpus,
   }
 }
 
+/// A larger batch moves memory that graphs of the smaller one hold.
+BOOST_AUTO_TEST_CASE(graphs_follow_memory_that_moves) {
+  any_ssd d(small_options("ssd_mobilenet_v1", false), {.seed = 3, .device = "cuda", .compute = precision::fp32});
+  const size2 side = emulated ? size2{64, 64} : size2{300, 300};
+  const batch small = random_batch(1, side, 5), large = random_batch(3, side, 5);
+  const std::vector<detections> found = d.detect(small);
+  const float loss = d.evaluate(small).total_loss;
+  const auto same = [&] {
+    const std::vector<detections> again = d.detect(small);
+    BOOST_REQUIRE_EQUAL(again.at(0).size(), found.at(0).size());
+    for (std::size_t i = 0; i < found[0].size(); ++i) {
+      BOOST_TEST(again[0][i].score == found[0][i].score);
+      BOOST_TEST((again[0][i].bounds == found[0][i].bounds));
+    }
+    BOOST_TEST(d.evaluate(small).total_loss == loss);
+  };
+  same();
+  d.detect(large), d.evaluate(large);
+  same(), same();
+}
+
 BOOST_DATA_TEST_CASE(a_run_takes_the_memory_that_was_foreseen, data::make({precision::fp32, precision::bf16}),
                      compute) {
   any_ssd d(small_options("ssd_mobilenet_v1", false), {.seed = 3, .device = "cuda", .compute = compute});

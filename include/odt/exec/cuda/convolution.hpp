@@ -31,8 +31,8 @@ template <class T>
 void conv_forward_heads(cudaStream_t stream, const window& w, const reading<T>& x, const T* weights,
                         const head_output& first, const head_output& second = {});
 
-/// dx = (accumulate ? dx : 0) + the gradient with respect to what the convolution read. Returns the number of parts of
-/// the sums, where wanted.
+/// dx = (accumulate ? dx : 0) + the gradient with respect to what the convolution read. dy and `weights` may be those
+/// of two heads side by side. Returns the number of parts of the sums, where wanted.
 template <class T>
 int conv_backward_data(cudaStream_t stream, const window& w, const tensor<const T>& dy, const T* weights,
                        const tensor<T>& dx, bool accumulate, const gradient_sums<T>& sums = {});

@@ -48,40 +48,40 @@ struct gathered_job : convolution_job<T, Out> {
   }
   /// The first row of a tile, counted from its phase's.
   template <int M>
-  __device__ int first_row(int tile, int in) const {
-    if constexpr (phased) return (tile - by_stride.at[in].first_tile) * M;
+  __device__ int first_row(int tile, int phase_number) const {
+    if constexpr (phased) return (tile - by_stride.at[phase_number].first_tile) * M;
     return tile * M;
   }
 
-  __device__ int rows_of(int in) const {
-    if constexpr (phased) return by_stride.at[in].rows;
+  __device__ int rows_of(int phase_number) const {
+    if constexpr (phased) return by_stride.at[phase_number].rows;
     return this->rows;
   }
-  __device__ int taps_of(int in) const {
-    if constexpr (phased) return by_stride.at[in].taps;
+  __device__ int taps_of(int phase_number) const {
+    if constexpr (phased) return by_stride.at[phase_number].taps;
     return this->left.taps;
   }
-  __device__ int steps_of(int in) const {
-    const int steps = (taps_of(in) * this->left.channels.divisor() + tile_k - 1) / tile_k;
+  __device__ int steps_of(int phase_number) const {
+    const int steps = (taps_of(phase_number) * this->left.channels.divisor() + tile_k - 1) / tile_k;
     return phased && steps == 0 ? 1 : steps;  // without taps a step of zeros
   }
 
-  __device__ gathered_row row(int in, int m) const {
-    if constexpr (phased) return gathered_row::of(this->left, by_stride.at[in], m);
+  __device__ gathered_row row(int phase_number, int m) const {
+    if constexpr (phased) return gathered_row::of(this->left, by_stride.at[phase_number], m);
     return gathered_row::of<How>(this->left, m, this->rows);
   }
-  __device__ gathered_column column(int in, int k) const {
-    if constexpr (phased) return gathered_column::of(this->left, by_stride, by_stride.at[in], k);
+  __device__ gathered_column column(int phase_number, int k) const {
+    if constexpr (phased) return gathered_column::of(this->left, by_stride, by_stride.at[phase_number], k);
     return gathered_column::of<How>(this->left, k);
   }
-  /// The window's tap that is tap `of` of a phase.
-  __device__ int tap(int in, int of) const {
-    if constexpr (phased) return by_stride.tap(in, of, this->left.kernel_width.divisor());
-    return of;
+  /// The window's tap that is a phase's nth.
+  __device__ int tap(int phase_number, int nth_tap) const {
+    if constexpr (phased) return by_stride.tap(phase_number, nth_tap, this->left.kernel_width.divisor());
+    return nth_tap;
   }
   /// Where a row goes.
-  __device__ image_pixel place(int in, int m) const {
-    if constexpr (phased) return by_stride.place(in, m, this->out.y.width);
+  __device__ pixel_place place(int phase_number, int m) const {
+    if constexpr (phased) return by_stride.place(phase_number, m, this->out.y.width);
     return this->out.place(m);
   }
 };

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <odt/exec/cuda/fast_division.hpp>
-#include <odt/exec/cuda/phases.hpp>
 #include <odt/exec/cuda/vectors.cuh>
 
 #include <type_traits>
@@ -85,7 +84,7 @@ struct epilogue : output_columns<typename output_traits<Out>::element> {
   }
 
   /// Pixel m of y, counted image after image.
-  __device__ image_pixel place(int m) const {
+  __device__ pixel_place place(int m) const {
     if (dense) return {0, m};
     const int image = pixels.quotient(m);
     return {image, pixels.remainder(m, image)};

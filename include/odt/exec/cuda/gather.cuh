@@ -10,10 +10,10 @@
 
 namespace odt::cuda {
 
-/// Where the elements of the left factor come from. S: the type in memory.
-template <class S>
+/// Where the elements of the left factor come from.
+template <class T>
 struct gather {
-  tensor<const S> source{};
+  tensor<const T> source{};
   pending transform{};
   window w{};
   fast_division out_pixels{}, out_width{}, channels{}, kernel_width{}, stride{};
@@ -23,7 +23,7 @@ struct gather {
   bool dense = false;  ///< image after image without gaps
 
   /// Columns of the factor; `padded` channels a tap.
-  gather(const tensor<const S>& x, const pending& p, const window& win, int out_height, int out_w, int padded,
+  gather(const tensor<const T>& x, const pending& p, const window& win, int out_height, int out_w, int padded,
          bool transpose)
       : source(x),
         transform(p),
@@ -48,7 +48,8 @@ struct gather {
   }
 };
 
-/// How its elements are loaded; phased: in vectors, for a data gradient of phases.
+/// How its elements are loaded. Transposed, vectors are for stride 1, and phased is the same for the phases of larger
+/// ones.
 enum class gathering { pointwise, vectors, elements, phased };
 
 /// One row of the factor: an image, and where its window begins.
@@ -57,8 +58,8 @@ struct gathered_row {
   int y = -(1 << 30), x = 0;  ///< of a row that is not there: outside every image
   bool inside = false;
 
-  template <gathering How, class S>
-  __device__ static gathered_row of(const gather<S>& g, int m, int rows) {
+  template <gathering How, class T>
+  __device__ static gathered_row of(const gather<T>& g, int m, int rows) {
     gathered_row r;
     r.inside = m < rows;
     if (!r.inside) return r;
@@ -80,8 +81,8 @@ struct gathered_row {
   }
 
   /// The same for pixel m of a phase.
-  template <class S>
-  __device__ static gathered_row of(const gather<S>& g, const phase& p, int m) {
+  template <class T>
+  __device__ static gathered_row of(const gather<T>& g, const phase& p, int m) {
     gathered_row r;
     r.inside = m < p.rows;
     if (!r.inside) return r;
@@ -92,8 +93,8 @@ struct gathered_row {
   }
 
   /// The source pixel's offset under a tap, or -1 outside the image.
-  template <gathering How, class S>
-  __device__ std::int64_t at(const gather<S>& g, int tap_y, int tap_x) const {
+  template <gathering How, class T>
+  __device__ std::int64_t at(const gather<T>& g, int tap_y, int tap_x) const {
     int sy = y + tap_y, sx = x + tap_x;
     if (g.transposed) {
       sy = y - tap_y, sx = x - tap_x;
@@ -115,8 +116,8 @@ struct gathered_column {
   int tap_y = 0, tap_x = 0, channel = 0;
   bool inside = false;
 
-  template <gathering How, class S>
-  __device__ static gathered_column of(const gather<S>& g, int k) {
+  template <gathering How, class T>
+  __device__ static gathered_column of(const gather<T>& g, int k) {
     gathered_column c;
     if constexpr (How == gathering::pointwise) {
       c.channel = k;
@@ -131,8 +132,8 @@ struct gathered_column {
   }
 
   /// The same for the taps of a phase.
-  template <class S>
-  __device__ static gathered_column of(const gather<S>& g, const phases& all, const phase& p, int k) {
+  template <class T>
+  __device__ static gathered_column of(const gather<T>& g, const phases& all, const phase& p, int k) {
     const int tap = g.channels.quotient(k), row = p.taps_across.quotient(tap);
     gathered_column c;
     c.channel = g.channels.remainder(k, tap);
@@ -155,8 +156,8 @@ struct alignas(16) eight {
 };
 
 /// Eight neighbouring columns from k on of a row, one by one.
-template <class T, gathering How, class S>
-__device__ eight<T> gather_elements(const gather<S>& g, const gathered_row& row, int k) {
+template <class T, gathering How>
+__device__ eight<T> gather_elements(const gather<T>& g, const gathered_row& row, int k) {
   eight<T> e;
 #pragma unroll
   for (int i = 0; i < 8; ++i) {

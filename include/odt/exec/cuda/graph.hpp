@@ -87,11 +87,17 @@ class graph {
 /// What it reads may lie in two slots, each with a graph.
 class replayed {
  public:
-  /// The graph of the work, captured if need be; null if it is to run as it is. Another generation than the last makes
-  /// it new.
+  /// What a graph is of: other memory, or the work of another subject, makes it new.
+  struct key {
+    int generation = -1;
+    const void* subject = nullptr;
+    bool operator==(const key&) const = default;
+  };
+
+  /// The graph of the work, captured if need be; null if it is to run as it is.
   template <class Work>
-  const graph* captured(const stream& on, std::size_t slot, int generation, const Work& work) {
-    if (generation != generation_) graphs_ = {}, seen_ = false, generation_ = generation;
+  const graph* captured(const stream& on, const key& of, std::size_t slot, const Work& work) {
+    if (of != key_) graphs_ = {}, seen_ = false, key_ = of;
     if (!std::exchange(seen_, true)) return nullptr;
     graph& own = graphs_[slot];
     if (!own) own.capture(on, work);
@@ -100,8 +106,8 @@ class replayed {
 
  private:
   std::array<graph, 2> graphs_;
+  key key_;
   bool seen_ = false;
-  int generation_ = -1;
 };
 
 }  // namespace odt::cuda

@@ -27,9 +27,11 @@ class joint_heads {
 
   /// The head that runs with a layer, or -1.
   int partner(int layer) const { return partner_[static_cast<std::size_t>(layer)]; }
-  /// Whether a layer's operations do its partner's too: the logits', the last forward and the first backward.
-  bool leads(int layer) const { return partner(layer) >= 0 && partner(layer) < layer; }
-  bool follows(int layer) const { return partner(layer) > layer; }
+  /// Whether a layer's operations do its partner's too. The logits' do: they are the last forward, when what both write
+  /// is in memory, and the first backward.
+  bool runs_both(int layer) const { return partner(layer) >= 0 && partner(layer) < layer; }
+  /// Whether its partner's operations do a layer's.
+  bool run_by_partner(int layer) const { return partner(layer) > layer; }
 
  private:
   std::vector<int> partner_;  ///< by layer

@@ -8,7 +8,7 @@
 
 namespace odt::cuda {
 
-/// Where the sums of a matrix go; null: nowhere. These lie as they are added up.
+/// Where the sums of a matrix go; null: nowhere. Here, in the order of the parts.
 struct same_place {
   float* to;
 

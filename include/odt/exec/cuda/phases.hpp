@@ -7,13 +7,9 @@
 #include <odt/exec/cuda/shapes.hpp>
 
 #include <algorithm>
+#include <numeric>
 
 namespace odt::cuda {
-
-/// A pixel of a batch: of that image, counted row after row.
-struct image_pixel {
-  int image = 0, pixel = 0;
-};
 
 /// Pixel (y, x) of a phase is pixel (top + stride * y, left + stride * x) of dx. Under its tap (i, j), which is the
 /// window's (tap_y + i * tap_step, tap_x + j * tap_step), it reads dy at (from_y + y - i * read_step, from_x + x -
@@ -41,7 +37,7 @@ struct phases {
 
   /// Of the gradient [batch, height, width, ...] for a window of a stride up to the largest, in tiles of so many rows.
   phases(const window& w, int batch, int height, int width, int tile_rows) : stride(w.stride) {
-    const int common = w.rate % stride == 0 ? stride : 1;
+    const int common = std::gcd(w.rate, stride);
     tap_step = stride / common, read_step = w.rate / common;
     for (int top = 0; top < std::min(stride, height); ++top)
       for (int left = 0; left < std::min(stride, width); ++left)
@@ -68,7 +64,7 @@ struct phases {
   }
 
   /// The pixel of row m of phase i in a gradient of that width.
-  ODT_HD image_pixel place(int i, int m, int dx_width) const {
+  ODT_HD pixel_place place(int i, int m, int dx_width) const {
     const phase& p = at[i];
     const int image = p.pixels.quotient(m), pixel = p.pixels.remainder(m, image), y = p.width.quotient(pixel);
     const int x = p.width.remainder(pixel, y);

@@ -59,7 +59,7 @@ inline weights_matrix matrix_of(const network& net, const layer& l) {
 /// The same with the weights of the head that runs with it.
 inline weights_matrix joint_matrix_of(const network& net, const joint_heads& heads, int layer) {
   const weights_matrix own = matrix_of(net, net[layer]);
-  return heads.leads(layer) ? side_by_side(matrix_of(net, net[heads.partner(layer)]), own) : own;
+  return heads.runs_both(layer) ? side_by_side(matrix_of(net, net[heads.partner(layer)]), own) : own;
 }
 
 /// The one layer that reads the images, if it is a convolution that runs dense, else 0: it reads patches of them, since
@@ -93,7 +93,7 @@ struct plan_needs {
       : arena(where.floats), tables(table_rows * p.affines) {
     const joint_heads heads(net);
     for (const plan_operation& op : p.operations)
-      if (!heads.follows(op.layer)) add(net, heads, p, op, processors);
+      if (!heads.run_by_partner(op.layer)) add(net, heads, p, op, processors);
     if (const int first = layer_of_patches(net); first > 0)
       patches = pixels(p, first) * packed(matrix_of(net, net[first]).rows);
   }
@@ -149,10 +149,10 @@ struct packed_layout {
   packed_layout(const network& net, const joint_heads& heads, const variable_layout& layout)
       : at(static_cast<std::size_t>(net.size()), -1) {
     for (int i = 0; i < net.size(); ++i) {
-      if (!runs_dense(net[i]) || heads.follows(i)) continue;
+      if (!runs_dense(net[i]) || heads.run_by_partner(i)) continue;
       const weights_matrix all = joint_matrix_of(net, heads, i);
       const std::int64_t own = packed(all.columns) - packed(matrix_of(net, net[i]).columns);
-      if (heads.leads(i)) add(net, layout, heads.partner(i), elements, packed(all.columns));
+      if (heads.runs_both(i)) add(net, layout, heads.partner(i), elements, packed(all.columns));
       add(net, layout, i, elements + own, packed(all.columns));
       elements += all.packed_elements();
     }

@@ -75,7 +75,7 @@ class network_runner final : public runner {
     if (current_->has_plain_slices) make_identity(stream, scale(0), shift(0), affines());
     for (const plan_operation& op : current_->what.operations) {
       if (op.kind == operation::loss) return;
-      if (!heads_.follows(op.layer)) observe(op, [&] { run_forward(op, values); });
+      if (!heads_.run_by_partner(op.layer)) observe(op, [&] { run_forward(op, values); });
     }
   }
 
@@ -87,7 +87,7 @@ class network_runner final : public runner {
       const plan_operation& op = operations[static_cast<std::size_t>(i)];
       if (after_loss) {
         side_.wait_until(stream, i - side_lag);
-        if (!heads_.follows(op.layer)) observe(op, [&] { run_backward(op, i, values, gradients); });
+        if (!heads_.run_by_partner(op.layer)) observe(op, [&] { run_backward(op, i, values, gradients); });
       }
       if (op.kind == operation::loss) after_loss = true;
     }
@@ -217,7 +217,7 @@ class network_runner final : public runner {
     clock_.end(stream_);
     check(cudaStreamSynchronize(stream_), net_[op.layer].name.c_str());
     const auto milliseconds = static_cast<float>(clock_.seconds() * 1e3);
-    if (!heads_.leads(op.layer)) return observer(op, milliseconds);
+    if (!heads_.runs_both(op.layer)) return observer(op, milliseconds);
     plan_operation other = op;  // their time by their columns
     other.layer = heads_.partner(op.layer);
     const auto own = static_cast<float>(net_[op.layer].channels),
@@ -275,10 +275,10 @@ class network_runner final : public runner {
 
   /// A head, and the one that runs with it.
   void predict(int layer, const float* values) {
-    if (!runs_dense(net_[layer]))
-      fail("layer ", net_[layer].name, ": a depthwise convolution cannot be a head on a GPU");
+    if (!runs_dense(net_[layer]) || place_of(layer).norm >= 0 || place_of(layer).clamp >= 0)
+      fail("layer ", net_[layer].name, ": a head on a GPU is a dense convolution without batch norm and activation");
     const auto [w, x] = input_of(layer);
-    if (!heads_.leads(layer))
+    if (!heads_.runs_both(layer))
       return conv_forward_heads(stream_, w, x, packed_weights(layer), output_of_head(layer, values));
     const int first = heads_.partner(layer);
     conv_forward_heads(stream_, w, x, packed_weights(first), output_of_head(first, values),
@@ -342,7 +342,7 @@ class network_runner final : public runner {
     T* const to = padded_.data() + padded_used_;
     padded_used_ += current_->what.batch * image;
     const tensor<const float> own(at<float>(p));
-    if (weights && heads_.leads(layer))
+    if (weights && heads_.runs_both(layer))
       pad_channels(stream_, tensor<const float>(at<float>(place_of(heads_.partner(layer)).gradient)), own, to);
     else if (weights)
       pad_channels(stream_, own, {}, to);
@@ -371,7 +371,7 @@ class network_runner final : public runner {
       return {matrix_of(net_, net_[layer]), gradients + vars.weights,
               vars.biases >= 0 ? gradients + vars.biases : nullptr};
     };
-    if (heads_.leads(op.layer))
+    if (heads_.runs_both(op.layer))
       conv_backward_weights(stream, w, x, dy, to(heads_.partner(op.layer)), to(op.layer), scratch);
     else
       conv_backward_weights(stream, w, x, dy, to(op.layer), scratch);
@@ -381,7 +381,7 @@ class network_runner final : public runner {
     const layer& l = net_[op.layer];
     const layer_place& input = place_of(l.inputs[0]);
     const gradient_sums<T> sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums<T>{};
-    const T* const weights = packed_weights(heads_.leads(op.layer) ? heads_.partner(op.layer) : op.layer);
+    const T* const weights = packed_weights(heads_.runs_both(op.layer) ? heads_.partner(op.layer) : op.layer);
     const int parts =
         conv_backward_data(stream_, window_of(l, input.value), dy, weights, at<T>(input.gradient), op.accumulate, sums);
     if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);

@@ -16,6 +16,11 @@ struct window {
   int pad_top = 0, pad_left = 0;
 };
 
+/// A pixel of a batch: of that image, counted row after row.
+struct pixel_place {
+  int image = 0, pixel = 0;
+};
+
 /// Most parts that one producer of moments or gradient sums writes.
 inline constexpr int most_parts = 528;
 

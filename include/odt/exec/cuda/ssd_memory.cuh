@@ -32,7 +32,7 @@ struct sized_batch {
   std::vector<boxf> anchors;
   device_array<boxf> device_anchors;
   batch_buffers buffers;
-  replayed train{}, evaluate{}, detect{}, forward{};
+  replayed train{};
 
   int anchor_count() const { return static_cast<int>(anchors.size()); }
 };

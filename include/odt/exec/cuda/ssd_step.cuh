@@ -69,7 +69,7 @@ class ssd_step final : public device_step {
 
   step_report evaluate(const batch& b) override {
     sized_batch& sized = prepare(b, run_mode::infer);
-    run(sized, sized.evaluate, [&] { launch_evaluate(sized); });
+    run(sized, evaluate_, [&] { launch_evaluate(sized); });
     return report_of(b, options_.update.regularize ? report_[0].update.regularization_loss : 0.0, false);
   }
 
@@ -78,7 +78,7 @@ class ssd_step final : public device_step {
     if (!memory_.post_processes(run_mode::infer)) return detect_on_host(b, sized);
     detection_buffers& found = memory_.detections();
     found.upload(stream_, b);
-    run(sized, sized.detect, [&] {
+    run(sized, detect_, [&] {
       launch_forward(sized);
       launch_post_processing(sized, found);
       found.download(stream_);
@@ -88,7 +88,7 @@ class ssd_step final : public device_step {
 
   void forward(const batch& b) override {
     sized_batch& sized = prepare(b, run_mode::infer);
-    run(sized, sized.forward, [&] { launch_forward(sized); });
+    run(sized, forward_, [&] { launch_forward(sized); });
   }
 
   std::string first_non_finite_layer(const batch& b) override {
@@ -185,8 +185,8 @@ class ssd_step final : public device_step {
   /// Runs what `launch` launches, and waits for it.
   template <class Launch>
   void run(const sized_batch& sized, replayed& how, const Launch& launch) {
-    const int generation = memory_.generation() + runner_->generation();
-    const graph* const captured = observer_ ? nullptr : how.captured(stream_, sized.buffers.turn(), generation, launch);
+    const replayed::key of{memory_.generation() + runner_->generation(), &sized};
+    const graph* const captured = observer_ ? nullptr : how.captured(stream_, of, sized.buffers.turn(), launch);
     clock_.begin(stream_);
     captured ? captured->launch(stream_) : launch();
     clock_.end(stream_);
@@ -265,7 +265,7 @@ class ssd_step final : public device_step {
   }
 
   std::vector<detections> detect_on_host(const batch& b, sized_batch& sized) {
-    run(sized, sized.forward, [&] { launch_forward(sized); });
+    run(sized, forward_, [&] { launch_forward(sized); });
     const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
     const auto slots = static_cast<std::size_t>(runner_->current().class_slots);
     std::vector<float> encodings(rows * static_cast<std::size_t>(runner_->current().code_size)), logits(rows * slots);
@@ -349,6 +349,7 @@ class ssd_step final : public device_step {
   store_mirror stores_;
   device_pieces pieces_;
   ssd_memory<Axes> memory_;
+  replayed evaluate_, detect_, forward_;  ///< of the last size; sizes of photos may have no end
   pinned_array<step_header> header_;
   device_array<step_header> device_header_;
   pinned_array<ssd_device_report> report_;
