@@ -12,8 +12,8 @@
 namespace odt::cuda {
 
 /// Pixel (y, x) of a phase is pixel (top + stride * y, left + stride * x) of dx. Under its tap (i, j), which is the
-/// window's (tap_y + i * tap_step, tap_x + j * tap_step), it reads dy at (from_y + y - i * read_step, from_x + x -
-/// ...).
+/// window's (tap_y + i * tap_step, tap_x + j * tap_step), it reads row from_y + y - i * read_step of dy, and the column
+/// likewise.
 struct phase {
   int top = 0, left = 0;
   int from_y = 0, from_x = 0;
