@@ -5,6 +5,7 @@
 
 #include <odt/exec/cpu/convolution.hpp>
 #include <odt/exec/cpu/gather.hpp>
+#include <odt/exec/met_taps.hpp>
 
 #include <numeric>
 
@@ -102,24 +103,15 @@ inline gather forward_gather(const convolution& c, const const_tensor& x, const 
           forward_axis(out.width, x.width, c.kernel_width, c.stride_width, c.rate, c.pad_left)};
 }
 
-/// Input positions of one residue modulo the stride, and the taps that reach them: in + pad - tap*rate must be a
-/// multiple of the stride. Taps descend, so that source positions ascend.
+/// Input positions of one residue modulo the stride, and the taps that meet them. Taps descend, so that source
+/// positions ascend.
 inline gather_axis backward_axis(int in, int out, int kernel, int stride, int rate, int pad, int phase) {
-  gather_axis axis{.size = in > phase ? (in - phase + stride - 1) / stride : 0,
-                   .source = out,
-                   .target_step = stride,
-                   .target_offset = phase};
-  const int common = std::gcd(stride, rate);
-  const int tap_step = stride / common;
-  axis.taps = 0;
-  for (int tap = 0; tap < kernel; ++tap)
-    if ((phase + pad - tap * rate) % stride == 0) {
-      axis.first_tap = tap;
-      ++axis.taps;
-    }
-  axis.tap_step = -tap_step;
-  axis.delta = rate / common;
-  if (axis.taps > 0) axis.offset = (phase + pad - axis.first_tap * rate) / stride;
+  const met_taps met(phase, in, kernel, stride, rate, pad);
+  gather_axis axis{.size = met.pixels, .source = out, .target_step = stride, .target_offset = phase};
+  axis.taps = met.count;
+  axis.tap_step = -met.step;
+  axis.delta = met.source_step;
+  if (met.count > 0) axis.first_tap = met.last(), axis.offset = met.last_source();
   return axis;
 }
 

@@ -5,9 +5,9 @@
 
 #include <odt/exec/cuda/fast_division.hpp>
 #include <odt/exec/cuda/shapes.hpp>
+#include <odt/exec/met_taps.hpp>
 
 #include <algorithm>
-#include <numeric>
 
 namespace odt::cuda {
 
@@ -37,8 +37,8 @@ struct phases {
 
   /// Of the gradient [batch, height, width, ...] for a window of a stride up to the largest, in tiles of so many rows.
   phases(const window& w, int batch, int height, int width, int tile_rows) : stride(w.stride) {
-    const int common = std::gcd(w.rate, stride);
-    tap_step = stride / common, read_step = w.rate / common;
+    const met_taps any(0, height, w.kernel_height, stride, w.rate, w.pad_top);
+    tap_step = any.step, read_step = any.source_step;
     for (int top = 0; top < std::min(stride, height); ++top)
       for (int left = 0; left < std::min(stride, width); ++left)
         at[count++] = phase_at(w, top, left, batch, height, width);
@@ -72,26 +72,17 @@ struct phases {
   }
 
  private:
-  /// Along one axis: the first tap that a pixel meets, and how many it meets.
-  struct met {
-    int first = 0, count = 0;
-    met(const window& w, int kernel, int pixel_and_pad, int tap_step) {
-      while (first < kernel && (pixel_and_pad - first * w.rate) % w.stride != 0) ++first;
-      count = (kernel - first + tap_step - 1) / tap_step;
-    }
-  };
-
-  phase phase_at(const window& w, int top, int left, int batch, int height, int width) const {
-    const met y(w, w.kernel_height, top + w.pad_top, tap_step), x(w, w.kernel_width, left + w.pad_left, tap_step);
-    const int across = (width - left + stride - 1) / stride, down = (height - top + stride - 1) / stride;
+  static phase phase_at(const window& w, int top, int left, int batch, int height, int width) {
+    const met_taps y(top, height, w.kernel_height, w.stride, w.rate, w.pad_top);
+    const met_taps x(left, width, w.kernel_width, w.stride, w.rate, w.pad_left);
     phase p;
     p.top = top, p.left = left;
-    p.width = fast_division(across), p.pixels = fast_division(across * down), p.rows = batch * across * down;
+    p.width = fast_division(x.pixels), p.pixels = fast_division(y.pixels * x.pixels);
+    p.rows = batch * y.pixels * x.pixels;
     p.taps = y.count * x.count;
     if (p.taps == 0) return p;
     p.tap_y = y.first, p.tap_x = x.first;
-    p.from_y = (top + w.pad_top - y.first * w.rate) / stride;
-    p.from_x = (left + w.pad_left - x.first * w.rate) / stride;
+    p.from_y = y.source, p.from_x = x.source;
     p.taps_across = fast_division(x.count);
     return p;
   }
