@@ -3,6 +3,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(thread_pool_tests)
@@ -20,6 +23,21 @@ BOOST_AUTO_TEST_CASE(every_chunk_runs_once) {
       for (const int count : runs) BOOST_REQUIRE(count == 1);
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_that_is_held_up_delays_none_but_its_own_chunk) {
+  odt::thread_pool pool(2);
+  constexpr int chunks = 8;
+  std::atomic<int> others{0};
+  pool.run(chunks, [&](int chunk, int) {
+    if (chunk != 0) {
+      ++others;
+      return;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (others < chunks - 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    BOOST_TEST(others == chunks - 1);
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,9 +13,10 @@
 
 namespace odt {
 
-/// Runs chunks of a loop on `size()` threads, the caller among them. Chunks go to threads by a static
-/// partition (contiguous ranges), and what a chunk computes may not depend on the thread that runs it, so results are
-/// the same bits for any number of threads. One loop at a time; not reentrant.
+/// Runs chunks of a loop on `size()` threads, the caller among them. Each thread has a contiguous range of chunks, and
+/// when it is through with its own it takes from the others', so that a core that is slower, or busy otherwise, delays
+/// nobody. What a chunk computes may not depend on the thread that runs it, so results are the same bits for any number
+/// of threads. One loop at a time; not reentrant.
 class thread_pool {
  public:
   /// `threads` in all; 0 means as many as the machine has.
@@ -24,7 +25,7 @@ class thread_pool {
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  int size() const { return static_cast<int>(workers_.size()) + 1; }
+  int size() const { return static_cast<int>(shares_.size()); }
 
   /// Calls body(chunk, thread) for every chunk in [0, chunks); returns when all are done. Bodies do not throw.
   template <class Body>
@@ -36,16 +37,20 @@ class thread_pool {
 
  private:
   using erased = void (*)(void*, int, int);
+  struct alignas(64) share {
+    std::atomic<int> next{0};
+    int end = 0;
+  };
 
   void run_erased(int chunks, const void* context, erased body);
-  void run_share(int thread) const;
+  void run_shares(int thread);
   void work(int thread);
 
+  std::vector<share> shares_;  ///< of the threads; the first is the caller's
   std::vector<std::thread> workers_;
   alignas(64) std::atomic<std::uint32_t> generation_{0};
   alignas(64) std::atomic<int> running_{0};
   std::atomic<bool> stop_{false};
-  int chunks_ = 0;
   void* context_ = nullptr;
   erased body_ = nullptr;
 };

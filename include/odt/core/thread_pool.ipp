@@ -18,9 +18,9 @@ ODT_INLINE void spin_pause() {
 
 }  // namespace detail
 
-ODT_INLINE thread_pool::thread_pool(int threads) {
-  const int wanted = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
-  for (int i = 1; i < std::max(wanted, 1); ++i) workers_.emplace_back([this, i] { work(i); });
+ODT_INLINE thread_pool::thread_pool(int threads)
+    : shares_(std::max(threads > 0 ? static_cast<unsigned>(threads) : std::thread::hardware_concurrency(), 1u)) {
+  for (int i = 1; i < size(); ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 ODT_INLINE thread_pool::~thread_pool() {
@@ -35,20 +35,28 @@ ODT_INLINE void thread_pool::run_erased(int chunks, const void* context, erased 
     for (int chunk = 0; chunk < chunks; ++chunk) body(const_cast<void*>(context), chunk, 0);
     return;
   }
-  chunks_ = chunks;
+  const auto first = [&](int thread) { return static_cast<int>(std::int64_t{chunks} * thread / size()); };
+  for (int t = 0; t < size(); ++t) {
+    share& own = shares_[static_cast<std::size_t>(t)];
+    own.next.store(first(t), std::memory_order_relaxed);
+    own.end = first(t + 1);
+  }
   context_ = const_cast<void*>(context);
   body_ = body;
   running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
-  run_share(0);
+  run_shares(0);
   for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins)
     spins < 4096 ? detail::spin_pause() : std::this_thread::yield();
 }
 
-ODT_INLINE void thread_pool::run_share(int thread) const {
-  const auto share = [this](int t) { return static_cast<int>(static_cast<std::int64_t>(chunks_) * t / size()); };
-  for (int chunk = share(thread); chunk < share(thread + 1); ++chunk) body_(context_, chunk, thread);
+ODT_INLINE void thread_pool::run_shares(int thread) {
+  for (int i = 0; i < size(); ++i) {
+    share& from = shares_[static_cast<std::size_t>((thread + i) % size())];
+    for (int chunk; (chunk = from.next.fetch_add(1, std::memory_order_relaxed)) < from.end;)
+      body_(context_, chunk, thread);
+  }
 }
 
 ODT_INLINE void thread_pool::work(int thread) {
@@ -62,7 +70,7 @@ ODT_INLINE void thread_pool::work(int thread) {
     }
     ++seen;
     if (stop_.load()) return;
-    run_share(thread);
+    run_shares(thread);
     running_.fetch_sub(1, std::memory_order_release);
   }
 }
