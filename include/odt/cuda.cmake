@@ -2,7 +2,7 @@
 #   odt::cuda                         the plain kernels, compiled once for CMAKE_CUDA_ARCHITECTURES
 #   odt_add_detector(program header detector...)
 #                                     lets a program run the detectors of that header on a GPU: nvcc compiles a unit
-#                                     of one line each, ODT_CUDA(detector)
+#                                     with a line for each, ODT_CUDA(detector); kernels that they share are compiled once
 include_guard(GLOBAL)
 
 # CMake 3.25 does not know nvcc's C++20.
@@ -25,19 +25,20 @@ target_compile_options(odt_cuda PUBLIC
 
 function(odt_add_detector program header)
   get_filename_component(path ${header} ABSOLUTE)
+  string(MAKE_C_IDENTIFIER "${program}_${ARGV2}" name)
+  set(unit ${CMAKE_CURRENT_BINARY_DIR}/odt-detectors/${name}.cu)
+  set(text "#include <odt/cuda.hpp>\n\n#include \"${path}\"\n\n")
   foreach(detector IN LISTS ARGN)
-    string(MAKE_C_IDENTIFIER ${detector} name)
-    set(unit ${CMAKE_CURRENT_BINARY_DIR}/odt-detectors/${program}_${name}.cu)
-    set(text "#include <odt/cuda.hpp>\n\n#include \"${path}\"\n\nODT_CUDA(${detector})\n")
-    set(old "")
-    if(EXISTS ${unit})
-      file(READ ${unit} old)
-    endif()
-    if(NOT old STREQUAL text)
-      file(WRITE ${unit} "${text}")
-    endif()
-    target_sources(${program} PRIVATE ${unit})
+    string(APPEND text "ODT_CUDA(${detector})\n")
   endforeach()
+  set(old "")
+  if(EXISTS ${unit})
+    file(READ ${unit} old)
+  endif()
+  if(NOT old STREQUAL text)
+    file(WRITE ${unit} "${text}")
+  endif()
+  target_sources(${program} PRIVATE ${unit})
   set_target_properties(${program} PROPERTIES CUDA_STANDARD 20)
   target_link_libraries(${program} PRIVATE odt_cuda)
 endfunction()
