@@ -1,7 +1,7 @@
 # Checks of the sources themselves: includes, headers alone and all together, what must not compile. They build in the
 # test run, so that a build for work stays quick.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+math(EXPR jobs "(${cores} + 1) / 2")  # beside other tests
 
 add_test(NAME include_directions COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_includes.py
                                          ${PROJECT_SOURCE_DIR})
@@ -38,9 +38,9 @@ function(odt_write_if_changed file text)
 endfunction()
 
 function(odt_add_build_test name target)
-  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${cores}
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${jobs}
                                 ${keep_going})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 RESOURCE_LOCK build_tree RUN_SERIAL ON)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 RESOURCE_LOCK build_tree PROCESSORS ${jobs})
 endfunction()
 
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
@@ -102,4 +102,4 @@ add_test(NAME consumer
          COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer
                  -DGENERATOR=${CMAKE_GENERATOR} -DCOMPILER=${CMAKE_CXX_COMPILER}
                  -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.cpp -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
-set_tests_properties(consumer PROPERTIES LABELS slow TIMEOUT 1800 RUN_SERIAL ON)
+set_tests_properties(consumer PROPERTIES LABELS slow TIMEOUT 1800 RESOURCE_LOCK build_tree)

@@ -13,9 +13,9 @@ command -v nvcc > /dev/null && cuda=ON
 # examples/quickstart.sh leaves tests and benchmarks out of the same build tree.
 cmake --preset release -DODT_TESTS=ON -DODT_BENCH=ON -DODT_CUDA=$cuda ${ODT_CMAKE_ARGS-}
 cmake --build --preset release -j "$jobs"
-ctest --preset release --no-tests=error
+ctest --preset release --no-tests=error -j "$jobs"
 
 [ "${1-}" = --no-asan ] && exit 0
 cmake --preset asan -DODT_EXAMPLES=OFF
 cmake --build --preset asan -j "$jobs"
-ctest --preset asan --no-tests=error -LE slow
+ctest --preset asan --no-tests=error -j "$jobs" -LE slow

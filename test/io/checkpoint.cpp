@@ -226,8 +226,7 @@ BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_written_again_byte_for_byte,
 BOOST_AUTO_TEST_CASE(values_of_tensorflows_checkpoints, *odt::test::needs(odt::test::golden() / "models")) {
   const odt::test::fs::path folder = odt::test::golden() / "models/train_ssd_mobilenet_v1";
   const checkpoint_reader reader((folder / "step_100").string());
-  std::ifstream file(folder / "variables_step_100.json");
-  const auto index = odt::test::json::parse(file);
+  const auto index = odt::test::load_json(folder / "variables_step_100.json");
   const auto stored = odt::test::load_npy(folder / "variables_step_100.npy");
   const auto& list = index.contains("entries")   ? index["entries"]
                      : index.contains("tensors") ? index["tensors"]

@@ -93,8 +93,7 @@ BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_written_is_an_error) {
 
 BOOST_AUTO_TEST_CASE(tensorflows_event_files, *odt::test::needs(odt::test::golden() / "models/programs")) {
   const odt::test::fs::path folder = odt::test::golden() / "models/programs";
-  std::ifstream file(folder / "case.json");
-  const auto expected = odt::test::json::parse(file)["events"];
+  const auto expected = odt::test::load_json(folder / "case.json")["events"];
   int seen = 0;
   for (const auto& [name, content] : expected.items()) {
     if (!odt::test::fs::exists(folder / name)) continue;

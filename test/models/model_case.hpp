@@ -23,12 +23,6 @@ using any_ssd = ssd<any_of<mobilenet_v1, inception_v2>>;
 
 inline fs::path models() { return golden() / "models"; }
 
-inline json load_json(const fs::path& path) {
-  std::ifstream file(path);
-  BOOST_REQUIRE_MESSAGE(file, "cannot open " << path);
-  return json::parse(file);
-}
-
 /// Tensors stored as every stride-th element, flat: name.npy with name.json.
 struct sampled_tensor {
   std::string name;

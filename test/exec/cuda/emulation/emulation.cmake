@@ -34,7 +34,7 @@ add_dependencies(odt_cuda_emulated cuda_emulated_sources)
 set_source_files_properties(${units} PROPERTIES LANGUAGE CXX)
 target_compile_options(odt_cuda_emulated PRIVATE -w -fno-strict-aliasing)
 
-add_executable(test_cuda_emulated ${suites} ${here}/emulation/emulation.cpp main.cxx)
+add_executable(test_cuda_emulated ${suites} ${here}/emulation/emulation.cpp)
 add_dependencies(test_cuda_emulated cuda_emulated_sources)
 target_compile_definitions(test_cuda_emulated PRIVATE ODT_CUDA_EMULATED)
 target_link_libraries(test_cuda_emulated PRIVATE odt_cuda_emulated)
