@@ -52,10 +52,13 @@ ODT_INLINE void thread_pool::run_erased(int chunks, const void* context, erased 
 }
 
 ODT_INLINE void thread_pool::run_shares(int thread) {
-  for (int i = 0; i < size(); ++i) {
+  constexpr int most_shares = 16;  // looking at all of a large machine's would take longer than most loops
+  for (int i = 0; i < std::min(size(), most_shares); ++i) {
     share& from = shares_[static_cast<std::size_t>((thread + i) % size())];
-    for (int chunk; (chunk = from.next.fetch_add(1, std::memory_order_relaxed)) < from.end;)
-      body_(context_, chunk, thread);
+    while (from.next.load(std::memory_order_relaxed) < from.end) {
+      const int chunk = from.next.fetch_add(1, std::memory_order_relaxed);
+      if (chunk < from.end) body_(context_, chunk, thread);
+    }
   }
 }
 
