@@ -10,6 +10,7 @@ jobs=$(nproc)
 cuda=OFF  # nvcc compiles the CUDA half too, where it is; only test/gpu.sh needs a GPU
 PATH=$PATH:/usr/local/cuda/bin
 command -v nvcc > /dev/null && cuda=ON
+export CMAKE_GENERATOR=Ninja
 # examples/quickstart.sh leaves tests and benchmarks out of the same build tree.
 cmake --preset release -DODT_TESTS=ON -DODT_BENCH=ON -DODT_CUDA=$cuda ${ODT_CMAKE_ARGS-}
 cmake --build --preset release -j "$jobs"

@@ -11,8 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>

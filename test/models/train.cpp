@@ -6,6 +6,8 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 
+#include <map>
+
 namespace test = odt::test;
 namespace data = boost::unit_test::data;
 

@@ -5,6 +5,8 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 
+#include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
