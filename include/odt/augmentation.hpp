@@ -111,9 +111,8 @@ class sketch {
 };
 
 template <class A>
-concept augmentation = policy<A> && requires(const A& a, sketch& photo, random_stream& random) {
-  a.draw(photo, random);
-};
+concept augmentation =
+    policy<A> && requires(const A& a, sketch& photo, random_stream& random) { a.draw(photo, random); };
 
 /// The augmentations of a training, in order: a value made at run time from pipeline.config or in code.
 class augmentation_chain {

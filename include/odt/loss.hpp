@@ -71,8 +71,7 @@ concept costs_elements_of = requires(const L& loss, T x) {
 };
 
 template <class L, class T>
-concept costs_rows_of = fold_count<L> >
-0 && requires(const L& loss, T x, const row_folds<T, fold_count<L>>& row) {
+concept costs_rows_of = fold_count<L> > 0 && requires(const L& loss, T x, const row_folds<T, fold_count<L>>& row) {
   { loss.template fold_term<0>(x, x, row) } -> std::same_as<T>;
   { loss.element(x, x, x, row) } -> std::same_as<loss_term<T>>;
 };
@@ -84,7 +83,7 @@ concept costs = costs_elements_of<L, T> || costs_rows_of<L, T>;
 
 template <class L>
 concept loss = policy<L> && std::same_as<decltype(L::kind), const loss_kind> && detail::costs<L, float> &&
-    detail::costs<L, double>;
+               detail::costs<L, double>;
 
 template <class L>
 concept classification_loss = loss<L> && L::kind == loss_kind::classification;

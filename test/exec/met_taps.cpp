@@ -14,7 +14,8 @@ namespace data = boost::unit_test::data;
 BOOST_AUTO_TEST_SUITE(met_taps_tests)
 
 BOOST_DATA_TEST_CASE(are_those_of_the_definition,
-                     data::make({1, 2, 3, 7}) * data::make({1, 2, 3, 4}) * data::make({1, 2, 3}) * data::make({0, 1, 4}),
+                     data::make({1, 2, 3, 7}) * data::make({1, 2, 3, 4}) * data::make({1, 2, 3}) *
+                         data::make({0, 1, 4}),
                      kernel, stride, rate, pad) {
   constexpr int size = 10;
   for (int place = 0; place < stride; ++place) {
@@ -35,9 +36,7 @@ BOOST_DATA_TEST_CASE(are_those_of_the_definition,
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_place_beyond_the_axis_has_no_pixels) {
-  BOOST_TEST(odt::met_taps(1, 1, 3, 2, 1, 0).pixels == 0);
-}
+BOOST_AUTO_TEST_CASE(a_place_beyond_the_axis_has_no_pixels) { BOOST_TEST(odt::met_taps(1, 1, 3, 2, 1, 0).pixels == 0); }
 
 BOOST_AUTO_TEST_SUITE_END()
 

@@ -159,8 +159,7 @@ Options read_options(const settings& message) {
     } else if constexpr (requires {
                            typename member_type::value_type;
                            member.clear();
-                         } &&
-                         !std::is_same_v<member_type, std::string>) {
+                         } && !std::is_same_v<member_type, std::string>) {
       const settings& list = message.at(name);
       member.clear();
       for (const settings& element : list.children) {

@@ -15,7 +15,8 @@ inline void append(std::string& out, std::string_view piece) { out += piece; }
 inline void append(std::string& out, char piece) { out += piece; }
 
 template <class Number>
-requires(std::integral<Number> || std::floating_point<Number>) void append(std::string& out, Number number) {
+  requires(std::integral<Number> || std::floating_point<Number>)
+void append(std::string& out, Number number) {
   if constexpr (std::same_as<Number, bool>)
     return append(out, std::string_view(number ? "true" : "false"));
   else {

@@ -14,9 +14,9 @@
 namespace odt {
 
 /// Runs chunks of a loop on `size()` threads, the caller among them. Each thread has a contiguous range of chunks, and
-/// when it is through with its own it takes from its neighbours', so that a core that is slower, or busy otherwise, holds
-/// up only the chunk that it is at. What a chunk computes may not depend on the thread that runs it, so results are the
-/// same bits for any number of threads. One loop at a time; not reentrant.
+/// when it is through with its own it takes from its neighbours', so that a core that is slower, or busy otherwise,
+/// holds up only the chunk that it is at. What a chunk computes may not depend on the thread that runs it, so results
+/// are the same bits for any number of threads. One loop at a time; not reentrant.
 class thread_pool {
  public:
   /// `threads` in all; 0 means as many as the machine has.

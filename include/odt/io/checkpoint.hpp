@@ -53,7 +53,7 @@ constexpr element_type element_type_of() {
 /// Types that tensors are read to and written from.
 template <class T>
 concept checkpoint_element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
-    std::same_as<T, std::uint8_t> || std::same_as<T, std::int64_t>;
+                             std::same_as<T, std::uint8_t> || std::same_as<T, std::int64_t>;
 
 /// One tensor of a checkpoint.
 struct tensor_info {

@@ -152,12 +152,12 @@ struct scratch_memory {
   std::size_t bytes;
   std::byte* data;
   explicit scratch_memory(std::size_t size)
-      : bytes(size), data(static_cast<std::byte*>(::operator new (size, std::align_val_t{64}))) {
+      : bytes(size), data(static_cast<std::byte*>(::operator new(size, std::align_val_t{64}))) {
     std::memset(data, 0xff, size);  // NaNs: what is read must have been written
   }
   scratch_memory(const scratch_memory&) = delete;
   scratch_memory& operator=(const scratch_memory&) = delete;
-  ~scratch_memory() { ::operator delete (data, std::align_val_t{64}); }
+  ~scratch_memory() { ::operator delete(data, std::align_val_t{64}); }
 };
 
 /// Mean and biased variance a channel.

@@ -212,7 +212,7 @@ inline void finish(const float* c, int rows, tile_output out) {
 
 /// Reads whole tiles of A: rows beyond `rows` may hold anything.
 template <class Product, tile_order Order>
-requires requires { typename Product::tiles; }
+  requires requires { typename Product::tiles; }
 void multiply_rows(int rows, std::ptrdiff_t depth, const float* a, const float* b, const tile_output& out) {
   static_assert(Order == tile_order::rows);
   using namespace detail::amx;

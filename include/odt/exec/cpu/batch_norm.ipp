@@ -51,8 +51,7 @@ void sum_gradients(const const_tensor& z, const tensor& dy, const float* mean, i
   });
   const auto gates = [&]<int... V>(std::integer_sequence<int, V...>) {
     return std::array<gate, Vectors>{gate(z.transform, c + V * lanes, rest - V * lanes)...};
-  }
-  (std::make_integer_sequence<int, Vectors>{});
+  }(std::make_integer_sequence<int, Vectors>{});
   for (int p = 0; p < pixels; ++p, from += z.pixel_stride, gradient += dy.pixel_stride)
     unroll<Vectors>([&](auto v) {
       const vec value = load_first(from + v * lanes, rest - v * lanes);
@@ -81,8 +80,7 @@ void replace_gradients(const const_tensor& z, const tensor& dy, const float* mea
   });
   const auto gates = [&]<int... V>(std::integer_sequence<int, V...>) {
     return std::array<gate, Vectors>{gate(z.transform, c + V * lanes, rest - V * lanes)...};
-  }
-  (std::make_integer_sequence<int, Vectors>{});
+  }(std::make_integer_sequence<int, Vectors>{});
   for (int p = 0; p < pixels; ++p, from += z.pixel_stride, gradient += dy.pixel_stride)
     unroll<Vectors>([&](auto v) {
       const vec value = load_first(from + v * lanes, rest - v * lanes);

@@ -64,8 +64,7 @@ void add_gradient_vectors(const gradient_sums& s, const Row& row, const ZRow& z,
                           std::ptrdiff_t count, const chunk_gradient_sums& chunk, bool first) {
   auto adders = [&]<int... V>(std::integer_sequence<int, V...>) {
     return std::array<gradient_adder, Vectors>{gradient_adder(s, channel + V * lanes, count - V * lanes)...};
-  }
-  (std::make_integer_sequence<int, Vectors>{});
+  }(std::make_integer_sequence<int, Vectors>{});
   for (int r = 0; r < rows; ++r) {
     const float* const gradient = row(r) + channel;
     const float* const raw = z(r) + channel;

@@ -133,8 +133,8 @@ struct aligned_allocator {
   aligned_allocator() = default;
   template <class U>
   constexpr aligned_allocator(const aligned_allocator<U>&) {}
-  T* allocate(std::size_t count) { return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* at, std::size_t) { ::operator delete (at, std::align_val_t{64}); }
+  T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* at, std::size_t) { ::operator delete(at, std::align_val_t{64}); }
   template <class U>
   friend constexpr bool operator==(const aligned_allocator&, const aligned_allocator<U>&) {
     return true;

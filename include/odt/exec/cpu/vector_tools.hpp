@@ -107,8 +107,7 @@ void copy_pixels(float* to, std::ptrdiff_t to_step, const float* from, std::ptrd
                  std::ptrdiff_t count, const pending& p, std::ptrdiff_t channel) {
   const auto transforms = [&]<int... V>(std::integer_sequence<int, V...>) {
     return std::array<vector_transform, Vectors>{vector_transform(p, channel + V * lanes, count - V * lanes)...};
-  }
-  (std::make_integer_sequence<int, Vectors>{});
+  }(std::make_integer_sequence<int, Vectors>{});
   for (int r = 0; r < rows; ++r, to += to_step, from += from_step)
     unroll<Vectors>(
         [&](auto v) { store(to + v * lanes, transforms[v](load_first(from + v * lanes, count - v * lanes))); });

@@ -42,7 +42,8 @@ struct tensor {
   ODT_HD std::int64_t pixels() const { return std::int64_t{1} * batch * height * width; }
   /// The tensor for readers.
   template <class U>
-  requires(std::is_same_v<U, const T> && !std::is_const_v<T>) ODT_HD operator tensor<U>() const {
+    requires(std::is_same_v<U, const T> && !std::is_const_v<T>)
+  ODT_HD operator tensor<U>() const {
     return {data, batch, height, width, channels, pixel_stride, image_stride};
   }
 };
