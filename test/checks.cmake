@@ -19,7 +19,7 @@ foreach(source IN LISTS sources)
   get_filename_component(stem ${source} NAME_WE)
   add_test(NAME compile_fail.${stem}
            COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail.py ${source} ${CMAKE_CXX_COMPILER}
-                   -std=c++20 $<$<BOOL:${ODT_NATIVE}>:-march=native> -I${PROJECT_SOURCE_DIR}/include ${xsimd}
+                   -std=c++20 $<$<BOOL:${ODT_ARCH}>:-march=${ODT_ARCH}> -I${PROJECT_SOURCE_DIR}/include ${xsimd}
            COMMAND_EXPAND_LISTS)
 endforeach()
 
@@ -27,15 +27,6 @@ set(keep_going "")
 if(CMAKE_GENERATOR MATCHES Ninja)
   set(keep_going -- -k 0)
 endif()
-
-function(odt_write_if_changed file text)
-  if(EXISTS ${file})
-    file(READ ${file} old)
-  endif()
-  if(NOT "${old}" STREQUAL "${text}")
-    file(WRITE ${file} "${text}")
-  endif()
-endfunction()
 
 function(odt_add_build_test name target)
   add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${jobs}

@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 pack() {
   . examples/packages.sh
   odt_install $ODT_PACKAGES $ODT_TEST_PACKAGES
-  cmake -S . -B build/gpu -G Ninja -DCMAKE_BUILD_TYPE=Release -DODT_CUDA=ON -DODT_NATIVE=OFF \
-    -DCMAKE_CXX_FLAGS="-march=haswell" ${ODT_CMAKE_ARGS-}
+  cmake -S . -B build/gpu -G Ninja -DCMAKE_BUILD_TYPE=Release -DODT_CUDA=ON -DODT_ARCH=haswell \
+    ${ODT_CMAKE_ARGS-}
   cmake --build build/gpu -j "$(nproc)" --target test_cuda bench_cuda_step odt
   mkdir -p "$1/bin" "$1/lib" "$1/bench/peers" "$1/examples"
   for program in test_cuda bench_cuda_step odt; do

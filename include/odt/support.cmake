@@ -3,11 +3,60 @@
 #   odt::support      what no detector parametrizes (formats, config, data, metrics, command line, plain kernels),
 #                     compiled once from the .ipp files and .proto files in the tree of whoever uses it
 #   odt::header_only  the same without that library: each translation unit compiles all of it (ODT_HEADER_ONLY)
-#   odt::native       -march=native; a program and its odt::support share one instruction set
+#   odt::native       the instruction set of ODT_ARCH, which odt::support brings with it; for users of the headers alone
 # cuda.cmake beside this adds odt::cuda.
 include_guard(GLOBAL)
 
+# One choice for odt::support and for all that link it, since kernels of different instruction sets do not mix: `native`
+# (this machine's), or what -march takes (x86-64-v3, haswell, armv8.2-a...). Empty: the compiler's flags say it.
+if(CMAKE_CROSSCOMPILING OR CMAKE_CXX_FLAGS MATCHES "-m(arch|cpu)=")
+  set(odt_arch "")
+else()
+  set(odt_arch native)
+endif()
+set(ODT_ARCH ${odt_arch} CACHE STRING "Instruction set of odt::support and its users: -march=...; empty: the flags' own")
+
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
+  message(NOTICE "odt: no CMAKE_BUILD_TYPE was given; Release is taken")
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+# Writes a file of the build tree unless it says just that, so that nothing is compiled again.
+function(odt_write_if_changed file text)
+  set(old "")
+  if(EXISTS ${file})
+    file(READ ${file} old)
+  endif()
+  if(NOT old STREQUAL text)
+    file(WRITE ${file} "${text}")
+  endif()
+endfunction()
+
+# At the end of the whole configuration: who links odt::support has not chosen another instruction set by himself.
+function(odt_check_instruction_sets directory)
+  get_property(targets DIRECTORY ${directory} PROPERTY BUILDSYSTEM_TARGETS)
+  foreach(target IN LISTS targets)
+    get_target_property(libraries ${target} LINK_LIBRARIES)
+    get_target_property(flags ${target} COMPILE_OPTIONS)
+    if(libraries MATCHES "odt(::|_)support" AND flags MATCHES "-m(arch|cpu)=([^;]+)" AND
+       NOT CMAKE_MATCH_2 STREQUAL ODT_ARCH)
+      message(FATAL_ERROR "${target} is compiled with ${CMAKE_MATCH_0}, the odt::support that it links with "
+        "ODT_ARCH=\"${ODT_ARCH}\": their kernels would not fit together. Leave the flag out and configure with "
+        "-DODT_ARCH=${CMAKE_MATCH_2}, which reaches both.")
+    endif()
+  endforeach()
+  get_property(directories DIRECTORY ${directory} PROPERTY SUBDIRECTORIES)
+  foreach(below IN LISTS directories)
+    odt_check_instruction_sets(${below})
+  endforeach()
+endfunction()
+cmake_language(DEFER DIRECTORY ${CMAKE_SOURCE_DIR} CALL odt_check_instruction_sets ${CMAKE_SOURCE_DIR})
+
 function(odt_define_targets include_dir proto_dir)
+  if(TARGET odt::odt)
+    return()
+  endif()
   find_package(Threads REQUIRED)
   find_package(Protobuf REQUIRED)
   find_package(ZLIB REQUIRED)
@@ -35,39 +84,53 @@ function(odt_define_targets include_dir proto_dir)
 
   add_library(odt_native INTERFACE)
   add_library(odt::native ALIAS odt_native)
-  target_compile_options(odt_native INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
+  if(ODT_ARCH)
+    target_compile_options(odt_native INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=${ODT_ARCH}>)
+  endif()
 
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/odt-support)
+  # One unit of all schemas, since they share their headers; what protoc calls alike in each gets a name of its own.
   set(schemas "")
+  set(schema_text "")
   file(GLOB_RECURSE protos RELATIVE ${proto_dir} CONFIGURE_DEPENDS ${proto_dir}/odt/*.proto)
   foreach(proto IN LISTS protos)
     string(REGEX REPLACE "\\.proto$" ".pb" stem ${proto})
+    string(MAKE_C_IDENTIFIER ${stem} name)
     add_custom_command(
       OUTPUT ${generated}/${stem}.cc ${generated}/${stem}.h
       COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
       COMMAND protobuf::protoc --proto_path=${proto_dir} --cpp_out=${generated} ${proto_dir}/${proto}
       DEPENDS ${proto_dir}/${proto} VERBATIM)
-    list(APPEND schemas ${generated}/${stem}.cc)
+    list(APPEND schemas ${generated}/${stem}.cc ${generated}/${stem}.h)
+    string(APPEND schema_text "#define schemas schemas_${name}\n#define file_default_instances instances_${name}\n"
+      "#include <${stem}.cc>\n#undef schemas\n#undef file_default_instances\n")
   endforeach()
+  odt_write_if_changed(${generated}/odt/schemas.cpp "${schema_text}")
+  set_source_files_properties(${generated}/odt/schemas.cpp PROPERTIES OBJECT_DEPENDS "${schemas}")
 
-  set(sources "")
-  file(GLOB_RECURSE units RELATIVE ${include_dir} CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
-  foreach(unit IN LISTS units)
-    string(REGEX REPLACE "\\.ipp$" ".cpp" source ${unit})
-    set(text "#include <${unit}>\n")
-    set(file ${generated}/${source})
-    if(EXISTS ${file})
-      file(READ ${file} old)
+  # One unit a room, since many small files share the same few large headers; the kernels, which take long, one each.
+  file(GLOB_RECURSE files RELATIVE ${include_dir}/odt CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
+  set(units "")
+  foreach(file IN LISTS files)
+    if(file MATCHES "^exec/")
+      string(REGEX REPLACE "\\.ipp$" "" unit ${file})
     else()
-      set(old "")
+      string(REGEX REPLACE "/.*|\\.ipp$" "" unit ${file})
     endif()
-    if(NOT old STREQUAL text)
-      file(WRITE ${file} ${text})
-    endif()
-    list(APPEND sources ${file})
+    string(APPEND text_${unit} "#include <odt/${file}>\n")
+    list(APPEND units ${unit})
   endforeach()
+  list(REMOVE_DUPLICATES units)
+  set(sources "")
+  foreach(unit IN LISTS units)
+    odt_write_if_changed(${generated}/odt/${unit}.cpp "${text_${unit}}")
+    list(APPEND sources ${generated}/odt/${unit}.cpp)
+  endforeach()
+  # Rooms without a loop over pixels, boxes or weights: they take half of the time to compile.
+  set_source_files_properties(${generated}/odt/cli.cpp ${generated}/odt/config.cpp ${generated}/odt/train.cpp
+    PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O1>)
 
-  add_library(odt_proto STATIC EXCLUDE_FROM_ALL ${schemas})
+  add_library(odt_proto STATIC EXCLUDE_FROM_ALL ${generated}/odt/schemas.cpp)
   target_compile_options(odt_proto PRIVATE -O1)  # a config is read once
   target_include_directories(odt_proto SYSTEM PUBLIC ${generated})
   target_compile_features(odt_proto PUBLIC cxx_std_20)
@@ -81,12 +144,10 @@ function(odt_define_targets include_dir proto_dir)
     list(APPEND libraries ${ODT_JPEG_LIBRARY})
   endif()
 
-  # The same few large headers serve many small units: a third of the time when eight are compiled together.
   add_library(odt_support STATIC EXCLUDE_FROM_ALL ${sources})
-  set_target_properties(odt_support PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   add_library(odt::support ALIAS odt_support)
   target_include_directories(odt_support SYSTEM PUBLIC ${ODT_STB_INCLUDE_DIR})
-  target_link_libraries(odt_support PUBLIC odt_odt odt_proto PRIVATE ${libraries})
+  target_link_libraries(odt_support PUBLIC odt_odt odt_native odt_proto PRIVATE ${libraries})
   # Where a kernel's loop begins within a cache line would otherwise follow from unrelated code: 3 % of a train step.
   target_compile_options(odt_support PRIVATE $<$<CXX_COMPILER_ID:GNU>:-falign-loops=64;-falign-functions=64>)
 
