@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <odt/ssd.hpp>
+#include "any_ssd.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-using small = odt::ssd<odt::any_of<odt::mobilenet_v1, odt::inception_v2>>;
+using small = odt::test::any_ssd;
 using pets = odt::ssd<odt::inception_v2, odt::faster_rcnn_box_coder, odt::argmax_matcher, odt::rms_prop>;
 
 static_assert(pets::anchor_count({300, 300}) == 1917);

@@ -4,8 +4,8 @@
 
 #include <odt/config/pipeline.hpp>
 #include <odt/io/checkpoint.hpp>
-#include <odt/ssd.hpp>
 
+#include "any_ssd.hpp"
 #include "golden.hpp"
 
 #include <algorithm>
@@ -16,8 +16,6 @@
 #include <vector>
 
 namespace odt::test {
-
-using any_ssd = ssd<any_of<mobilenet_v1, inception_v2>>;
 
 inline fs::path models() { return golden() / "models"; }
 

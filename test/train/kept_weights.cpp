@@ -2,9 +2,9 @@
 // Evaluation keeps weights packed from one pass to the next: whatever changes variables, passes after it are those of a
 // detector that has never evaluated before.
 #include <odt/io/checkpoint.hpp>
-#include <odt/ssd.hpp>
 #include <odt/train/restore.hpp>
 
+#include "any_ssd.hpp"
 #include "scratch.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -13,12 +13,12 @@
 
 namespace {
 
-using model = odt::ssd<odt::inception_v2, odt::faster_rcnn_box_coder, odt::argmax_matcher, odt::rms_prop>;
+using model = odt::test::any_ssd;
 
 model::options options() {
   model::options o;
   o.num_classes = 3;
-  std::get<0>(o.feature_extractor).opts.depth_multiplier = 0.5f;
+  o.feature_extractor.emplace<odt::inception_v2>().opts.depth_multiplier = 0.5f;
   o.update.average = true;
   o.update.average_decay = 0.5f;
   o.rate.schedule = odt::constant_learning_rate{{.learning_rate = 0.02f}};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <odt/core/log.hpp>
-#include <odt/ssd.hpp>
 #include <odt/train/memory_check.hpp>
 
+#include "any_ssd.hpp"
 #include "train/toy_detector.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -75,11 +75,10 @@ BOOST_AUTO_TEST_CASE(a_machine_that_may_swap_is_warned_of) {
 }
 
 BOOST_AUTO_TEST_CASE(a_detector_on_the_cpu_needs_about_what_it_then_has) {
-  using small = ssd<mobilenet_v1>;
-  small::options o;
+  any_ssd::options o;
   o.num_classes = 3;
   std::get<0>(o.feature_extractor).opts.depth_multiplier = 0.25f;
-  small d(o, {.seed = 1, .threads = 1});
+  any_ssd d(o, {.seed = 1, .threads = 1});
   const std::vector<step_shape> steps{{2, {96, 96}, 4, true}};
   const memory_forecast f = d.foresee(steps);
   BOOST_TEST(!f.on_gpu);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Raw images reach the detectors that make them, and those that do not get the same out of them.
-#include <odt/ssd.hpp>
 #include <odt/train/trainer.hpp>
 
+#include "any_ssd.hpp"
 #include "raw_images.hpp"
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
@@ -60,10 +60,8 @@ std::array<float, 4> trained(const std::string& config, const std::string& model
   return weights;
 }
 
-using small_ssd = ssd<mobilenet_v1>;
-
-small_ssd::options small_options() {
-  small_ssd::options o;
+any_ssd::options small_options() {
+  any_ssd::options o;
   o.num_classes = 3;
   return o;
 }
@@ -80,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_detector_that_makes_images_is_given_raw_ones_and_trains_a
 }
 
 BOOST_AUTO_TEST_CASE(a_cpu_takes_raw_images_as_the_finished_ones) {
-  small_ssd raw(small_options(), {.seed = 3, .threads = 2}), finished(small_options(), {.seed = 3, .threads = 2});
+  any_ssd raw(small_options(), {.seed = 3, .threads = 2}), finished(small_options(), {.seed = 3, .threads = 2});
   BOOST_TEST(!raw.makes_images());
   std::vector<recipe> recipes(3);
   whole_catalogue_of({50, 70}, 1, recipes);

@@ -3,9 +3,9 @@
 // there had been none, with any number of data threads.
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/file.hpp>
-#include <odt/ssd.hpp>
 #include <odt/train/trainer.hpp>
 
+#include "any_ssd.hpp"
 #include "train/toy_data.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -15,7 +15,6 @@
 namespace {
 
 using odt::test::scratch_directory;
-using small_ssd = odt::ssd<odt::mobilenet_v1, odt::faster_rcnn_box_coder, odt::argmax_matcher, odt::rms_prop>;
 
 constexpr std::string_view hyperparams =
     "{ activation: RELU_6 regularizer { l2_regularizer { weight: 0.00004 } }\n"
@@ -43,7 +42,7 @@ std::string write_run(const scratch_directory& at) {
 
 std::vector<std::string> train(const scratch_directory& at, std::string_view model_dir, std::int64_t steps,
                                int data_threads) {
-  const std::vector<odt::detector_type> types{small_ssd::type()};
+  const std::vector<odt::detector_type> types{odt::test::any_ssd::type()};
   odt::train_flags flags;
   flags.pipeline_config_path = at / "pipeline.config";
   flags.model_dir = at / model_dir;

@@ -2,13 +2,11 @@
 // The detector whose whole steps are compared between the CPU and a GPU, and a look into its step on the latter.
 #pragma once
 
-#include <odt/ssd.hpp>
+#include "any_ssd.hpp"
 
 #include <vector>
 
 namespace odt::test {
-
-using any_ssd = ssd<any_of<mobilenet_v1, inception_v2>>;
 
 /// From now on no two activations share memory.
 void keep_all_on_gpu(device_step& step, bool keep);

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// The detector of all tests that train one of any kind. Its step on the CPU is compiled once, in any_ssd.cxx.
+#pragma once
+
+#include <odt/ssd.hpp>
+
+#include <memory>
+
+namespace odt {
+
+namespace test {
+using any_ssd = ssd<any_of<mobilenet_v1, inception_v2>>;
+}
+
+extern template std::unique_ptr<device_step> make_cpu_step<test::any_ssd::axes>(const test::any_ssd::options&,
+                                                                                const network&, const variable_layout&,
+                                                                                const run_options&);
+extern template ssd_post_processing make_host_post_processing<test::any_ssd::axes>(const test::any_ssd::options&,
+                                                                                   const run_options&);
+
+}  // namespace odt
