@@ -1,7 +1,7 @@
 # Debian's and Ubuntu's packages; for scripts that build odt.
 ODT_PACKAGES="build-essential cmake ninja-build libxsimd-dev libxtensor-dev libprotobuf-dev protobuf-compiler libstb-dev
   libcli11-dev libpugixml-dev nlohmann-json3-dev libleveldb-dev libsnappy-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev"
-ODT_TEST_PACKAGES="libbenchmark-dev libboost-test-dev python3"
+ODT_TEST_PACKAGES="ccache libbenchmark-dev libboost-test-dev python3"
 
 # Installs those of the given packages that are missing.
 odt_install() {

@@ -1,12 +1,14 @@
-# Checks of the sources themselves: includes, headers alone and all together, what must not compile. They build in the
-# test run, so that a build for work stays quick.
+# Checks of the sources themselves: includes, headers alone and all together, what must not compile, other people's
+# projects. What has to compile is built with the rest (ODT_ALL_TESTS).
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-math(EXPR jobs "(${cores} + 1) / 2")  # beside other tests
 
 add_test(NAME include_directions COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/check_includes.py
                                          ${PROJECT_SOURCE_DIR})
 add_test(NAME include_directions_refuses COMMAND Python3::Interpreter
                                                  ${CMAKE_CURRENT_SOURCE_DIR}/check_includes_test.py)
+if(NOT ODT_ALL_TESTS)
+  return()
+endif()
 
 set(xsimd "")
 if(NOT ODT_XSIMD_INCLUDE_DIR IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
@@ -22,17 +24,6 @@ foreach(source IN LISTS sources)
                    -std=c++20 $<$<BOOL:${ODT_ARCH}>:-march=${ODT_ARCH}> -I${PROJECT_SOURCE_DIR}/include ${xsimd}
            COMMAND_EXPAND_LISTS)
 endforeach()
-
-set(keep_going "")
-if(CMAKE_GENERATOR MATCHES Ninja)
-  set(keep_going -- -k 0)
-endif()
-
-function(odt_add_build_test name target)
-  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target ${target} --parallel ${jobs}
-                                ${keep_going})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 RESOURCE_LOCK build_tree PROCESSORS ${jobs})
-endfunction()
 
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/include/odt/*.hpp)
@@ -51,10 +42,9 @@ foreach(header IN LISTS headers)
   list(APPEND units ${unit})
   string(APPEND all "#include <${header}>\n")
 endforeach()
-add_library(test_headers OBJECT EXCLUDE_FROM_ALL ${units})
-target_link_libraries(test_headers PRIVATE odt_build odt::odt)
+add_library(test_headers OBJECT ${units})
+target_link_libraries(test_headers PRIVATE odt_build odt::odt odt::native)
 target_compile_options(test_headers PRIVATE -O0)
-odt_add_build_test(headers_compile_alone test_headers)
 
 # The AMX kernels, whatever this machine has.
 include(CheckCXXCompilerFlag)
@@ -67,10 +57,9 @@ if(ODT_COMPILES_AMX)
 #include <odt/exec/cpu/${unit}.ipp>\n")
     list(APPEND units ${file})
   endforeach()
-  add_library(test_amx OBJECT EXCLUDE_FROM_ALL ${units})
+  add_library(test_amx OBJECT ${units})
   target_link_libraries(test_amx PRIVATE odt_build odt::odt)
   target_compile_options(test_amx PRIVATE -O1 -march=sapphirerapids)
-  odt_add_build_test(amx_compiles test_amx)
 endif()
 
 # All headers in two units of one program: nothing is defined twice, with odt::support and with ODT_HEADER_ONLY.
@@ -78,19 +67,21 @@ foreach(unit one two)
   odt_write_if_changed(${CMAKE_CURRENT_BINARY_DIR}/odr/${unit}.cpp "${all}")
 endforeach()
 foreach(kind support header_only)
-  add_executable(test_odr_${kind} EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/odr/one.cpp
-                 ${CMAKE_CURRENT_BINARY_DIR}/odr/two.cpp odr/main.cxx)
-  target_link_libraries(test_odr_${kind} PRIVATE odt_build odt::${kind})
+  add_executable(test_odr_${kind} ${CMAKE_CURRENT_BINARY_DIR}/odr/one.cpp ${CMAKE_CURRENT_BINARY_DIR}/odr/two.cpp
+                 odr/main.cxx)
+  target_link_libraries(test_odr_${kind} PRIVATE odt_build odt::${kind} odt::native)
   target_compile_options(test_odr_${kind} PRIVATE -O0)
-  odt_add_build_test(odr_${kind}_builds test_odr_${kind})
   add_test(NAME odr_${kind} COMMAND test_odr_${kind})
-  set_tests_properties(odr_${kind}_builds PROPERTIES FIXTURES_SETUP odr_${kind})
-  set_tests_properties(odr_${kind} PROPERTIES FIXTURES_REQUIRED odr_${kind})
 endforeach()
 
-# Somebody else's project, with an installed copy of odt.
-add_test(NAME consumer
-         COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer
-                 -DGENERATOR=${CMAKE_GENERATOR} -DCOMPILER=${CMAKE_CXX_COMPILER}
-                 -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.cpp -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
-set_tests_properties(consumer PROPERTIES LABELS slow TIMEOUT 1800 RESOURCE_LOCK build_tree)
+# Somebody else's project, by every way in; between them with every build type.
+set(ways find_package add_subdirectory FetchContent)
+set(types "" Debug Release)
+foreach(way type IN ZIP_LISTS ways types)
+  add_test(NAME consumer.${way}
+           COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DROOT=${PROJECT_SOURCE_DIR}
+                   -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer/${way} -DWAY=${way} -DTYPE=${type}
+                   -DGENERATOR=${CMAKE_GENERATOR} -DCOMPILER=${CMAKE_CXX_COMPILER}
+                   -DLAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
+  set_tests_properties(consumer.${way} PROPERTIES TIMEOUT 1800 PROCESSORS ${cores})
+endforeach()

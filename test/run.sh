@@ -1,22 +1,73 @@
 #!/bin/sh
-# Installs what is missing, builds, and runs all tests; then the quick ones again under the address and undefined
-# behaviour sanitizers. `test/run.sh --no-asan` leaves those out; $ODT_CMAKE_ARGS goes to cmake.
+# Installs what is missing, builds, and runs the tests.
+#   test/run.sh          the tests of every room, as they run for users
+#   test/run.sh --all    besides: all again under the address and undefined behaviour sanitizers, the CUDA half compiled
+#                        and emulated, each header alone, other people's projects, other compilers and processors
+# $ODT_CMAKE_ARGS goes to cmake. Where ccache is installed, what was compiled once, in any clone, is not compiled again.
 set -eu
 cd "$(dirname "$0")/.."
-. examples/packages.sh
-odt_install $ODT_PACKAGES $ODT_TEST_PACKAGES
+case ${1-} in
+  '') preset=release ;;
+  --all) preset=all ;;
+  *) sed -n '2,/^set/s/^# \{0,1\}//p' test/run.sh >&2; exit 2 ;;
+esac
 
-jobs=$(nproc)
+times=
+# Runs a command as a part of the run whose time is told at the end.
+part() {
+  name=$1 began=$(date +%s)
+  shift
+  echo "== $name"
+  "$@"
+  times="$times$(printf '%8d s  %s' $(($(date +%s) - began)) "$name")
+"
+}
+
+packages() {
+  . examples/packages.sh
+  odt_install $ODT_PACKAGES $ODT_TEST_PACKAGES
+  [ $preset = release ] || odt_install_available $ODT_ALL_TEST_PACKAGES
+}
+
+configure() {  # preset, cmake's arguments
+  name=$1
+  shift
+  cmake --preset "$name" -DODT_TESTS=ON -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" "$@" ${ODT_CMAKE_ARGS-}
+}
+
+build() { cmake --build --preset "$1" -j "$(nproc)"; }
+
+run() {
+  ctest --preset "$1" --no-tests=error -j "$(nproc)" | tee "build/$1/ctest.txt" | grep --line-buffered -v '^      Start'
+  grep -q '^100% tests passed' "build/$1/ctest.txt"
+}
+
+# How long each part took, and what ctest says of each tree at its end.
+report() {
+  printf '\n%s' "$times"
+  for file in "$@"; do sed -n '/tests passed/,$p' "$file"; done
+}
+
+part "packages" packages
+launcher=$(command -v ccache || true)
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CMAKE_GENERATOR=Ninja
 cuda=OFF  # nvcc compiles the CUDA half too, where it is; only test/gpu.sh needs a GPU
 PATH=$PATH:/usr/local/cuda/bin
-command -v nvcc > /dev/null && cuda=ON
-export CMAKE_GENERATOR=Ninja
-# examples/quickstart.sh leaves tests and benchmarks out of the same build tree.
-cmake --preset release -DODT_TESTS=ON -DODT_BENCH=ON -DODT_CUDA=$cuda ${ODT_CMAKE_ARGS-}
-cmake --build --preset release -j "$jobs"
-ctest --preset release --no-tests=error -j "$jobs"
+[ $preset = release ] || ! command -v nvcc > /dev/null || cuda=ON
 
-[ "${1-}" = --no-asan ] && exit 0
-cmake --preset asan -DODT_EXAMPLES=OFF
-cmake --build --preset asan -j "$jobs"
-ctest --preset asan --no-tests=error -j "$jobs" -LE slow
+# examples/quickstart.sh leaves tests out of the same build tree.
+if [ $preset = release ]; then
+  configure release -DODT_BENCH=OFF
+else
+  configure all -DODT_BENCH=ON -DODT_CUDA=$cuda -DCMAKE_CUDA_COMPILER_LAUNCHER="$launcher"
+fi
+part "build" build $preset
+part "tests" run $preset
+if [ $preset = release ]; then
+  report build/release/ctest.txt
+else
+  configure asan
+  part "build with sanitizers" build asan
+  part "tests with sanitizers" run asan
+  report build/all/ctest.txt build/asan/ctest.txt
+fi
