@@ -103,3 +103,5 @@ add_test(NAME consumer
                  -DGENERATOR=${CMAKE_GENERATOR} -DCOMPILER=${CMAKE_CXX_COMPILER}
                  -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.cpp -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
 set_tests_properties(consumer PROPERTIES LABELS slow TIMEOUT 1800 RESOURCE_LOCK build_tree)
+
+include(toolchains.cmake)
