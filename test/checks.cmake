@@ -85,3 +85,5 @@ foreach(way type IN ZIP_LISTS ways types)
                    -DLAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
   set_tests_properties(consumer.${way} PROPERTIES TIMEOUT 1800 PROCESSORS ${cores})
 endforeach()
+
+include(toolchains.cmake)

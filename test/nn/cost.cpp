@@ -57,7 +57,7 @@ struct small_network {
 
   odt::operation_cost cost(odt::operation kind, std::string_view scope, bool accumulate = false) const {
     for (const odt::plan_operation& op : train.operations)
-      if (op.kind == kind && net[op.layer].name.starts_with(scope) && op.accumulate == accumulate)
+      if (op.kind == kind && net[op.layer].name.view().starts_with(scope) && op.accumulate == accumulate)
         return odt::cost_of(net, train, op);
     return {};
   }

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace odt {
@@ -55,7 +54,7 @@ struct convolutional_box_predictor {
           "convolutional_box_predictor.apply_sigmoid_to_scores: true is not available; leave it out and set "
           "post_processing.score_converter to SIGMOID");
     for (std::size_t i = 0; i < maps.size(); ++i) {
-      const std::string scope = "BoxPredictor_" + decimal(static_cast<int>(i));
+      const graph_name scope = "BoxPredictor_" + decimal(static_cast<int>(i));
       const int x = shared_layers(o, net, maps[i], scope);
       const int boxes = boxes_per_cell[i];
       prediction_head head{.boxes_per_cell = boxes};
@@ -75,7 +74,7 @@ struct convolutional_box_predictor {
 
  private:
   /// The 1x1 layers before both heads, when the config asks for them.
-  static constexpr int shared_layers(const options& o, network& net, int x, const std::string& scope) {
+  static constexpr int shared_layers(const options& o, network& net, int x, const graph_name& scope) {
     const int depth = std::max(std::min(net.channels(x), o.max_depth), o.min_depth);
     if (depth == 0) return x;
     for (int i = 0; i < o.num_layers_before_predictor; ++i)
@@ -85,7 +84,7 @@ struct convolutional_box_predictor {
   }
 
   /// A head: linear, with biases.
-  static constexpr int predict(const options& o, network& net, int x, const std::string& scope, int channels,
+  static constexpr int predict(const options& o, network& net, int x, const graph_name& scope, int channels,
                                float bias) {
     int kernel = o.kernel_size;
     if (o.use_depthwise) {

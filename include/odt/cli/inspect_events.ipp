@@ -38,8 +38,8 @@ ODT_INLINE void add(tag_summary& tag, const event& e) {
 }
 
 ODT_INLINE std::string describe(const tag_summary& tag) {
-  const std::string times = tag.count == 1 ? str("step ", tag.first_step)
-                                           : str(tag.count, " values, steps ", tag.first_step, " to ", tag.last_step);
+  std::string times = tag.count == 1 ? str("step ", tag.first_step)
+                                     : str(tag.count, " values, steps ", tag.first_step, " to ", tag.last_step);
   if (tag.what == event::kind::picture) return str(times, ": image ", tag.height, " x ", tag.width);
   if (tag.what == event::kind::histogram) return str(times, ": histogram");
   if (tag.what != event::kind::scalar) return times;

@@ -37,8 +37,10 @@ class editor {
   bool has(std::string_view path) const {
     const auto [parent, field] = split(path);
     pb::Message* at = &root_;
-    for (std::string_view rest = parent; !rest.empty();)
-      if (!(at = step(*at, rest, false))) return false;
+    for (std::string_view rest = parent; !rest.empty();) {
+      at = step(*at, rest, false);
+      if (!at) return false;
+    }
     const pb::FieldDescriptor* descriptor = at->GetDescriptor()->FindFieldByName(std::string(field));
     return descriptor && !descriptor->is_repeated() && at->GetReflection()->HasField(*at, descriptor);
   }

@@ -79,12 +79,12 @@ template <bool descending>
   std::memcpy(&words[1], q, 8);
   const auto bytes =
       reinterpret_cast<bytes32>(__builtin_shufflevector(longs2{words[0], 0}, longs2{words[1], 0}, 0, 1, 2, 3));
-  const bytes32 of_first{0,  8,  8,  8,  1,  8,  8,  8,  2,  8,  8,  8,  8,  8,  8,  8,
-                         16, 24, 24, 24, 17, 24, 24, 24, 18, 24, 24, 24, 24, 24, 24, 24};
-  const bytes32 of_second{3,  8,  8,  8,  4,  8,  8,  8,  5,  8,  8,  8,  8,  8,  8,  8,
-                          19, 24, 24, 24, 20, 24, 24, 24, 21, 24, 24, 24, 24, 24, 24, 24};
-  const auto first = reinterpret_cast<ints8>(__builtin_shuffle(bytes, of_first));
-  const auto second = reinterpret_cast<ints8>(__builtin_shuffle(bytes, of_second));
+  const auto first =
+      reinterpret_cast<ints8>(__builtin_shufflevector(bytes, bytes, 0, 8, 8, 8, 1, 8, 8, 8, 2, 8, 8, 8, 8, 8, 8, 8, 16,
+                                                      24, 24, 24, 17, 24, 24, 24, 18, 24, 24, 24, 24, 24, 24, 24));
+  const auto second =
+      reinterpret_cast<ints8>(__builtin_shufflevector(bytes, bytes, 3, 8, 8, 8, 4, 8, 8, 8, 5, 8, 8, 8, 8, 8, 8, 8, 19,
+                                                      24, 24, 24, 20, 24, 24, 24, 21, 24, 24, 24, 24, 24, 24, 24));
   const floats8 a = __builtin_convertvector(descending ? second : first, floats8) * change.scale + change.shift;
   const floats8 b = __builtin_convertvector(descending ? first : second, floats8) * change.scale + change.shift;
   floats8 share;

@@ -12,7 +12,7 @@ template <class T>
 struct box {
   T ymin, xmin, ymax, xmax;
 
-  friend constexpr bool operator==(const box&, const box&) = default;
+  friend bool operator==(const box&, const box&) = default;
 };
 
 using boxf = box<float>;

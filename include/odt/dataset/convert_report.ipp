@@ -6,13 +6,14 @@
 #include <odt/dataset/convert_report.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace odt {
 
 namespace detail::account {
 
-ODT_INLINE std::string padded(std::string text, std::size_t width) {
+ODT_INLINE std::string padded(const std::string& text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 
@@ -22,7 +23,7 @@ ODT_INLINE std::string of_width(std::string text, std::size_t width) {
 }
 
 /// "5 %" of a fraction.
-ODT_INLINE std::string percent(double fraction) { return str(static_cast<int>(fraction * 100 + .5), " %"); }
+ODT_INLINE std::string percent(double fraction) { return str(std::lround(fraction * 100), " %"); }
 
 ODT_INLINE std::string sizes_text(std::vector<size2> sizes) {
   const auto show = [](size2 s) { return str(s.width, "x", s.height); };

@@ -8,7 +8,6 @@
 #include <odt/feature_extractor.hpp>
 #include <odt/nn/multi_resolution.hpp>
 
-#include <string>
 #include <string_view>
 
 namespace odt {
@@ -72,7 +71,7 @@ struct inception_v2 {
     constexpr int depth(int d) const { return scaled_depth(d, o.depth_multiplier, o.min_depth); }
 
     /// A convolution below "InceptionV2/<where>"; some start from a wider deviation than the config's.
-    constexpr int conv(int x, const std::string& where, int channels, int kernel, int stride = 1,
+    constexpr int conv(int x, const graph_name& where, int channels, int kernel, int stride = 1,
                        float deviation = 0) const {
       hyperparams own = h;
       if (deviation > 0) own.weights = initializer::truncated_normal(deviation);
@@ -82,15 +81,15 @@ struct inception_v2 {
                       own);
     }
 
-    constexpr int pool(int x, layer_kind kind, const std::string& where, int stride) const {
-      const std::string op = kind == layer_kind::max_pool ? "/MaxPool" : "/AvgPool";
+    constexpr int pool(int x, layer_kind kind, const graph_name& where, int stride) const {
+      const graph_name op = kind == layer_kind::max_pool ? "/MaxPool" : "/AvgPool";
       return net.pool(kind, x, "FeatureExtractor/InceptionV2/InceptionV2/" + where + op, 3, stride, padding::same);
     }
 
     /// Separable 7x7 with stride 2, pooling, 1x1, 3x3, pooling: an eighth of the image.
     constexpr int stem(int x) const {
-      const std::string scope = "FeatureExtractor/InceptionV2/Conv2d_1a_7x7";
-      const std::string op = "FeatureExtractor/InceptionV2/InceptionV2/Conv2d_1a_7x7";
+      const graph_name scope = "FeatureExtractor/InceptionV2/Conv2d_1a_7x7";
+      const graph_name op = "FeatureExtractor/InceptionV2/InceptionV2/Conv2d_1a_7x7";
       const int channels = depth(64);
       const int multiplier = channels / 3 < 8 ? channels / 3 : 8;
       x = net.add({.kind = layer_kind::depthwise_convolution,
@@ -122,7 +121,7 @@ struct inception_v2 {
     }
 
     /// Four branches: 1x1; 1x1 and 3x3; 1x1 and two 3x3; a pool and 1x1.
-    constexpr int mixed(int x, const std::string& block, int direct, tower single, tower twice, layer_kind pool_kind,
+    constexpr int mixed(int x, const graph_name& block, int direct, tower single, tower twice, layer_kind pool_kind,
                         int projected, float deviation) const {
       const int b0 = conv(x, block + "/Branch_0/Conv2d_0a_1x1", direct, 1);
       int b1 = conv(x, block + "/Branch_1/Conv2d_0a_1x1", single.reduced, 1, 1, 0.09f);
@@ -130,14 +129,14 @@ struct inception_v2 {
       int b2 = conv(x, block + "/Branch_2/Conv2d_0a_1x1", twice.reduced, 1, 1, 0.09f);
       b2 = conv(b2, block + "/Branch_2/Conv2d_0b_3x3", twice.full, 3);
       b2 = conv(b2, block + "/Branch_2/Conv2d_0c_3x3", twice.full, 3);
-      const std::string pooled = pool_kind == layer_kind::max_pool ? "/MaxPool_0a_3x3" : "/AvgPool_0a_3x3";
+      const graph_name pooled = pool_kind == layer_kind::max_pool ? "/MaxPool_0a_3x3" : "/AvgPool_0a_3x3";
       int b3 = pool(x, pool_kind, block + "/Branch_3" + pooled, 1);
       b3 = conv(b3, block + "/Branch_3/Conv2d_0b_1x1", projected, 1, 1, deviation);
       return net.concat("FeatureExtractor/InceptionV2/InceptionV2/" + block + "/concat", {b0, b1, b2, b3});
     }
 
     /// Three branches with stride 2: 1x1 and 3x3; 1x1 and two 3x3; a pool.
-    constexpr int reduction(int x, const std::string& block, tower single, tower twice) const {
+    constexpr int reduction(int x, const graph_name& block, tower single, tower twice) const {
       int b0 = conv(x, block + "/Branch_0/Conv2d_0a_1x1", single.reduced, 1, 1, 0.09f);
       b0 = conv(b0, block + "/Branch_0/Conv2d_1a_3x3", single.full, 3, 2);
       int b1 = conv(x, block + "/Branch_1/Conv2d_0a_1x1", twice.reduced, 1, 1, 0.09f);

@@ -6,7 +6,6 @@
 #include <odt/feature_extractor.hpp>
 #include <odt/nn/multi_resolution.hpp>
 
-#include <string>
 #include <string_view>
 
 namespace odt {
@@ -36,7 +35,7 @@ struct mobilenet_v1 {
     const hyperparams base = base_hyperparams();
     const padding border = o.use_explicit_padding ? padding::fixed : padding::same;
     const auto depth = [&o](int d) { return scaled_depth(d, o.depth_multiplier, o.min_depth); };
-    const auto spec = [](const std::string& conv, int channels, int kernel, int stride, padding b) {
+    const auto spec = [](const graph_name& conv, int channels, int kernel, int stride, padding b) {
       return convolution_spec{"FeatureExtractor/MobilenetV1/" + conv,
                               "FeatureExtractor/MobilenetV1/MobilenetV1/" + conv,
                               channels,
@@ -55,7 +54,7 @@ struct mobilenet_v1 {
     x = convolve(net, x, spec("Conv2d_0", depth(32), 3, 2, border), base);
     int number = 0;
     for (const auto& [channels, stride] : pairs) {
-      const std::string layer = "Conv2d_" + decimal(++number);
+      const graph_name layer = "Conv2d_" + decimal(++number);
       x = convolve_depthwise(net, x, spec(layer + "_depthwise", 0, 3, stride, border), base);
       x = convolve(net, x, spec(layer + "_pointwise", depth(channels), 1, 1, padding::same), base);
       if (number == 11 || number == 13) maps.push_back(x);

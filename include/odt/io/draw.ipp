@@ -128,7 +128,8 @@ ODT_INLINE void draw_items(image& picture, const std::vector<item>& items, const
   const double side = std::sqrt(static_cast<double>(size.height) * size.width);
   const int line = options.line_width > 0 ? options.line_width
                                           : std::max(side < 100 ? 1 : 2, static_cast<int>(std::lround(side / 250)));
-  const int cap = options.text_height > 0 ? options.text_height : std::max(9, 3 * static_cast<int>(side / 135 + .5));
+  const int cap =
+      options.text_height > 0 ? options.text_height : std::max(9, 3 * static_cast<int>(std::lround(side / 135)));
   const auto reversed = [&](auto&& body) {  // the first are the best: they lie on top
     for (std::size_t i = items.size(); i-- > 0;) body(i);
   };

@@ -31,7 +31,7 @@ ODT_INLINE std::string new_path(const std::string& directory) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') std::strcpy(host.data(), "host");
   const auto seconds = static_cast<std::int64_t>(seconds_since_1970());
-  const std::string path = join_path(directory, str("events.out.tfevents.", seconds, ".", host.data()));
+  std::string path = join_path(directory, str("events.out.tfevents.", seconds, ".", host.data()));
   if (!file_exists(path)) return path;
   int number = 1;
   while (file_exists(str(path, ".", number))) ++number;

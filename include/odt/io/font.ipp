@@ -201,8 +201,8 @@ class coverage {
             values_[static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)];
         std::uint8_t* pixel = picture.at(y + y0, x + x0);
         for (int c = 0; c < 3; ++c)
-          pixel[c] = static_cast<std::uint8_t>(static_cast<float>(pixel[c]) * (1 - part) +
-                                               static_cast<float>(inks[c]) * part + .5f);
+          pixel[c] = static_cast<std::uint8_t>(
+              std::lround(static_cast<float>(pixel[c]) * (1 - part) + static_cast<float>(inks[c]) * part));
       }
   }
 

@@ -4,13 +4,13 @@
 
 #include <odt/core/image.hpp>
 #include <odt/core/static_vector.hpp>
+#include <odt/nn/graph_name.hpp>
 #include <odt/nn/hyperparams.hpp>
 #include <odt/nn/initializer.hpp>
 #include <odt/nn/regularizer.hpp>
 
 #include <cstdint>
 #include <limits>
-#include <string>
 #include <string_view>
 
 namespace odt {
@@ -35,8 +35,8 @@ enum class padding : std::uint8_t { same, valid, fixed };
 /// A layer; `inputs` are numbers of earlier layers. Fields that a kind has no use for stay at their defaults.
 struct layer {
   layer_kind kind = layer_kind::input;
-  std::string name{};   ///< TensorFlow's operation, e.g. "FeatureExtractor/MobilenetV1/MobilenetV1/Conv2d_0/Conv2D"
-  std::string scope{};  ///< of its variables, e.g. "FeatureExtractor/MobilenetV1/Conv2d_0"
+  graph_name name{};   ///< TensorFlow's operation, e.g. "FeatureExtractor/MobilenetV1/MobilenetV1/Conv2d_0/Conv2D"
+  graph_name scope{};  ///< of its variables, e.g. "FeatureExtractor/MobilenetV1/Conv2d_0"
   static_vector<int, 8> inputs{};
   int channels = 0;  ///< of the output
   int kernel_height = 1;

@@ -5,7 +5,7 @@
 
 #include <odt/nn/network.hpp>
 
-#include <string>
+#include <string_view>
 
 namespace odt {
 
@@ -16,19 +16,20 @@ constexpr int scaled_depth(double depth, float multiplier, int min_depth) {
 }
 
 /// A number in decimal; std::to_string is not constexpr in C++20.
-constexpr std::string decimal(int number) {
-  std::string digits;
+constexpr graph_name decimal(int number) {
+  char digits[10] = {};
+  int first = 10;
   do {
-    digits.insert(digits.begin(), static_cast<char>('0' + number % 10));
+    digits[--first] = static_cast<char>('0' + number % 10);
     number /= 10;
   } while (number > 0);
-  return digits;
+  return std::string_view(digits + first, digits + 10);
 }
 
 /// What the extra layers need to know of their extractor.
 struct extra_layers_spec {
-  std::string scope{};       ///< of the extractor, e.g. "FeatureExtractor/MobilenetV1"
-  std::string base_layer{};  ///< name of the base's last layer, e.g. "Conv2d_13_pointwise"
+  graph_name scope{};       ///< of the extractor, e.g. "FeatureExtractor/MobilenetV1"
+  graph_name base_layer{};  ///< name of the base's last layer, e.g. "Conv2d_13_pointwise"
   float depth_multiplier = 1;
   int min_depth = 16;
   bool use_explicit_padding = false;
@@ -40,11 +41,11 @@ constexpr int add_extra_layer(network& net, int x, int index, int depth, const e
                               const hyperparams& h) {
   const int half = scaled_depth(depth / 2.0, spec.depth_multiplier, spec.min_depth);
   const int full = scaled_depth(depth, spec.depth_multiplier, spec.min_depth);
-  const std::string prefix = spec.scope + "/" + spec.base_layer;
+  const graph_name prefix = spec.scope + "/" + spec.base_layer;
   const padding border = spec.use_explicit_padding ? padding::fixed : padding::same;
-  const std::string number = decimal(index);
+  const graph_name number = decimal(index);
   x = convolve(net, x, {.scope = prefix + "_1_Conv2d_" + number + "_1x1_" + decimal(half), .channels = half}, h);
-  const std::string name = prefix + "_2_Conv2d_" + number + "_3x3_s2_" + decimal(full);
+  const graph_name name = prefix + "_2_Conv2d_" + number + "_3x3_s2_" + decimal(full);
   if (!spec.use_depthwise)
     return convolve(net, x, {.scope = name, .channels = full, .kernel = 3, .stride = 2, .border = border}, h);
   x = convolve_depthwise(net, x, {.scope = name + "_depthwise", .kernel = 3, .stride = 2, .border = border}, h);

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -49,7 +48,7 @@ struct network {
   constexpr int channels(int number) const { return (*this)[number].channels; }
 
   /// Concatenates feature maps of equal size along the channels.
-  constexpr int concat(const std::string& name, std::initializer_list<int> branches) {
+  constexpr int concat(const graph_name& name, std::initializer_list<int> branches) {
     layer l{.kind = layer_kind::concat, .name = name};
     for (const int branch : branches) {
       l.inputs.push_back(branch);
@@ -58,7 +57,7 @@ struct network {
     return add(std::move(l));
   }
 
-  constexpr int pool(layer_kind kind, int input, const std::string& name, int kernel, int stride, padding border) {
+  constexpr int pool(layer_kind kind, int input, const graph_name& name, int kernel, int stride, padding border) {
     return add({.kind = kind,
                 .name = name,
                 .inputs = {input},
@@ -82,14 +81,14 @@ struct network {
 
 /// The geometry of one convolution and what it is called.
 struct convolution_spec {
-  std::string scope{};      ///< of the variables
-  std::string operation{};  ///< scope of the operations; empty: the same
+  graph_name scope{};      ///< of the variables
+  graph_name operation{};  ///< scope of the operations; empty: the same
   int channels = 0;
   int kernel = 1;
   int stride = 1;
   padding border = padding::same;
 
-  constexpr const std::string& op() const { return operation.empty() ? scope : operation; }
+  constexpr const graph_name& op() const { return operation.empty() ? scope : operation; }
 };
 
 /// Adds batch norm and activation of a convolution, as its hyperparams say.
@@ -208,7 +207,7 @@ constexpr std::vector<variable> layer_variables(const network& net, const layer&
     std::int64_t size = 1;
     for (const int extent : shape) size *= extent;
     variable v;
-    v.name = l.scope + "/" + std::string(name);
+    v.name = l.scope + "/" + graph_name(name);
     v.shape = std::move(shape);
     v.size = size;
     v.init = init;

@@ -23,7 +23,7 @@ void select_trainable(std::span<variable> variables, std::span<const std::string
 inline void multiply_bias_gradients(std::span<variable> variables, float bias_grad_multiplier) {
   if (bias_grad_multiplier == 0) return;
   for (variable& v : variables)
-    if (v.name.find("/biases") != std::string::npos) v.gradient_multiplier = bias_grad_multiplier;
+    if (v.name.view().find("/biases") != std::string_view::npos) v.gradient_multiplier = bias_grad_multiplier;
 }
 
 }  // namespace odt

@@ -25,8 +25,10 @@ ODT_INLINE std::vector<bool> matches(std::span<const variable> variables, std::s
       fail("train_config.", field, ": \"", pattern, "\" is not a regular expression: ", e.what());
     }
     bool any = false;
-    for (std::size_t i = 0; i < variables.size(); ++i)
-      if (std::regex_search(variables[i].name, expression)) result[i] = any = true;
+    for (std::size_t i = 0; i < variables.size(); ++i) {
+      const std::string_view name = variables[i].name;
+      if (std::regex_search(name.begin(), name.end(), expression)) result[i] = any = true;
+    }
     if (!any) warn("train_config.", field, ": \"", pattern, "\" matches no variable");
   }
   return result;

@@ -37,7 +37,7 @@ inline variable_layout lay_out(const network& net) {
       for (variable& v : layer_variables(net, net[i])) {
         if (v.trainable != trainable) continue;
         v.offset = layout.floats;
-        const auto ends_with = [&v](std::string_view suffix) { return v.name.ends_with(suffix); };
+        const auto ends_with = [&v](std::string_view suffix) { return v.name.view().ends_with(suffix); };
         (ends_with("/gamma")             ? own.gamma
          : ends_with("/beta")            ? own.beta
          : ends_with("/biases")          ? own.biases

@@ -22,7 +22,7 @@ void initialize_stores(const variable_layout& layout, const variable_stores& sto
   std::ranges::fill(stores.values, 0.0f);
   for (const variable& v : layout.variables) {
     std::uint64_t key = 14695981039346656037u;  // FNV-1a of the name
-    for (const char c : v.name) key = (key ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    for (const char c : v.name.view()) key = (key ^ static_cast<unsigned char>(c)) * 1099511628211u;
     random_stream random(seed, key, 0x1417u);
     initialize(v.init, v.shape, random,
                stores.values.subspan(static_cast<std::size_t>(v.offset), static_cast<std::size_t>(v.size)));

@@ -22,7 +22,7 @@ ODT_INLINE std::string config_path(const model_source& source) {
   if (!source.pipeline_config_path.empty()) return source.pipeline_config_path;
   const std::string directory = is_directory(source.checkpoint) ? source.checkpoint : directory_of(source.checkpoint);
   for (const std::string& place : {directory, join_path(directory, "..")})
-    if (const std::string path = join_path(place, "pipeline.config"); file_exists(path)) return path;
+    if (std::string path = join_path(place, "pipeline.config"); file_exists(path)) return path;
   fail("--pipeline_config_path is missing, and there is no pipeline.config in ", directory);
 }
 

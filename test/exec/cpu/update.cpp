@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(clipping_and_multipliers_are_the_api_s,
     const auto& outputs = c.content["outputs"];
     for (const auto& v : s.variables) {
       const auto& names = outputs["variables"];
-      const auto at = std::find(names.begin(), names.end(), v.name);
+      const auto at = std::find(names.begin(), names.end(), std::string(v.name));
       BOOST_TEST(v.trainable == (at != names.end()));
       if (at == names.end()) continue;
       const auto expected = c.to_array(outputs["gradients"][static_cast<std::size_t>(at - names.begin())]);

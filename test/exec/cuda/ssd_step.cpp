@@ -312,7 +312,7 @@ struct golden_run {
     std::vector<double> distances;
     for (const auto& expected : load_samples(folder / "gradients_f64")) {
       const auto& all = detector->variables().variables;
-      const auto v = std::ranges::find(all, expected.name, &variable::name);
+      const auto v = std::ranges::find(all, graph_name(expected.name), &variable::name);
       BOOST_REQUIRE(v != all.end());
       distances.push_back(l2_distance(
           gradients.subspan(static_cast<std::size_t>(v->offset), static_cast<std::size_t>(v->size)), expected));

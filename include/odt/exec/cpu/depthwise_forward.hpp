@@ -155,8 +155,9 @@ void write_line(const forward_line& line) {
   const inner_pixels<Stride> inner(task);
   const int end = line.pixels.last, before = std::min(inner.first, end), inside = std::min(inner.last, end);
   float* const to = line.pixels.to;
-  channel_prefetch x(Lines > 0 ? line.x[Lines - 1] + task.x.width * task.x.pixel_stride : to, task.x.pixel_stride,
-                     line.block.count);
+  const float* below = to;
+  if constexpr (Lines > 0) below = line.x[Lines - 1] + task.x.width * task.x.pixel_stride;
+  channel_prefetch x(below, task.x.pixel_stride, line.block.count);
   channel_prefetch y(to + task.y.width * task.y.pixel_stride, task.y.pixel_stride, line.block.count);
   each_vector(
       line.block.count, [&](std::ptrdiff_t c, auto count) __attribute__((always_inline)) {

@@ -215,7 +215,7 @@ class network_runner final : public runner {
     clock_.begin(stream_);
     work();
     clock_.end(stream_);
-    check(cudaStreamSynchronize(stream_), net_[op.layer].name.c_str());
+    check(cudaStreamSynchronize(stream_), std::string(net_[op.layer].name).c_str());
     const auto milliseconds = static_cast<float>(clock_.seconds() * 1e3);
     if (!heads_.runs_both(op.layer)) return observer(op, milliseconds);
     plan_operation other = op;  // their time by their columns
