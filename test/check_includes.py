@@ -31,7 +31,7 @@ POLICIES = {folder: contract for contract, folder in CONTRACTS.items() if folder
 # Headers directly in include/odt that are no contracts, and folders that are no rooms of their own.
 ROOM_OF = {
     "ssd": "detector", "faster_rcnn": "detector", "center_net": "detector", "cuda": "detector",
-    "adapt": "adapt", "cli": "program", "presets": "program", "odt": "program",
+    "adapt": "adapt", "version": "core", "cli": "program", "presets": "program", "odt": "program",
 }
 
 # Room -> the rooms that it may include. "contract" and "policy" are all of them; "description" is what a detector is

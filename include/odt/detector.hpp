@@ -161,6 +161,7 @@ struct detector_type {
   std::string name;                                           ///< "ssd<ssd_mobilenet_v1 | ssd_inception_v2, ...>"
   std::function<std::string(const settings& root)> mismatch;  ///< empty: the config fits; else what does not
   std::function<std::unique_ptr<detector>(const settings& root, const run_options&)> make;
+  bool has_cuda = false;  ///< whether it was compiled for GPUs too
 };
 
 }  // namespace odt

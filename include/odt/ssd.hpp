@@ -108,7 +108,8 @@ class ssd final : public detector {
     return {detail::axes_name<axes>(), [](const settings& root) { return detail::axes_mismatch<axes>(root); },
             [](const settings& root, const run_options& run) -> std::unique_ptr<detector> {
               return std::make_unique<ssd>(options::from(root), run);
-            }};
+            },
+            ssd_cuda_registry<axes>::maker != nullptr};
   }
 
   const options& opts() const { return options_; }

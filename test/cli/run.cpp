@@ -5,8 +5,10 @@
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
 
+#include <odt/exec/cpu/processor.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/train/restore.hpp>
+#include <odt/version.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +74,16 @@ BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
     BOOST_TEST(one.status == 0);
     BOOST_TEST(contains(one.out, "Example: odt "));
   }
+}
+
+BOOST_AUTO_TEST_CASE(the_version_says_what_the_program_was_compiled_for) {
+  const scratch_directory at;
+  const auto version = run(at, {"--version"});
+  BOOST_TEST(version.status == 0);
+  BOOST_TEST(version.out.starts_with("odt " ODT_VERSION "\n"));
+  BOOST_TEST(contains(version.out, odt::str("\ninstruction set: ", odt::cpu::processor_name, ", ")));
+  for (const char* line : {"\ncompiler: ", "\nbfloat16: ", "\nturbojpeg: ", "\nparts of JPEGs: ", "\nCUDA: no\n"})
+    BOOST_TEST(contains(version.out, line));
 }
 
 BOOST_AUTO_TEST_CASE(the_precision_is_one_of_two) {

@@ -3,11 +3,14 @@
 
 #include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
+#include <odt/cli/processor_check.hpp>
 #include <odt/cli/run.hpp>
+#include <odt/cli/version.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/isa.hpp>
+#include <odt/exec/cpu/processor.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -44,6 +47,19 @@ ODT_INLINE int explain(const CLI::App& app, const CLI::ParseError& wrong) {
   return 2;
 }
 
+ODT_INLINE void warn_if_slow() {
+  if (cpu::isa_name != "baseline") return;
+#if defined(ODT_BASELINE_ISA)
+  constexpr std::string_view advice = "";
+#else
+  constexpr std::string_view advice = "; compile it with -march=native (odt::native)";
+#endif
+  if (cpu::machine_has_avx2())
+    warn("this program was compiled without AVX2 and FMA and is slow", advice);
+  else
+    warn("this processor is slow: it has no AVX2 and FMA");
+}
+
 }  // namespace detail::cli
 
 ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, char** argv) {
@@ -51,10 +67,11 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
       "odt: trains and runs object detectors from the TensorFlow Object Detection API's files.\n"
       "Try: odt shapes --output shapes; or label photos with labelImg and begin with odt convert labelimg."};
   app.name("odt");
+  app.set_version_flag(
+      "--version", [&detectors] { return detail::cli::version_text(detectors); },
+      "print the version and what the program was compiled for");
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
-  if (cpu::isa_name == "baseline")
-    warn("this program was compiled without AVX2 and FMA and is slow; compile it with -march=native (odt::native)");
   detail::cli::program program{detectors, {}};
   detail::cli::add_convert(app, program);
   detail::cli::add_train(app, program);
@@ -65,6 +82,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_bench(app, program);
   try {
     app.parse(argc, argv);
+    detail::cli::warn_if_slow();
     return program.action();
   } catch (const CLI::ParseError& wrong) {
     return detail::cli::explain(app, wrong);

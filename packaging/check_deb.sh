@@ -1,0 +1,50 @@
+#!/bin/sh
+# Installs build/packages/*.deb in a clean Debian, trains there for two minutes, and configures a project with the
+# headers. Needs root (chroot) and debootstrap.
+#   packaging/check_deb.sh [SUITE] [DIRECTORY]    SUITE: bookworm (default), trixie, ...
+#                                                 DIRECTORY of the clean root: is kept, and taken again
+set -eu
+suite=${1:-bookworm}
+cd "$(dirname "$0")/.."
+if [ "$(id -u)" != 0 ]; then
+  echo "packaging/check_deb.sh needs root, for chroot" >&2
+  exit 1
+fi
+log=$(mktemp)
+root=${2-}
+temporary=
+[ -n "$root" ] || root=$(mktemp -d) temporary=$root
+trap 'rm -rf "$log" "$temporary"' EXIT
+# The mirror that apt uses here; none: debootstrap's own.
+mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
+
+echo "== clean $suite"
+quietly() { "$@" > "$log" 2>&1 || { cat "$log"; exit 1; }; }
+[ -d "$root/etc" ] || quietly debootstrap --variant=minbase "$suite" "$root" $mirror
+for file in resolv.conf hosts; do cat /etc/$file > "$root/etc/$file"; done
+mkdir -p "$root/check/packaging" "$root/check/examples"
+cp packaging/two_minutes.sh "$root/check/packaging"
+cp examples/shapes.config examples/minimal.cpp "$root/check/examples"
+cp -r test/consumer "$root/check"
+cp build/packages/odt_*.deb "$root/check/odt.deb"
+cp build/packages/libodt-dev_*.deb "$root/check/libodt-dev.deb"
+in() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+add() { quietly in apt-get install -qqy --no-install-recommends "$@"; }
+
+echo "== the program"
+quietly in apt-get update -q
+add /check/odt.deb
+in dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' odt
+in sh /check/packaging/two_minutes.sh odt /check/deb
+
+echo "== the archive"
+tar xzf build/packages/odt-*.tar.gz -C "$root/check"
+in sh -c '/check/odt-*/bin/odt --version'
+
+echo "== the headers"
+add /check/libodt-dev.deb g++ cmake ninja-build pkgconf
+in dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' libodt-dev
+in cmake -S /check/consumer -B /check/build -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DTRAINER_SOURCE=/check/examples/minimal.cpp
+in sh -c 'pkg-config --modversion odt && g++ -fsyntax-only $(pkg-config --cflags odt) /check/examples/minimal.cpp'
+echo "== $suite runs the packages"
