@@ -20,6 +20,7 @@ endif()
 set(snippet "${CMAKE_MATCH_1}")
 
 file(REMOVE_RECURSE ${WORK}/project ${WORK}/prefix)
+file(MAKE_DIRECTORY ${WORK})
 if(WAY STREQUAL find_package)
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
   set(begin "")
