@@ -62,6 +62,13 @@ void write_picture(const std::string& path) { odt::write_file(path, odt::encode_
 
 BOOST_AUTO_TEST_SUITE(run_tests)
 
+BOOST_AUTO_TEST_CASE(the_version_is_there) {
+  const scratch_directory at;
+  const auto said = run(at, {"--version"});
+  BOOST_TEST(said.status == 0);
+  BOOST_TEST(said.out == odt::str("odt ", odt::version, "\n"));
+}
+
 BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
   const scratch_directory at;
   const auto all = run(at, {"--help"});

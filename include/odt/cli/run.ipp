@@ -7,6 +7,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
+#include <odt/core/version.hpp>
 #include <odt/exec/cpu/isa.hpp>
 
 #include <cstdio>
@@ -51,6 +52,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
       "odt: trains and runs object detectors from the TensorFlow Object Detection API's files.\n"
       "Try: odt shapes --output shapes; or label photos with labelImg and begin with odt convert labelimg."};
   app.name("odt");
+  app.set_version_flag("--version", str("odt ", version));
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   if (cpu::isa_name == "baseline")
