@@ -9,7 +9,7 @@ endfunction()
 
 set(package ${CURRENT_PACKAGES_DIR})
 check(VERSION STREQUAL ODT_VERSION)
-foreach(file share/odt/odtConfig.cmake share/odt/copyright share/odt/usage include/odt/ssd.hpp)
+foreach(file share/odt/odtConfig.cmake share/odt/copyright share/odt/usage include/odt/ssd.hpp include/odt/cuda.cmake)
   check(EXISTS ${package}/${file})
 endforeach()
 file(GLOB entries RELATIVE ${package} ${package}/* ${package}/share/*)
