@@ -56,7 +56,6 @@ class OdtConan(ConanFile):
         self.info.clear()
 
     def validate(self):
-        check_min_cppstd(self, 20)
         if self.settings.os != "Linux":
             raise ConanInvalidConfiguration(f"{self.ref} is for Linux, not {self.settings.os}")
         compiler, version = self.settings.compiler, Version(self.settings.compiler.version)
@@ -65,7 +64,9 @@ class OdtConan(ConanFile):
         if str(compiler) not in oldest:
             raise ConanInvalidConfiguration(f"{self.ref} needs gcc or clang, not {compiler}")
         if version < oldest[str(compiler)]:
-            raise ConanInvalidConfiguration(f"{self.ref} needs {compiler} {oldest[str(compiler)]}; this is {version}")
+            raise ConanInvalidConfiguration(f"{self.ref} needs {compiler} {oldest[str(compiler)]} or newer; "
+                                            f"this is {version}")
+        check_min_cppstd(self, 20)
         if self.options.cuda:
             if self.settings.arch not in ("x86_64", "armv8"):
                 raise ConanInvalidConfiguration(f"{self.ref} with cuda is for x86_64 and armv8")
