@@ -8,7 +8,6 @@ odt_install $ODT_PACKAGES
 work=$PWD/build/vcpkg
 export CMAKE_GENERATOR=Ninja
 cmake -DWORK=$work -P packaging/vcpkg/run_port.cmake
-cmake -S test/consumer -B $work/consumer -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=$work/packages \
-  -DTRAINER_SOURCE=$PWD/examples/minimal.cpp
-cmake --build $work/consumer --target trainer
-packaging/two_minutes.sh $work/consumer/trainer $work/two_minutes
+cmake -S packaging/conan/test_package -B $work/program -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=$work/packages
+cmake --build $work/program
+packaging/two_minutes.sh $work/program/trainer $work/two_minutes

@@ -5,6 +5,8 @@
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
 
+#include <odt/core/text.hpp>
+#include <odt/core/version.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/train/restore.hpp>
 
