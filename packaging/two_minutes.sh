@@ -1,15 +1,22 @@
 #!/bin/sh
-# Whether a program trains: draws pictures, trains on them for a few steps and evaluates, in at most two minutes.
-#   packaging/two_minutes.sh PROGRAM [DIRECTORY]
+# Whether a program of odt works, in at most two minutes: draws pictures, converts them, trains and evaluates.
+#   packaging/two_minutes.sh PROGRAM [FOLDER]
+# PROGRAM is examples/minimal.cpp or examples/odt.cpp, compiled anywhere, or found in PATH; what it makes goes to FOLDER.
 set -eu
-odt=$1 work=${2:-$(mktemp -d)}
-config=$(dirname "$0")/../examples/shapes.config
-$odt --version
-$odt shapes --output "$work/photos" --count 64 --seed 1
-$odt convert labelimg --images "$work/photos/images" --annotations "$work/photos/annotations" \
-  --output "$work/data" --split 0.75 --seed 1
-$odt train --pipeline_config_path "$config" --model_dir "$work/model" --num_train_steps 20 --no_eval \
-  --log_every 5 --hparams_overrides "batch_size=8,model.ssd.num_classes=4,label_map_path=$work/data/label_map.pbtxt,\
-train_input_path=$work/data/train.record,eval_input_path=$work/data/val.record"
-$odt eval --checkpoint "$work/model" --run_once
-echo "$odt trains: its losses are above"
+program=$(realpath "$(command -v "$1")")
+config=$(realpath "$(dirname "$0")/../examples/shapes.config")
+folder=${2:-$(mktemp -d)}
+mkdir -p "$folder"
+cd "$folder"
+rm -rf photos data model
+
+"$program" --version
+"$program" shapes --output photos --count 80 --seed 1
+"$program" convert labelimg --images photos/images --annotations photos/annotations --output data --split 0.9 --seed 1
+# What examples/minimal.cpp is compiled for.
+sed 's/ssd_mobilenet_v1/ssd_inception_v2/; s/adam_optimizer/rms_prop_optimizer/' "$config" > pipeline.config
+timeout 100 "$program" train --pipeline_config_path pipeline.config --model_dir model --num_train_steps 25 --seed 1 \
+  --log_every 5 --no_eval --hparams_overrides "label_map_path=data/label_map.pbtxt,\
+train_input_path=data/train.record,eval_input_path=data/val.record,batch_size=8,\
+model.ssd.image_resizer.fixed_shape_resizer.height=128,model.ssd.image_resizer.fixed_shape_resizer.width=128"
+"$program" eval --checkpoint model --run_once

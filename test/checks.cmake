@@ -86,4 +86,10 @@ foreach(way type IN ZIP_LISTS ways types)
   set_tests_properties(consumer.${way} PROPERTIES TIMEOUT 1800 PROCESSORS ${cores})
 endforeach()
 
+# And by the vcpkg port's steps.
+add_test(NAME vcpkg_port
+         COMMAND ${CMAKE_COMMAND} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/vcpkg -DGENERATOR=${CMAKE_GENERATOR}
+                 -DCOMPILER=${CMAKE_CXX_COMPILER} -DODT_VERSION=${PROJECT_VERSION}
+                 -P ${CMAKE_CURRENT_SOURCE_DIR}/packaging/vcpkg.cmake)
+
 include(toolchains.cmake)

@@ -58,7 +58,10 @@ function(odt_define_targets include_dir proto_dir)
     return()
   endif()
   find_package(Threads REQUIRED)
-  find_package(Protobuf REQUIRED)
+  find_package(Protobuf CONFIG QUIET)  # newer ones need Abseil, of which CMake's own module does not know
+  if(NOT TARGET protobuf::libprotobuf)
+    find_package(Protobuf REQUIRED)
+  endif()
   find_package(ZLIB REQUIRED)
   find_package(pugixml REQUIRED)
   find_package(nlohmann_json REQUIRED)
@@ -89,7 +92,9 @@ function(odt_define_targets include_dir proto_dir)
   endif()
 
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/odt-support)
-  # One unit of all schemas, since they share their headers; what protoc calls alike in each gets a name of its own.
+  # One unit of all schemas, since they share their headers; what protoc (3 to 36) calls alike in each gets a name of
+  # its own.
+  set(alike schemas file_default_instances file_message_globals file_reflection_data _static_init2_)
   set(schemas "")
   set(schema_text "")
   file(GLOB_RECURSE protos RELATIVE ${proto_dir} CONFIGURE_DEPENDS ${proto_dir}/odt/*.proto)
@@ -102,8 +107,13 @@ function(odt_define_targets include_dir proto_dir)
       COMMAND protobuf::protoc --proto_path=${proto_dir} --cpp_out=${generated} ${proto_dir}/${proto}
       DEPENDS ${proto_dir}/${proto} VERBATIM)
     list(APPEND schemas ${generated}/${stem}.cc ${generated}/${stem}.h)
-    string(APPEND schema_text "#define schemas schemas_${name}\n#define file_default_instances instances_${name}\n"
-      "#include <${stem}.cc>\n#undef schemas\n#undef file_default_instances\n")
+    foreach(word IN LISTS alike)
+      string(APPEND schema_text "#define ${word} ${word}_${name}\n")
+    endforeach()
+    string(APPEND schema_text "#include <${stem}.cc>\n")
+    foreach(word IN LISTS alike)
+      string(APPEND schema_text "#undef ${word}\n")
+    endforeach()
   endforeach()
   odt_write_if_changed(${generated}/odt/schemas.cpp "${schema_text}")
   set_source_files_properties(${generated}/odt/schemas.cpp PROPERTIES OBJECT_DEPENDS "${schemas}")

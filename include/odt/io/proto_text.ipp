@@ -7,16 +7,20 @@
 #include <google/protobuf/io/tokenizer.h>
 
 #include <string>
+#include <string_view>
 
 namespace odt::detail::proto_text {
 
 /// Keeps the first error with its line and column.
 class first_error : public google::protobuf::io::ErrorCollector {
  public:
+#if GOOGLE_PROTOBUF_VERSION >= 4022000
+  void RecordError(int line, int column, absl::string_view message) override {
+#else
   void AddError(int line, int column, const std::string& message) override {
-    if (text.empty()) text = str(line + 1, ":", column + 1, ": ", message);
+#endif
+    if (text.empty()) text = str(line + 1, ":", column + 1, ": ", std::string_view(message));
   }
-  void AddWarning(int, int, const std::string&) override {}
 
   std::string text;
 };
