@@ -28,23 +28,23 @@ cp examples/shapes.config examples/minimal.cpp "$root/check/examples"
 cp -r test/consumer "$root/check"
 cp build/packages/odt_*.deb "$root/check/odt.deb"
 cp build/packages/libodt-dev_*.deb "$root/check/libodt-dev.deb"
-in() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
-add() { quietly in apt-get install -qqy --no-install-recommends "$@"; }
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+add() { quietly inside apt-get install -qqy --no-install-recommends "$@"; }
 
 echo "== the program"
-quietly in apt-get update -q
+quietly inside apt-get update -q
 add /check/odt.deb
-in dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' odt
-in sh /check/packaging/two_minutes.sh odt /check/deb
+inside dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' odt
+inside sh /check/packaging/two_minutes.sh odt /check/deb
 
 echo "== the archive"
 tar xzf build/packages/odt-*.tar.gz -C "$root/check"
-in sh -c '/check/odt-*/bin/odt --version'
+inside sh -c '/check/odt-*/bin/odt --version'
 
 echo "== the headers"
 add /check/libodt-dev.deb g++ cmake ninja-build pkgconf
-in dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' libodt-dev
-in cmake -S /check/consumer -B /check/build -G Ninja -DCMAKE_BUILD_TYPE=Release \
+inside dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' libodt-dev
+inside cmake -S /check/consumer -B /check/build -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DTRAINER_SOURCE=/check/examples/minimal.cpp
-in sh -c 'pkg-config --modversion odt && g++ -fsyntax-only $(pkg-config --cflags odt) /check/examples/minimal.cpp'
+inside sh -c 'pkg-config --modversion odt && g++ -fsyntax-only $(pkg-config --cflags odt) /check/examples/minimal.cpp'
 echo "== $suite runs the packages"
