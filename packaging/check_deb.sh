@@ -22,10 +22,17 @@ echo "== clean $suite"
 quietly() { "$@" > "$log" 2>&1 || { cat "$log"; exit 1; }; }
 [ -d "$root/etc" ] || quietly debootstrap --variant=minbase "$suite" "$root" $mirror
 for file in resolv.conf hosts; do cat /etc/$file > "$root/etc/$file"; done
+rm -rf "$root/check"
 mkdir -p "$root/check/packaging" "$root/check/examples"
 cp packaging/two_minutes.sh "$root/check/packaging"
 cp examples/shapes.config examples/minimal.cpp "$root/check/examples"
-cp -r test/consumer "$root/check"
+cat > "$root/check/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(check LANGUAGES CXX)
+find_package(odt REQUIRED)
+add_executable(minimal examples/minimal.cpp)
+target_link_libraries(minimal PRIVATE odt::support)
+END
 cp build/packages/odt_*.deb "$root/check/odt.deb"
 cp build/packages/libodt-dev_*.deb "$root/check/libodt-dev.deb"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
@@ -44,7 +51,6 @@ inside sh -c '/check/odt-*/bin/odt --version'
 echo "== the headers"
 add /check/libodt-dev.deb g++ cmake ninja-build pkgconf
 inside dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' libodt-dev
-inside cmake -S /check/consumer -B /check/build -G Ninja -DCMAKE_BUILD_TYPE=Release \
-  -DTRAINER_SOURCE=/check/examples/minimal.cpp
+inside cmake -S /check -B /check/build -G Ninja
 inside sh -c 'pkg-config --modversion odt && g++ -fsyntax-only $(pkg-config --cflags odt) /check/examples/minimal.cpp'
 echo "== $suite runs the packages"
