@@ -22,29 +22,35 @@ echo "== clean $suite"
 quietly() { "$@" > "$log" 2>&1 || { cat "$log"; exit 1; }; }
 [ -d "$root/etc" ] || quietly debootstrap --variant=minbase "$suite" "$root" $mirror
 for file in resolv.conf hosts; do cat /etc/$file > "$root/etc/$file"; done
+rm -rf "$root/check"
 mkdir -p "$root/check/packaging" "$root/check/examples"
 cp packaging/two_minutes.sh "$root/check/packaging"
 cp examples/shapes.config examples/minimal.cpp "$root/check/examples"
-cp -r test/consumer "$root/check"
+cat > "$root/check/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(check LANGUAGES CXX)
+find_package(odt REQUIRED)
+add_executable(minimal examples/minimal.cpp)
+target_link_libraries(minimal PRIVATE odt::support)
+END
 cp build/packages/odt_*.deb "$root/check/odt.deb"
 cp build/packages/libodt-dev_*.deb "$root/check/libodt-dev.deb"
-in() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
-add() { quietly in apt-get install -qqy --no-install-recommends "$@"; }
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+add() { quietly inside apt-get install -qqy --no-install-recommends "$@"; }
 
 echo "== the program"
-quietly in apt-get update -q
+quietly inside apt-get update -q
 add /check/odt.deb
-in dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' odt
-in sh /check/packaging/two_minutes.sh odt /check/deb
+inside dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' odt
+inside sh /check/packaging/two_minutes.sh odt /check/deb
 
 echo "== the archive"
 tar xzf build/packages/odt-*.tar.gz -C "$root/check"
-in sh -c '/check/odt-*/bin/odt --version'
+inside sh -c '/check/odt-*/bin/odt --version'
 
 echo "== the headers"
 add /check/libodt-dev.deb g++ cmake ninja-build pkgconf
-in dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' libodt-dev
-in cmake -S /check/consumer -B /check/build -G Ninja -DCMAKE_BUILD_TYPE=Release \
-  -DTRAINER_SOURCE=/check/examples/minimal.cpp
-in sh -c 'pkg-config --modversion odt && g++ -fsyntax-only $(pkg-config --cflags odt) /check/examples/minimal.cpp'
+inside dpkg-query -W -f '${Package} ${Version} depends on ${Depends}\n' libodt-dev
+inside cmake -S /check -B /check/build -G Ninja
+inside sh -c 'pkg-config --modversion odt && g++ -fsyntax-only $(pkg-config --cflags odt) /check/examples/minimal.cpp'
 echo "== $suite runs the packages"

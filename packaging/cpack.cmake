@@ -54,15 +54,16 @@ if(odt_program)
 endif()
 set(CPACK_STRIP_FILES ON)
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
-set(CPACK_COMPONENT_ODT_DESCRIPTION "Trains and runs object detectors
- The TensorFlow Object Detection API's workflow without Python: labelled photos
- to records, pipeline.config, training with evaluation beside it, checkpoints.")
-set(CPACK_COMPONENT_LIBODT-DEV_DESCRIPTION "Object detector training in C++20, the headers
- A header-only template library: a detector is a type, put together from
- policies at compile time. CMake: find_package(odt); pkg-config: odt.")
+set(CPACK_COMPONENT_ODT_DESCRIPTION "The program, which trains and runs detectors with the workflow of the
+TensorFlow Object Detection API and without Python: labelled photos, records,
+pipeline.config, training with evaluation beside it, checkpoints.")
+set(CPACK_COMPONENT_LIBODT-DEV_DESCRIPTION "The headers: a detector is a type, put together from policies at
+compile time. CMake's package is odt, and so is pkg-config's.")
 
+set(CPACK_PACKAGE_FILE_NAME odt-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR})  # the archives' folder too
 set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
-set(CPACK_ARCHIVE_ODT_FILE_NAME odt-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_CURRENT_LIST_DIR}/archive.cmake)
+set(CPACK_ARCHIVE_ODT_FILE_NAME ${CPACK_PACKAGE_FILE_NAME})
 set(CPACK_ARCHIVE_LIBODT-DEV_FILE_NAME libodt-dev-${PROJECT_VERSION})
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
