@@ -78,7 +78,7 @@ class OdtConan(ConanFile):
     def generate(self):
         toolchain = CMakeToolchain(self)
         toolchain.user_presets_path = False
-        for part in ("TESTS", "EXAMPLES", "BENCH"):
+        for part in ("TESTS", "EXAMPLES", "BENCH", "PACK"):
             toolchain.cache_variables[f"ODT_{part}"] = False
         toolchain.generate()
         CMakeDeps(self).generate()

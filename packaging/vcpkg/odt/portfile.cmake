@@ -9,6 +9,7 @@ vcpkg_cmake_configure(
         -DODT_TESTS=OFF
         -DODT_EXAMPLES=OFF
         -DODT_BENCH=OFF
+        -DODT_PACK=OFF
 )
 
 vcpkg_cmake_install()
