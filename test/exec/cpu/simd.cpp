@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
 #include <cstdint>
 
 BOOST_AUTO_TEST_SUITE(simd_tests)
@@ -39,6 +40,15 @@ BOOST_AUTO_TEST_CASE(padding_rounds_up_to_whole_vectors) {
   BOOST_TEST(cpu::padded(0) == 0);
   BOOST_TEST(cpu::padded(1) == cpu::lanes);
   BOOST_TEST(cpu::padded(cpu::lanes) == cpu::lanes);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_nan_stays_one) {
+  const cpu::vec nan(std::nanf("")), one(1.f);
+  BOOST_TEST(std::isnan(cpu::sum(cpu::larger(one, nan))));
+  BOOST_TEST(std::isnan(cpu::sum(cpu::smaller(one, nan))));
+  BOOST_TEST(cpu::largest(cpu::larger(one, cpu::iota())) == cpu::lanes - 1);
+  BOOST_TEST(cpu::smallest(cpu::larger(one, cpu::iota())) == 1);
+  BOOST_TEST(cpu::largest(cpu::smaller(one, cpu::iota())) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -131,7 +131,7 @@ class staged_lines {
       const int first = (channel_ + c) / s_.multiplier;
       const vec value = pick(load_first(from + first, s_.source.channels - first), memory_.sources + c);
       const vec y = multiply_add(value, load(memory_.affine + c), load(memory_.affine + plan_.padded_block + c));
-      store(to + c, xsimd::min(high, xsimd::max(low, y)));
+      store(to + c, smaller(high, larger(low, y)));
     }
   }
 

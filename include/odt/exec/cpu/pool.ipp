@@ -92,7 +92,7 @@ ODT_INLINE void max_full(const std::array<const float*, full_taps>& pixels, cons
   for (int c = 0; c < channels; c += lanes) {
     vec best(-std::numeric_limits<float>::infinity());
     fold_full(pixels, vector_transform(p, c, channels - c), c, channels - c,
-              [&](const vec& value, auto) { best = xsimd::max(best, value); });
+              [&](const vec& value, auto) { best = larger(best, value); });
     store_first(to + c, best, channels - c);
   }
 }
@@ -154,7 +154,7 @@ ODT_INLINE void max_pool_forward(thread_pool& pool, const convolution& window, c
                   vec best(-std::numeric_limits<float>::infinity());
                   for (int iy = rows.begin; iy < rows.end; ++iy)
                     for (int ix = columns.begin; ix < columns.end; ++ix)
-                      best = xsimd::max(best, transform(load_first(x.pixel(n, iy, ix) + c, rest)));
+                      best = larger(best, transform(load_first(x.pixel(n, iy, ix) + c, rest)));
                   store_first(to + c, best, rest);
                 }
               });

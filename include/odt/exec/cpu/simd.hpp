@@ -70,6 +70,15 @@ inline void store_part(float* to, const vec& value, int count) {
 #endif
 }
 
+/// max(a, b) and min(a, b); a NaN in b stays one (in xsimd's from 14 on, a NaN in a).
+[[gnu::always_inline]] inline vec larger(const vec& a, const vec& b) {
+  return XSIMD_VERSION_MAJOR < 14 ? xsimd::max(a, b) : xsimd::max(b, a);
+}
+
+[[gnu::always_inline]] inline vec smaller(const vec& a, const vec& b) {
+  return XSIMD_VERSION_MAJOR < 14 ? xsimd::min(a, b) : xsimd::min(b, a);
+}
+
 /// 0, 1, 2, ... as floats.
 inline vec iota() {
   alignas(64) float part[lanes];

@@ -82,7 +82,7 @@ struct vector_transform {
   }
 
   [[gnu::always_inline]] vec affine(const vec& x) const { return multiply_add(x, scale, shift); }
-  [[gnu::always_inline]] vec operator()(const vec& x) const { return xsimd::min(high, xsimd::max(low, affine(x))); }
+  [[gnu::always_inline]] vec operator()(const vec& x) const { return smaller(high, larger(low, affine(x))); }
 };
 
 /// to[0..count) = transform(from[0..count)) for consecutive channels from `channel` on. May write (not read) up to
@@ -94,7 +94,7 @@ inline void copy_channels(float* to, const float* from, std::ptrdiff_t count, co
   } else if (!p.scale) {
     const vec low(p.low), high(p.high);
     for (std::ptrdiff_t i = 0; i < count; i += lanes)
-      store(to + i, xsimd::min(high, xsimd::max(low, load_first(from + i, count - i))));
+      store(to + i, smaller(high, larger(low, load_first(from + i, count - i))));
   } else {
     for (std::ptrdiff_t i = 0; i < count; i += lanes)
       store(to + i, vector_transform(p, channel + i, count - i)(load_first(from + i, count - i)));
