@@ -1,7 +1,7 @@
 #!/bin/sh
 # Whether a program of odt works, in at most two minutes: draws pictures, converts them, trains and evaluates.
 #   packaging/two_minutes.sh PROGRAM [FOLDER]
-# PROGRAM is examples/minimal.cpp or examples/odt.cpp, compiled anywhere, or found in PATH; what it makes goes to FOLDER.
+# PROGRAM is examples/minimal.cpp or examples/odt.cpp, compiled anywhere or in PATH; what it makes goes to FOLDER.
 set -eu
 program=$(realpath "$(command -v "$1")")
 config=$(realpath "$(dirname "$0")/../examples/shapes.config")
