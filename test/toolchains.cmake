@@ -44,3 +44,35 @@ if(ODT_CLANG_FORMAT)
 else()
   odt_skip_test(clang_format clang-format-16)
 endif()
+
+# The kernels with NEON: a few of their suites in one unit, run by qemu. Boost, xsimd and nlohmann_json are headers that
+# any architecture may have, but /usr/include itself is the host's.
+find_program(ODT_AARCH64_CXX aarch64-linux-gnu-g++)
+find_program(ODT_QEMU_AARCH64 NAMES qemu-aarch64 qemu-aarch64-static)
+if(ODT_AARCH64_CXX AND ODT_QEMU_AARCH64)
+  set(work ${CMAKE_CURRENT_BINARY_DIR}/aarch64)
+  file(MAKE_DIRECTORY ${work}/include)
+  find_path(ODT_BOOST_INCLUDE_DIR boost/test/included/unit_test.hpp REQUIRED)
+  find_path(ODT_NLOHMANN_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
+  file(CREATE_LINK ${ODT_BOOST_INCLUDE_DIR}/boost ${work}/include/boost SYMBOLIC)
+  file(CREATE_LINK ${ODT_NLOHMANN_INCLUDE_DIR}/nlohmann ${work}/include/nlohmann SYMBOLIC)
+  file(CREATE_LINK ${ODT_XSIMD_INCLUDE_DIR}/xsimd ${work}/include/xsimd SYMBOLIC)
+  set(text "#define BOOST_TEST_MODULE aarch64\n#include <boost/test/included/unit_test.hpp>\n#include <golden.cxx>\n\
+#include <odt/exec/cpu/isa.hpp>\nstatic_assert(odt::cpu::isa_name == \"neon\");\n")
+  foreach(suite simd transpose pool batch_norm depthwise convolution)
+    string(APPEND text "#include <exec/cpu/${suite}.cpp>\n")
+  endforeach()
+  file(GENERATE OUTPUT ${work}/kernels.cpp CONTENT "${text}")
+  add_test(NAME aarch64_builds
+           COMMAND ${ODT_AARCH64_CXX} -std=c++20 -O1 -ffp-contract=off -Wall -Wextra -Wshadow -Werror -DODT_HEADER_ONLY
+                   -DODT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" -I${PROJECT_SOURCE_DIR}/include
+                   -I${CMAKE_CURRENT_SOURCE_DIR} -isystem ${work}/include -o ${work}/kernels ${work}/kernels.cpp)
+  # Of the convolutions one case: they are slow when emulated.
+  add_test(NAME aarch64 COMMAND ${ODT_QEMU_AARCH64} -L /usr/aarch64-linux-gnu ${work}/kernels --report_level=short
+                                --run_test=!convolution_tests
+                                --run_test=+convolution_tests/adds_to_gradients_when_asked)
+  set_tests_properties(aarch64_builds PROPERTIES FIXTURES_SETUP aarch64)
+  set_tests_properties(aarch64 PROPERTIES FIXTURES_REQUIRED aarch64 TIMEOUT 1800)
+else()
+  odt_skip_test(aarch64 "g++-aarch64-linux-gnu and qemu-user")
+endif()

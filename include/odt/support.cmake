@@ -83,6 +83,9 @@ function(odt_define_targets include_dir proto_dir)
   target_include_directories(odt_odt INTERFACE ${include_dir})
   target_compile_features(odt_odt INTERFACE cxx_std_20)
   target_compile_options(odt_odt INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+  # That pass of clang 16 recurses without end over a broadcast that is read as bfloat16s (AVX-512 BF16).
+  target_compile_options(odt_odt INTERFACE
+    "$<$<AND:$<COMPILE_LANG_AND_ID:CXX,Clang>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,17>>:SHELL:-mllvm -disable-vector-combine>")
   target_link_libraries(odt_odt INTERFACE Threads::Threads)
 
   add_library(odt_native INTERFACE)
