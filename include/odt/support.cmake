@@ -14,7 +14,7 @@ if(CMAKE_CROSSCOMPILING OR CMAKE_CXX_FLAGS MATCHES "-m(arch|cpu)=")
 else()
   set(odt_arch native)
 endif()
-set(ODT_ARCH ${odt_arch} CACHE STRING "Instruction set of odt::support and its users: -march=...; empty: the flags' own")
+set(ODT_ARCH ${odt_arch} CACHE STRING "Instruction set of odt::support and its users (-march=...); empty: the flags'")
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
 if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
@@ -84,8 +84,8 @@ function(odt_define_targets include_dir proto_dir)
   target_compile_features(odt_odt INTERFACE cxx_std_20)
   target_compile_options(odt_odt INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
   # That pass of clang 16 recurses without end over a broadcast that is read as bfloat16s (AVX-512 BF16).
-  target_compile_options(odt_odt INTERFACE
-    "$<$<AND:$<COMPILE_LANG_AND_ID:CXX,Clang>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,17>>:SHELL:-mllvm -disable-vector-combine>")
+  set(clang_16 $<AND:$<COMPILE_LANG_AND_ID:CXX,Clang>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,17>>)
+  target_compile_options(odt_odt INTERFACE "$<${clang_16}:SHELL:-mllvm -disable-vector-combine>")
   target_link_libraries(odt_odt INTERFACE Threads::Threads)
 
   add_library(odt_native INTERFACE)

@@ -52,7 +52,7 @@ ODT_INLINE void warn_if_slow() {
 #if defined(ODT_BASELINE_ISA)
   constexpr std::string_view advice = "";
 #else
-  constexpr std::string_view advice = "; compile it with -march=native (odt::native)";
+  constexpr std::string_view advice = "; compile it with -march=native (-DODT_ARCH=native)";
 #endif
   if (cpu::machine_has_avx2())
     warn("this program was compiled without AVX2 and FMA and is slow", advice);
