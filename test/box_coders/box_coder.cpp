@@ -45,7 +45,7 @@ struct only_floats {
 };
 
 struct nameless {
-  static constexpr int code_size = 4;
+  [[maybe_unused]] static constexpr int code_size = 4;
 };
 
 static_assert(odt::box_coder<conforming>);
