@@ -163,6 +163,11 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST(contains(detect.err, "1 of 3 images"));
   BOOST_TEST(contains(detect.out, "broken.jpg"));
   BOOST_TEST(odt::file_exists(at / "found/a.png"));
+  for (const std::string output : {at / "photos", at / "photos/../photos"}) {
+    const auto over = run(at, {"detect", "--checkpoint", model, "--output", output, at / "photos"});
+    BOOST_TEST(over.status == 1);
+    BOOST_TEST(contains(over.err, "one of the pictures that were given"));
+  }
   const auto found = odt::test::json::parse(odt::read_file(at / "found/detections.json"));
   BOOST_TEST_REQUIRE(found.size() == 2u);
   BOOST_TEST(found[1]["file_name"] == at / "photos/b.png");

@@ -131,6 +131,59 @@ BOOST_AUTO_TEST_CASE(state_files_that_cannot_be_used_are_refused) {
   BOOST_CHECK(!odt::latest_checkpoint(scratch.path()));  // its files are gone
 }
 
+/// A directory with checkpoints of these steps.
+std::string directory_of_steps(const std::string& path, const steps& all) {
+  checkpoint_keeper keeper(path);
+  for (const std::int64_t step : all) save(keeper, step, static_cast<double>(step));
+  return path;
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_was_moved_has_its_checkpoints_still) {
+  const scratch_directory scratch;
+  const std::string moved = directory_of_steps(scratch / "moved[1]", {3, 6, 9});
+  odt::write_file(
+      moved + "/checkpoint",
+      "model_checkpoint_path: '/content/model.ckpt-9'\nall_model_checkpoint_paths: '/content/model.ckpt-6'\n"
+      "all_model_checkpoint_paths: '/content/model.ckpt-9'");
+  const auto found = odt::find_checkpoint(moved);
+  BOOST_REQUIRE(found);
+  BOOST_CHECK_EQUAL(found->prefix, moved + "/model.ckpt-9");
+  BOOST_CHECK(found->remark.find("/content/model.ckpt-9") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_goes_on_by_itself_and_removes_nothing_of_the_original) {
+  const scratch_directory scratch;
+  const std::string original = directory_of_steps(scratch / "original", {3, 6, 9});
+  const std::string copy = directory_of_steps(scratch / "copy", {9});
+  odt::write_file(copy + "/checkpoint",
+                  odt::str("model_checkpoint_path: '", original, "/model.ckpt-9'\nall_model_checkpoint_paths: '",
+                           original, "/model.ckpt-6'\nall_model_checkpoint_paths: '", original, "/model.ckpt-9'"));
+  BOOST_CHECK_EQUAL(odt::find_checkpoint(copy)->prefix, copy + "/model.ckpt-9");
+  checkpoint_keeper keeper(copy, {.keep = 1});
+  save(keeper, 12, 12);
+  BOOST_CHECK(steps_in(original) == (steps{3, 6, 9}));
+  BOOST_CHECK(steps_in(copy) == (steps{12}));
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_state_file_loses_no_checkpoint) {
+  const scratch_directory scratch;
+  const std::string at = directory_of_steps(scratch / "model", {3, 6, 9});
+  const std::string state = odt::read_file(at + "/checkpoint");
+  odt::remove_file(at + "/model.ckpt-9.index");
+  auto found = odt::find_checkpoint(at);  // the next older one of the state file
+  BOOST_CHECK_EQUAL(found->prefix, at + "/model.ckpt-6");
+  BOOST_CHECK(found->remark.find("model.ckpt-9, which is not there") != std::string::npos);
+  odt::remove_file(at + "/model.ckpt-6.data-00000-of-00001");
+  for (const char* text : {"", "model_checkpoint_path: 'model.ckpt-9'"}) {
+    odt::write_file(at + "/checkpoint", text);
+    found = odt::find_checkpoint(at);
+    BOOST_CHECK_EQUAL(found->prefix, at + "/model.ckpt-3");
+    BOOST_CHECK(found->remark.find("most steps") != std::string::npos);
+  }
+  odt::remove_file(at + "/checkpoint");
+  BOOST_CHECK_EQUAL(odt::find_checkpoint(at)->prefix, at + "/model.ckpt-3");
+}
+
 BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_made_is_an_error) {
   const scratch_directory scratch;
   odt::write_file(scratch / "file", "");

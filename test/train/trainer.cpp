@@ -6,6 +6,8 @@
 
 #include <odt/config/pipeline.hpp>
 #include <odt/io/checkpoint.hpp>
+#include <odt/io/directory_lock.hpp>
+#include <odt/io/file.hpp>
 #include <odt/train/choose_detector.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -140,6 +142,33 @@ BOOST_AUTO_TEST_CASE(going_on_with_other_data_or_another_config_is_told) {
   BOOST_TEST(contains(text, "warning: the training data is not what this run began with"));
   BOOST_TEST(contains(text, "train_config.batch_size: 2, was 3"));
   BOOST_TEST(contains(text, "--seed 12 is not used"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_never_begins_over_checkpoints_that_exist) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 4;
+  run(f);
+  const std::string state = odt::read_file(at / "model/checkpoint");
+  odt::remove_file(at / "model/checkpoint");
+  f.num_train_steps = 6;
+  const std::string text = run(f);
+  BOOST_TEST(contains(text, "checkpoint is missing"));
+  BOOST_TEST(contains(text, "goes on from " + (at / "model/model.ckpt-4") + " at step 4"));
+
+  f.model_dir = at / "empty";
+  odt::make_directories(f.model_dir);
+  odt::write_file(at / "empty/checkpoint", state);
+  BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) {
+    return contains(e.what(), "names model.ckpt-4, which is neither there nor in this folder");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_second_trainer_in_a_model_dir_is_refused) {
+  const scratch_directory at;
+  const auto f = flags(at, odt::test::write_toy_run(at), "model");
+  const odt::directory_lock other(f.model_dir);
+  BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) { return contains(e.what(), "trains here"); });
 }
 
 BOOST_AUTO_TEST_CASE(a_run_that_reached_its_end_says_so) {

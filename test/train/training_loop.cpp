@@ -5,6 +5,7 @@
 #include "train/toy_detector.hpp"
 
 #include <odt/io/checkpoint.hpp>
+#include <odt/train/stop_signal.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -164,6 +165,41 @@ BOOST_AUTO_TEST_CASE(an_interrupt_saves_and_ends_the_run) {
   BOOST_TEST(outcome.signal == SIGINT);
   BOOST_TEST(outcome.step == 4);
   BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-4");
+}
+
+BOOST_AUTO_TEST_CASE(a_terminal_that_closes_and_a_reader_that_goes_away_save_too) {
+  for (const int signal : {SIGHUP, SIGPIPE, SIGTERM}) {
+    const scratch_directory at;
+    quiet_console console;
+    toy_detector model;
+    row_of_batches batches;
+    const auto data = [&](odt::batch& b) {
+      if (batches.next == 8) std::raise(signal);
+      if (batches.next == 8 && signal == SIGPIPE) std::raise(signal);  // it comes with each line
+      return batches(b);
+    };
+    const auto outcome = odt::training_loop(model, data, {}, options(at, 100), {}, console.out).run();
+    BOOST_TEST(outcome.signal == signal);
+    BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-4");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupt_breaks_an_evaluation_off) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  auto how = options(at, 6);
+  how.eval_steps = 2;
+  const auto evaluate = []() -> odt::evaluation {
+    std::raise(SIGTERM);
+    if (odt::stop_signal::received() != 0) throw odt::interrupted{};
+    return {};
+  };
+  const auto outcome = odt::training_loop(model, row_of_batches{}, {}, how, {{"eval_0", evaluate}}, console.out).run();
+  BOOST_TEST(outcome.signal == SIGTERM);
+  BOOST_TEST(outcome.step == 2);
+  BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-2");
+  BOOST_TEST(odt::stop_signal::received() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(bad_data_ends_the_run_but_keeps_what_was_trained) {

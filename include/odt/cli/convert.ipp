@@ -8,6 +8,7 @@
 #include <odt/dataset/convert.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/progress.hpp>
+#include <odt/train/stop_signal.hpp>
 
 #include <memory>
 #include <string>
@@ -28,12 +29,19 @@ template <class Convert>
 int run_convert(convert_options how, Convert&& convert) {
   console out;
   const console_log log(out);
+  const stop_signal stop;
   how.progress = [&out](std::size_t done, std::size_t all) {
+    if (stop_signal::received() != 0) throw interrupted{};
     if (out.terminal()) out.status(str("picture ", done, " of ", all));
   };
-  const convert_report report = convert(how);
-  out.line(report.text());
-  return 0;
+  try {
+    const convert_report report = convert(how);
+    out.line(report.text());
+    return 0;
+  } catch (const interrupted&) {
+    out.line("stopped; nothing was written");
+    return 128 + stop.received();
+  }
 }
 
 ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {

@@ -24,7 +24,9 @@ ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
   train_flags& f = c.flags;
   app.add_option("--pipeline_config_path", f.pipeline_config_path, "the pipeline.config")->required();
   app.add_option("--model_dir", f.model_dir, "where checkpoints and summaries go; one with a checkpoint goes on");
-  app.add_option("--num_train_steps", f.num_train_steps, "steps in all, instead of train_config.num_steps");
+  app.add_option("--num_train_steps", f.num_train_steps,
+                 "steps in all, instead of train_config.num_steps; 0: without end")
+      ->check(not_negative());
   app.add_option("--hparams_overrides", f.hparams_overrides,
                  "changes to the config: learning_rate=0.01,batch_size=8,train_config.gradient_clipping_by_norm=5");
   app.add_flag("--eval_training_data", f.evaluations.training_data, "evaluate on the training data instead");

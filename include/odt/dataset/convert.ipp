@@ -257,6 +257,7 @@ ODT_INLINE convert_report convert_pictures(std::vector<pending> pictures, std::v
                                            const convert_options& options, convert_report report) {
   std::vector<pending_set> sets = options.ids.empty() ? split_sets(std::move(pictures), options) : std::move(listed);
   make_directories(options.output);
+  remove_unfinished(options.output);
   for (const pending_set& set : sets) {
     if (set.pictures.empty())
       fail("no picture of the ", set.name, " set can be used",

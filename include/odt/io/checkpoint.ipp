@@ -315,7 +315,7 @@ ODT_INLINE void checkpoint_writer::commit() {
   std::ranges::sort(tensors_, {}, &tensor_info::name);
   const auto twice = std::ranges::adjacent_find(tensors_, {}, &tensor_info::name);
   if (twice != tensors_.end()) fail(prefix_, ": \"", twice->name, "\" is written twice");
-  const d::scratch_file scratch(str(d::index_path(prefix_), ".tmp-", static_cast<int>(::getpid())));
+  const d::scratch_file scratch(unfinished_name(d::index_path(prefix_)));
   d::build_index(scratch.path, tensors_);
   atomic_writer index(d::index_path(prefix_));
   index.write(read_file(scratch.path));

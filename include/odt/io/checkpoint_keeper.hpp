@@ -24,7 +24,17 @@ std::optional<checkpoint_state> read_checkpoint_state(const std::string& directo
 /// Writes directory/checkpoint, atomically.
 void write_checkpoint_state(const std::string& directory, const checkpoint_state& state);
 
-/// The prefix of the newest checkpoint of the directory whose index file is there.
+/// A checkpoint that is whole, and what was unusual about finding it: empty, or a sentence for people.
+struct found_checkpoint {
+  std::string prefix, remark;
+};
+
+/// The newest whole checkpoint of the directory: the one that its state file names, else the next older one of that
+/// file. A path that leads elsewhere is looked up by its name in the directory first, which may have been moved or
+/// copied. Where the state file is missing or names none that is whole, that of the most steps in the directory.
+std::optional<found_checkpoint> find_checkpoint(const std::string& directory);
+
+/// Its prefix.
 std::optional<std::string> latest_checkpoint(const std::string& directory);
 
 /// The number behind the last "-" of a prefix ("model.ckpt-60": 60); nothing when there is none.
@@ -37,7 +47,7 @@ struct checkpoint_keeper_options {
 };
 
 /// Names, lists and removes the checkpoints of a directory. It removes only what it (or a run before it) listed in the
-/// state file, and only after the state file no longer names it.
+/// state file, only within the directory, and only after the state file no longer names it.
 class checkpoint_keeper {
  public:
   using options = checkpoint_keeper_options;

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 namespace odt {
@@ -33,7 +34,38 @@ ODT_INLINE std::string relative(const std::string& directory, const std::string&
   return prefix.starts_with(below) ? prefix.substr(below.size()) : prefix;
 }
 
-ODT_INLINE bool complete(const std::string& prefix) { return file_exists(prefix + ".index"); }
+/// Index and data are there; the index is written last.
+ODT_INLINE bool complete(const std::string& prefix) {
+  return file_exists(prefix + ".index") && !matching_files(glob_of(prefix) + ".data-*").empty();
+}
+
+ODT_INLINE std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+ODT_INLINE bool leads_elsewhere(const std::string& directory, const std::string& path) {
+  if (path.find('/') == std::string::npos) return false;
+  std::error_code code;
+  const auto parent = std::filesystem::path(join_path(directory, path)).parent_path();
+  return !std::filesystem::equivalent(parent, directory, code) || code;
+}
+
+/// Where the checkpoint of a path in the state file lies; empty: it is not there, or not whole.
+ODT_INLINE std::string look_up(const std::string& directory, const std::string& path) {
+  for (const std::string& prefix : {join_path(directory, name_of(path)), join_path(directory, path)})
+    if (complete(prefix)) return prefix;
+  return {};
+}
+
+/// The one of the most steps among all whole ones that lie in the directory.
+ODT_INLINE std::string most_steps(const std::string& directory) {
+  std::string best;
+  std::int64_t steps = -1;
+  for (const std::string& index : matching_files(join_path(glob_of(directory), "*.index"))) {
+    const std::string prefix = index.substr(0, index.size() - 6);
+    const auto step = checkpoint_step(prefix);
+    if (step && *step > steps && complete(prefix)) best = prefix, steps = *step;
+  }
+  return best;
+}
 
 /// Copies a checkpoint, sharded or not, with one value more.
 ODT_INLINE void copy_checkpoint(const std::string& from, const std::string& to, const std::string& name, double value) {
@@ -80,12 +112,36 @@ ODT_INLINE void write_checkpoint_state(const std::string& directory, const check
   write_file(detail::keeper::state_path(directory), text);
 }
 
+ODT_INLINE std::optional<found_checkpoint> find_checkpoint(const std::string& directory) {
+  namespace d = detail::keeper;
+  const checkpoint_state state = read_checkpoint_state(directory).value_or(checkpoint_state{});
+  std::vector<std::string> names(state.all.rbegin(), state.all.rend());
+  if (!state.newest.empty()) names.insert(names.begin(), state.newest);
+  for (const std::string& name : names) {
+    const std::string prefix = d::look_up(directory, name);
+    if (prefix.empty()) continue;
+    const std::string file = d::state_path(directory);
+    if (name != state.newest)
+      return found_checkpoint{prefix,
+                              str(file, " names ", state.newest, ", which is not there; the newest that is: ", prefix)};
+    if (d::leads_elsewhere(directory, name) && !d::leads_elsewhere(directory, prefix))
+      return found_checkpoint{
+          prefix, str(file, " names ", name, "; the checkpoint of that name in its own folder is taken: ", prefix)};
+    return found_checkpoint{prefix, {}};
+  }
+  const std::string prefix = d::most_steps(directory);
+  if (prefix.empty()) return std::nullopt;
+  const std::string why =
+      names.empty() ? "does not name a checkpoint" : str("names ", state.newest, ", which is not there");
+  return found_checkpoint{
+      prefix, str(d::state_path(directory), file_exists(d::state_path(directory)) ? str(" ", why) : " is missing",
+                  "; the checkpoint of the most steps in the folder is taken: ", prefix)};
+}
+
 ODT_INLINE std::optional<std::string> latest_checkpoint(const std::string& directory) {
-  const auto state = read_checkpoint_state(directory);
-  if (!state || state->newest.empty()) return std::nullopt;
-  std::string prefix = join_path(directory, state->newest);
-  if (detail::keeper::complete(prefix)) return prefix;
-  return std::nullopt;
+  auto found = find_checkpoint(directory);
+  if (!found) return std::nullopt;
+  return std::move(found->prefix);
 }
 
 ODT_INLINE std::optional<std::int64_t> checkpoint_step(std::string_view prefix) {
@@ -103,6 +159,19 @@ ODT_INLINE checkpoint_keeper::checkpoint_keeper(std::string directory, options h
   make_directories(directory_);
   if (auto state = read_checkpoint_state(directory_)) state_ = std::move(*state);
   state_.timestamps.resize(state_.all.size());
+  // What lies elsewhere is somebody else's, unless the directory was moved and it lies here too.
+  for (std::size_t i = 0; i < state_.all.size();) {
+    std::string& path = state_.all[i];
+    if (detail::keeper::leads_elsewhere(directory_, path)) {
+      path = detail::keeper::name_of(path);
+      if (!detail::keeper::complete(join_path(directory_, path))) {
+        state_.all.erase(state_.all.begin() + static_cast<std::ptrdiff_t>(i));
+        state_.timestamps.erase(state_.timestamps.begin() + static_cast<std::ptrdiff_t>(i));
+        continue;
+      }
+    }
+    ++i;
+  }
 }
 
 ODT_INLINE std::string checkpoint_keeper::prefix(std::int64_t step) const {
@@ -149,7 +218,8 @@ ODT_INLINE bool checkpoint_keeper::offer_best(const std::string& prefix, const s
   write_checkpoint_state(directory, now);
   if (before)
     for (const std::string& path : before->all)
-      if (path != name) remove_checkpoint(join_path(directory, path));
+      if (path != name && !detail::keeper::leads_elsewhere(directory, path))
+        remove_checkpoint(join_path(directory, path));
   return true;
 }
 

@@ -30,8 +30,21 @@ void make_directories(const std::string& path);
 /// Removes the file; it is no error when there is none.
 void remove_file(const std::string& path);
 
+/// Of this machine, in the names of unfinished files and locks.
+std::string host_name();
+
+/// A name beside `path` for what is written until it is whole: hidden, so that no glob for data finds it, and with the
+/// process that writes it.
+std::string unfinished_name(const std::string& path);
+
+/// Removes what processes of this machine that have ended left unfinished in the directory; says how many files.
+int remove_unfinished(const std::string& directory);
+
 /// "a", "b" -> "a/b"; an absolute b stays as it is.
 std::string join_path(std::string_view directory, std::string_view name);
+
+/// A glob that matches this path alone.
+std::string glob_of(std::string_view path);
 
 /// The files that one glob (`*`, `?`, `[a-z]`; none of them matches "/") matches, sorted; perhaps none.
 std::vector<std::string> matching_files(const std::string& pattern);

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,8 @@ ODT_INLINE bool write_all(int descriptor, std::string_view bytes) {
   }
   return true;
 }
+
+ODT_INLINE std::string unfinished_mark() { return str(".tmp-", host_name(), "-"); }
 
 ODT_INLINE std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -149,9 +152,48 @@ ODT_INLINE void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) detail::file::fail_system(path, "remove the file");
 }
 
+ODT_INLINE std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+ODT_INLINE std::string unfinished_name(const std::string& path) {
+  static std::atomic<unsigned> serial{0};
+  const auto slash = path.rfind('/') + 1;
+  return str(path.substr(0, slash), ".", path.substr(slash), detail::file::unfinished_mark(),
+             static_cast<int>(::getpid()), "-", serial.fetch_add(1));
+}
+
+ODT_INLINE int remove_unfinished(const std::string& directory) {
+  int removed = 0;
+  const std::string mark = detail::file::unfinished_mark();
+  std::error_code code;
+  for (std::filesystem::directory_iterator at(directory, code), end; !code && at != end; at.increment(code)) {
+    const std::string name = at->path().filename().string();
+    const auto found = name.rfind(mark);
+    if (!name.starts_with('.') || found == std::string::npos) continue;
+    pid_t process = 0;
+    std::from_chars(name.data() + found + mark.size(), name.data() + name.size(), process);
+    if (process <= 0 || ::kill(process, 0) == 0 || errno != ESRCH) continue;
+    remove_file(at->path().string());
+    ++removed;
+  }
+  return removed;
+}
+
 ODT_INLINE std::string join_path(std::string_view directory, std::string_view name) {
   if (directory.empty() || name.starts_with('/')) return std::string(name);
   return str(directory, directory.ends_with('/') ? "" : "/", name);
+}
+
+ODT_INLINE std::string glob_of(std::string_view path) {
+  std::string pattern;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
 }
 
 ODT_INLINE std::vector<std::string> matching_files(const std::string& pattern) {
@@ -242,9 +284,8 @@ ODT_INLINE std::uint64_t input_file::size() const {
 // atomic_writer
 
 ODT_INLINE atomic_writer::atomic_writer(std::string path) : path_(std::move(path)) {
-  static std::atomic<unsigned> serial{0};
   if (is_directory(path_)) fail(path_, ": cannot write: a directory is there");
-  temporary_ = str(path_, ".tmp-", static_cast<int>(::getpid()), "-", serial.fetch_add(1));
+  temporary_ = unfinished_name(path_);
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) detail::file::fail_system(path_, "write");
   buffer_.reserve(detail::file::buffer_bytes);

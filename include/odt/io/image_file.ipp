@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -409,8 +410,10 @@ ODT_INLINE std::string encode_jpeg(const image& source, int quality) {
 }
 
 ODT_INLINE void write_image(const std::string& path, const image& source) {
-  if (path.ends_with(".png")) return write_file(path, encode_png(source));
-  if (path.ends_with(".jpg") || path.ends_with(".jpeg")) return write_file(path, encode_jpeg(source));
+  std::string ending = path.substr(std::min(path.rfind('.'), path.size()));
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (ending == ".png") return write_file(path, encode_png(source));
+  if (ending == ".jpg" || ending == ".jpeg") return write_file(path, encode_jpeg(source));
   fail(path, ": images are written as .png, .jpg or .jpeg");
 }
 

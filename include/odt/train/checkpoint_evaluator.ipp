@@ -63,6 +63,7 @@ ODT_INLINE void evaluate_one(evaluator& e, const std::string& prefix, const eval
   for (std::size_t i = 0; i < e.inputs.size(); ++i) {
     const evaluation result =
         evaluate_on(*e.model, e.inputs[i], e.options, !flags.output.empty(), [&out](std::int64_t images) {
+          if (stop_signal::received() != 0) throw interrupted{};
           if (out.terminal()) out.status(str("evaluating: ", images, " images"));
         });
     if (result.images == 0) fail(join(e.inputs[i].options.input_path, ", "), ": there are no images to evaluate on");
@@ -98,8 +99,12 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
     const auto found = latest_checkpoint(flags.source.checkpoint);
     if (found && *found != newest) {
       newest = *found;
-      d::evaluate_one(e, newest, flags, out);
-      ++count;
+      try {
+        d::evaluate_one(e, newest, flags, out);
+        ++count;
+      } catch (const interrupted&) {
+        out.line("the evaluation is broken off");
+      }
       waiting = false;
       continue;
     }

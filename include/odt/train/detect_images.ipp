@@ -9,11 +9,14 @@
 #include <odt/train/evaluator.hpp>
 #include <odt/train/progress.hpp>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 namespace odt {
 
@@ -29,6 +32,22 @@ ODT_INLINE bool is_image_name(const std::filesystem::path& path) {
 ODT_INLINE image read_upright(const std::string& path) {
   const std::string bytes = read_file(path);
   return apply_orientation(decode_image(bytes, path), read_image_info(bytes, path).orientation);
+}
+
+/// A drawing never takes the place of a picture that was given, whatever their paths are called.
+ODT_INLINE void refuse_to_replace(const std::vector<std::string>& pictures, const std::vector<std::string>& drawings,
+                                  const std::string& output) {
+  const auto identity = [](const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 ? std::pair{status.st_dev, status.st_ino} : std::pair{dev_t{}, ino_t{}};
+  };
+  std::set<std::pair<dev_t, ino_t>> given;
+  for (const std::string& path : pictures) given.insert(identity(path));
+  given.erase({});
+  for (const std::string& path : drawings)
+    if (given.contains(identity(path)))
+      fail(output, ": ", path,
+           " is one of the pictures that were given, and would be written over; choose another --output");
 }
 
 /// A name of its own in the output directory, with an ending that can be written.
@@ -72,9 +91,14 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
   detect_summary summary;
   std::vector<image_result> results;
   std::set<std::string> taken;
+  std::vector<std::string> drawings;
+  for (const std::string& path : images)
+    drawings.push_back(join_path(how.output, detail::detecting::output_name(path, taken)));
+  detail::detecting::refuse_to_replace(images, drawings, how.output);
   image drawn;
   auto last = std::chrono::steady_clock::now();
-  for (const std::string& path : images) {
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const std::string& path = images[i];
     try {
       image picture = detail::detecting::read_upright(path);
       results.push_back({path, picture.size(), detector.model->detect(picture)});
@@ -89,7 +113,7 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
       out.line(str("skipped: ", wrong.what()));
       continue;
     }
-    write_image(join_path(how.output, detail::detecting::output_name(path, taken)), drawn);
+    write_image(drawings[i], drawn);
     const auto now = std::chrono::steady_clock::now();
     if (now - last < std::chrono::seconds(out.terminal() ? 0 : 10)) continue;
     last = now;

@@ -54,7 +54,10 @@ ODT_INLINE label_map label_map_of(const settings& root, const std::string& given
 
 ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
   if (is_directory(path)) {
-    if (const auto newest = latest_checkpoint(path)) return *newest;
+    if (const auto newest = find_checkpoint(path)) {
+      if (!newest->remark.empty()) warn(newest->remark);
+      return newest->prefix;
+    }
     fail(path, ": this directory has no checkpoint (a file named checkpoint, and model.ckpt-N.index)");
   }
   if (path.ends_with(".index")) return path.substr(0, path.size() - 6);

@@ -8,11 +8,14 @@ namespace odt {
 
 namespace detail::stop {
 
+inline constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+
 inline volatile std::sig_atomic_t noted = 0;
 
+/// A broken pipe comes with every further line of output.
 ODT_INLINE void note(int signal) {
   noted = signal;
-  std::signal(signal, SIG_DFL);
+  std::signal(signal, signal == SIGPIPE ? SIG_IGN : SIG_DFL);
 }
 
 }  // namespace detail::stop
@@ -23,15 +26,17 @@ ODT_INLINE stop_signal::stop_signal() {
   action.sa_handler = detail::stop::note;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, &interrupt_);
-  sigaction(SIGTERM, &action, &terminate_);
+  for (std::size_t i = 0; i < before_.size(); ++i) {
+    sigaction(detail::stop::signals[i], nullptr, &before_[i]);
+    if (before_[i].sa_handler != SIG_IGN) sigaction(detail::stop::signals[i], &action, nullptr);  // nohup ignores HUP
+  }
 }
 
 ODT_INLINE stop_signal::~stop_signal() {
-  sigaction(SIGINT, &interrupt_, nullptr);
-  sigaction(SIGTERM, &terminate_, nullptr);
+  for (std::size_t i = 0; i < before_.size(); ++i) sigaction(detail::stop::signals[i], &before_[i], nullptr);
+  detail::stop::noted = 0;
 }
 
-ODT_INLINE int stop_signal::received() const { return detail::stop::noted; }
+ODT_INLINE int stop_signal::received() { return detail::stop::noted; }
 
 }  // namespace odt

@@ -3,11 +3,13 @@
 
 #include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
+#include <odt/io/directory_lock.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
 #include <odt/train/memory_check.hpp>
 #include <odt/train/restore.hpp>
+#include <odt/train/stop_signal.hpp>
 #include <odt/train/trainer.hpp>
 
 #include <algorithm>
@@ -21,6 +23,7 @@ namespace detail::training {
 /// All that a run is made of.
 struct setup {
   pipeline config;
+  std::optional<directory_lock> lock;  ///< of the model_dir
   std::optional<checkpoint_reader> resume_from;
   run_state run;
   std::unique_ptr<detector> model;
@@ -35,9 +38,21 @@ struct setup {
 /// The checkpoint to go on from, and the seed that follows from it.
 ODT_INLINE void find_checkpoint(setup& s, const train_flags& flags) {
   s.run.seed = flags.seed.value_or(0);
-  const auto newest = latest_checkpoint(flags.model_dir);
-  if (!newest) return;
-  s.resume_from.emplace(*newest);
+  if (!is_directory(flags.model_dir)) return;
+  s.lock.emplace(flags.model_dir);
+  if (const int files = remove_unfinished(flags.model_dir); files > 0)
+    info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
+  const auto newest = find_checkpoint(flags.model_dir);
+  if (!newest) {
+    if (const auto state = read_checkpoint_state(flags.model_dir); state && !state->newest.empty())
+      fail(
+          flags.model_dir, ": its file \"checkpoint\" names ", state->newest,
+          ", which is neither there nor in this folder. Put the checkpoint back; or to begin anew, remove that file or "
+          "choose another --model_dir");
+    return;
+  }
+  if (!newest->remark.empty()) warn(newest->remark);
+  s.resume_from.emplace(newest->prefix);
   const auto before = read_run_state(*s.resume_from);
   if (!before) return;
   if (flags.seed && *flags.seed != before->seed)
@@ -58,6 +73,7 @@ ODT_INLINE step_shape shape_of(const loader_options& data, bool trains) {
 
 ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags& flags) {
   setup s{load_config({flags.pipeline_config_path, flags.hparams_overrides, {}, {}, {}, 0}),
+          {},
           {},
           {},
           {},
@@ -116,7 +132,9 @@ ODT_INLINE void restore(setup& s, const train_flags& flags, console& out) {
   }
   s.run.data_fingerprint = s.data->fingerprint();
   s.run.config = s.config.text();
-  make_directories(flags.model_dir);
+  if (!s.lock) s.lock.emplace(flags.model_dir);
+  if (!s.resume_from && find_checkpoint(flags.model_dir))
+    fail(flags.model_dir, ": another odt has trained here since this one began; the same command goes on from there");
   write_file(join_path(flags.model_dir, "pipeline.config"), s.run.config);
 }
 
@@ -135,6 +153,7 @@ ODT_INLINE std::vector<evaluation_set> evaluation_sets(const setup& s, console& 
   for (const evaluation_input& input : s.evaluations)
     sets.push_back({input.name, [&s, &input, &out] {
                       return evaluate_on(*s.model, input, s.evaluation, false, [&out](std::int64_t images) {
+                        if (stop_signal::received() != 0) throw interrupted{};
                         if (out.terminal()) out.status(str("evaluating: ", images, " images"));
                       });
                     }});

@@ -62,6 +62,7 @@ class training_loop {
   void save_and_evaluate();
   void save();
   void evaluate();
+  void evaluate_all();
   bool due_to_save() const;
   bool due_to_evaluate() const;
   [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report);

@@ -47,15 +47,12 @@ ODT_INLINE training_outcome training_loop::run() {
   last_save_ = last_evaluation_ = last_line_ = clock::now();
   saved_step_ = keeper_.checkpoints().empty() ? -1 : model_.global_step();
   while ((how_.last_step == 0 || model_.global_step() < how_.last_step) && step()) {
-    if (stop.received() != 0) {
-      save();
-      return {model_.global_step(), stop.received()};
-    }
-    if (due_to_save() || due_to_evaluate()) save_and_evaluate();
+    if (stop.received() == 0 && (due_to_save() || due_to_evaluate())) save_and_evaluate();
+    if (stop.received() != 0) break;
   }
   save();
-  if (evaluated_step_ != model_.global_step()) evaluate();
-  return {model_.global_step(), 0};
+  if (stop.received() == 0 && evaluated_step_ != model_.global_step()) evaluate();
+  return {model_.global_step(), stop.received()};
 }
 
 /// False when the data is at its end.
@@ -126,6 +123,14 @@ ODT_INLINE void training_loop::save() {
 }
 
 ODT_INLINE void training_loop::evaluate() {
+  try {
+    evaluate_all();
+  } catch (const interrupted&) {
+    out_.line("the evaluation is broken off");
+  }
+}
+
+ODT_INLINE void training_loop::evaluate_all() {
   for (std::size_t i = 0; i < evaluations_.size(); ++i) {
     const std::string directory = join_path(how_.model_dir, evaluations_[i].directory);
     const evaluation result = evaluations_[i].run();

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// One process at a time in a directory.
+#pragma once
+
+#include <string>
+
+namespace odt {
+
+/// Holds the directory for this process, by a lock on its file ".odt.lock" that ends with the process, however it ends.
+class directory_lock {
+ public:
+  /// Makes the directory when there is none. One that another process holds is an error, which names that process.
+  /// Filesystems without locks are warned of.
+  explicit directory_lock(const std::string& directory);
+  ~directory_lock();
+  directory_lock(directory_lock&& other) noexcept;
+  directory_lock& operator=(directory_lock&&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace odt
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/io/directory_lock.ipp>
+#endif
