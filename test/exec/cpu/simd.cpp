@@ -36,6 +36,18 @@ BOOST_AUTO_TEST_CASE(parts_leave_the_rest_alone) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(division_and_root_are_rounded_once) {
+  for (const float divisor : {3.f, 7.f, 1e-30f, 1e30f}) {
+    float quotients[cpu::lanes], roots[cpu::lanes];
+    cpu::store(quotients, (cpu::iota() + 1.f) / cpu::vec(divisor));
+    cpu::store(roots, sqrt(cpu::iota() / cpu::vec(divisor)));
+    for (int i = 0; i < cpu::lanes; ++i) {
+      BOOST_TEST(quotients[i] == static_cast<float>(i + 1) / divisor);
+      BOOST_TEST(roots[i] == std::sqrt(static_cast<float>(i) / divisor));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(padding_rounds_up_to_whole_vectors) {
   BOOST_TEST(cpu::padded(0) == 0);
   BOOST_TEST(cpu::padded(1) == cpu::lanes);

@@ -14,6 +14,24 @@
 
 #include <xsimd/xsimd.hpp>
 
+#if defined(__ARM_NEON) && defined(__aarch64__)
+// The instructions, which round once; xsimd approximates both as if they were missing, as they are on 32 bits.
+namespace xsimd::kernel {
+
+template <>
+inline batch<float, default_arch> div(const batch<float, default_arch>& a, const batch<float, default_arch>& b,
+                                      requires_arch<neon>) noexcept {
+  return vdivq_f32(a, b);
+}
+
+template <>
+inline batch<float, default_arch> sqrt(const batch<float, default_arch>& x, requires_arch<neon>) noexcept {
+  return vsqrtq_f32(x);
+}
+
+}  // namespace xsimd::kernel
+#endif
+
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
