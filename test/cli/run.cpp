@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST(contains(detect.err, "1 of 3 images"));
   BOOST_TEST(contains(detect.out, "broken.jpg"));
   BOOST_TEST(odt::file_exists(at / "found/a.png"));
-  for (const std::string output : {at / "photos", at / "photos/../photos"}) {
+  for (const std::string& output : {at / "photos", at / "photos/../photos"}) {
     const auto over = run(at, {"detect", "--checkpoint", model, "--output", output, at / "photos"});
     BOOST_TEST(over.status == 1);
     BOOST_TEST(contains(over.err, "one of the pictures that were given"));

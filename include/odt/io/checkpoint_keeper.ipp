@@ -124,13 +124,17 @@ ODT_INLINE std::optional<found_checkpoint> find_checkpoint(const std::string& di
     if (name != state.newest)
       return found_checkpoint{prefix,
                               str(file, " names ", state.newest, ", which is not there; the newest that is: ", prefix)};
-    if (d::leads_elsewhere(directory, name) && !d::leads_elsewhere(directory, prefix))
+    if (d::leads_elsewhere(directory, name) && prefix == join_path(directory, d::name_of(name)))
       return found_checkpoint{
           prefix, str(file, " names ", name, "; the checkpoint of that name in its own folder is taken: ", prefix)};
     return found_checkpoint{prefix, {}};
   }
   const std::string prefix = d::most_steps(directory);
-  if (prefix.empty()) return std::nullopt;
+  if (prefix.empty()) {  // an index alone still lists its tensors
+    const std::string alone = join_path(directory, state.newest);
+    if (state.newest.empty() || !file_exists(alone + ".index")) return std::nullopt;
+    return found_checkpoint{alone, {}};
+  }
   const std::string why =
       names.empty() ? "does not name a checkpoint" : str("names ", state.newest, ", which is not there");
   return found_checkpoint{

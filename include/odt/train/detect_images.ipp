@@ -43,7 +43,7 @@ ODT_INLINE void refuse_to_replace(const std::vector<std::string>& pictures, cons
   };
   std::set<std::pair<dev_t, ino_t>> given;
   for (const std::string& path : pictures) given.insert(identity(path));
-  given.erase({});
+  given.erase(std::pair{dev_t{}, ino_t{}});
   for (const std::string& path : drawings)
     if (given.contains(identity(path)))
       fail(output, ": ", path,

@@ -36,7 +36,7 @@ struct setup {
 };
 
 /// The checkpoint to go on from, and the seed that follows from it.
-ODT_INLINE void find_checkpoint(setup& s, const train_flags& flags) {
+ODT_INLINE void find_start(setup& s, const train_flags& flags) {
   s.run.seed = flags.seed.value_or(0);
   if (!is_directory(flags.model_dir)) return;
   s.lock.emplace(flags.model_dir);
@@ -88,7 +88,7 @@ ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags
   s.options = read_train_options(root);
   s.evaluation = read_eval_options(root);
   s.last_step = flags.num_train_steps.value_or(s.options.num_steps);
-  find_checkpoint(s, flags);
+  find_start(s, flags);
   s.model =
       choose_detector(types, root)
           .make(root, {.seed = s.run.seed, .threads = flags.threads, .device = flags.device, .compute = flags.compute});
