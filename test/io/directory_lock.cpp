@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/directory_lock.hpp>
+#include <odt/io/file_writer.hpp>
 #include <odt/io/file.hpp>
 
 #include <scratch.hpp>

@@ -10,12 +10,14 @@
 #include <odt/dataset/prepare.hpp>
 #include <odt/dataset/voc_xml.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -248,8 +250,14 @@ ODT_INLINE void write_sets(const std::vector<pending_set>& sets, const convert_o
     report.sets.push_back(std::move(made));
   }
   refuse_problems(report, options.on_bad_example);
-  if (report.label_map_made) report.classes.write(report.label_map_path);
-  for (record_writer& writer : writers) writer.commit();
+  std::vector<atomic_writer*> files;
+  for (record_writer& writer : writers) files.push_back(&writer.finish());
+  std::optional<atomic_writer> classes;
+  if (report.label_map_made) {
+    classes.emplace(report.label_map_path).write(report.classes.text());
+    files.push_back(&*classes);
+  }
+  commit_together(files);
 }
 
 /// The sets of the options' lists or split, converted.

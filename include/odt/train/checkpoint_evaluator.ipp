@@ -89,8 +89,13 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
   std::string newest;
   if (!watch) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else
   d::evaluator e = d::make(types, flags, out);
+  const auto close_events = [&e] {
+    for (const auto& events : e.events)
+      if (events) events->close();
+  };
   if (!watch) {
     d::evaluate_one(e, newest, flags, out);
+    close_events();
     return 1;
   }
   const stop_signal stop;
@@ -112,6 +117,7 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
     waiting = true;
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
+  close_events();
   return count;
 }
 

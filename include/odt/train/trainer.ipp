@@ -40,7 +40,11 @@ ODT_INLINE void find_start(setup& s, const train_flags& flags) {
   s.run.seed = flags.seed.value_or(0);
   if (!is_directory(flags.model_dir)) return;
   s.lock.emplace(flags.model_dir);
-  if (const int files = remove_unfinished(flags.model_dir); files > 0)
+  const std::string best = join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory);
+  int files = 0;
+  for (const std::string& directory : {flags.model_dir, best})
+    files += remove_unfinished(directory) + remove_headless_data(directory);
+  if (files > 0)
     info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
   const auto newest = find_checkpoint(flags.model_dir);
   if (!newest) {

@@ -52,6 +52,9 @@ ODT_INLINE training_outcome training_loop::run() {
   }
   save();
   if (stop.received() == 0 && evaluated_step_ != model_.global_step()) evaluate();
+  events_.close();
+  for (const auto& events : evaluation_events_)
+    if (events) events->close();
   return {model_.global_step(), stop.received()};
 }
 
