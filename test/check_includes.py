@@ -76,7 +76,7 @@ DOORS = [
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]
-SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|unistd|fcntl|glob|signal|poll|sched|pthread|netdb)\.h$")
+SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|signal|poll|sched|pthread|netdb)\.h$")
 
 
 def includes(path):
