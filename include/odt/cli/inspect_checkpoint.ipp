@@ -82,7 +82,7 @@ ODT_INLINE std::string inspect_checkpoint(const std::string& path) {
   for (const tensor_info& t : reader.tensors()) {
     bytes += static_cast<std::int64_t>(t.bytes);
     values += static_cast<std::int64_t>(t.elements());
-    widest = std::min<std::size_t>(100, std::max(widest, t.name.size()));
+    widest = std::min<std::size_t>(100, std::max(widest, display_width(t.name)));
   }
   std::string text = str("checkpoint ", reader.prefix(), ": ", counted(std::ssize(reader.tensors()), "tensor"), ", ",
                          grouped(values), " values, ", human_bytes(bytes), "\n");
