@@ -109,12 +109,12 @@ ODT_INLINE std::string inspect_label_map(const std::string& path) {
   return text;
 }
 
-ODT_INLINE std::string inspect(const std::string& path, std::span<const detector_type> detectors) {
+ODT_INLINE std::string inspect(const std::string& path, std::span<const detector_type> detectors, bool tensors) {
   switch (kind_of_file(path)) {
     case file_kind::records:
       return inspect_records(path);
     case file_kind::checkpoint:
-      return inspect_checkpoint(path);
+      return inspect_checkpoint(path, tensors);
     case file_kind::events:
       return inspect_events(path);
     case file_kind::label_map:
