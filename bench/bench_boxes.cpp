@@ -8,9 +8,9 @@
 #include <odt/box_coders/faster_rcnn.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>
-#include <odt/exec/cpu/assign.hpp>
-#include <odt/exec/cpu/non_max_suppression.hpp>
-#include <odt/exec/cpu/ssd_loss.hpp>
+#include <odt/exec/cpu/boxes/assign.hpp>
+#include <odt/exec/cpu/boxes/non_max_suppression.hpp>
+#include <odt/exec/cpu/boxes/ssd_loss.hpp>
 #include <odt/losses/sigmoid.hpp>
 #include <odt/losses/smooth_l1.hpp>
 #include <odt/matchers/argmax.hpp>

@@ -6,8 +6,8 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>
-#include <odt/exec/cpu/ceiling.hpp>
 #include <odt/exec/cpu/kernels.hpp>
+#include <odt/exec/cpu/machine/ceiling.hpp>
 
 #include <benchmark/benchmark.h>
 #include <cmath>

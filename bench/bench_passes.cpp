@@ -6,9 +6,9 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>
-#include <odt/exec/cpu/ceiling.hpp>
 #include <odt/exec/cpu/kernels.hpp>
-#include <odt/exec/cpu/update.hpp>
+#include <odt/exec/cpu/machine/ceiling.hpp>
+#include <odt/exec/cpu/passes/update.hpp>
 #include <odt/optimizers/momentum.hpp>
 
 #include <benchmark/benchmark.h>

@@ -2,7 +2,7 @@
 // Whole train steps of an SSD on random data: images a second, milliseconds, memory, and the shares of what the machine
 // gives at the same moment. bench/compare.sh runs it beside its peers.
 #include <odt/cli/roofline.hpp>
-#include <odt/exec/cpu/ceiling.hpp>
+#include <odt/exec/cpu/machine/ceiling.hpp>
 #include <odt/train/benchmark.hpp>
 
 #include "train_step_detector.hpp"

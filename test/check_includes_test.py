@@ -30,7 +30,7 @@ class CheckIncludes(unittest.TestCase):
             "matchers/argmax.hpp": "#include <odt/matcher.hpp>\n",
             "ssd/options.hpp": "#include <odt/exec/step.hpp>\n",
             "exec/cpu/ssd.hpp": "#include <odt/ssd/options.hpp>\n",
-            "exec/cpu/simd.hpp": "#include <odt/matcher.hpp>\n#include <xsimd/xsimd.hpp>\n",
+            "exec/cpu/machine/simd.hpp": "#include <odt/matcher.hpp>\n#include <xsimd/xsimd.hpp>\n",
             "io/file.ipp": "#include <zlib.h>\n#include <unistd.h>\n",
             "train/help.ipp": 'auto text = R"(\n#include <odt/cli.hpp>\n)";\n',
         }), [])

@@ -51,9 +51,9 @@ include(CheckCXXCompilerFlag)
 check_cxx_compiler_flag(-march=sapphirerapids ODT_COMPILES_AMX)
 if(ODT_COMPILES_AMX)
   set(units "")
-  foreach(unit amx ceiling convolution convolution_weights)
+  foreach(unit convolution/amx machine/ceiling convolution/convolution convolution/convolution_weights)
     set(file ${CMAKE_CURRENT_BINARY_DIR}/amx/${unit}.cpp)
-    odt_write_if_changed(${file} "#include <odt/exec/cpu/amx.hpp>\nstatic_assert(ODT_AMX);\n\
+    odt_write_if_changed(${file} "#include <odt/exec/cpu/convolution/amx.hpp>\nstatic_assert(ODT_AMX);\n\
 #include <odt/exec/cpu/${unit}.ipp>\n")
     list(APPEND units ${file})
   endforeach()

@@ -14,7 +14,7 @@ endif()
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 
-file(GLOB odt_cuda_units CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/exec/cuda/*.cu)
+file(GLOB_RECURSE odt_cuda_units CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/exec/cuda/*.cu)
 add_library(odt_cuda STATIC EXCLUDE_FROM_ALL ${odt_cuda_units})
 add_library(odt::cuda ALIAS odt_cuda)
 set_target_properties(odt_cuda PROPERTIES CUDA_STANDARD 20)

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <odt/box_coder.hpp>
-#include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/machine/simd.hpp>
 
 #include <boxes.hpp>
 

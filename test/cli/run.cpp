@@ -5,7 +5,7 @@
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
 
-#include <odt/exec/cpu/processor.hpp>
+#include <odt/exec/cpu/machine/processor.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/version.hpp>

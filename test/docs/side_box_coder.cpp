@@ -3,7 +3,7 @@
 #include <docs/side_box_coder.hpp>
 
 #include <odt/core/random.hpp>
-#include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/machine/simd.hpp>
 #include <odt/ssd.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The phases of strided data gradients cover every pixel once, and list what it reads under which tap, without a GPU.
-#include <odt/exec/cuda/phases.hpp>
+#include <odt/exec/cuda/convolution/phases.hpp>
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

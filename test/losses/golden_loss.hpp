@@ -3,7 +3,7 @@
 #pragma once
 
 #include <golden.hpp>
-#include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/machine/simd.hpp>
 #include <odt/loss.hpp>
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 // What the contract accepts, its laws, and both matchers against the API's.
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>
-#include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/machine/simd.hpp>
 #include <odt/matchers/argmax.hpp>
 #include <odt/matchers/bipartite.hpp>
 

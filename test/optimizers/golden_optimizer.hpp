@@ -5,7 +5,7 @@
 #include <golden.hpp>
 #include <json_settings.hpp>
 #include <odt/config/learning_rate.hpp>
-#include <odt/exec/cpu/update.hpp>
+#include <odt/exec/cpu/passes/update.hpp>
 
 #include <map>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the contract accepts, and its laws for every optimizer.
-#include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/machine/simd.hpp>
 #include <odt/optimizers/adam.hpp>
 #include <odt/optimizers/momentum.hpp>
 #include <odt/optimizers/rms_prop.hpp>

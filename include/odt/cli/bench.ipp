@@ -10,7 +10,7 @@
 #include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
-#include <odt/exec/cpu/isa.hpp>
+#include <odt/exec/cpu/machine/isa.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/benchmark.hpp>
 #include <odt/train/choose_detector.hpp>

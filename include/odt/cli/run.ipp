@@ -10,8 +10,8 @@
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
-#include <odt/exec/cpu/isa.hpp>
-#include <odt/exec/cpu/processor.hpp>
+#include <odt/exec/cpu/machine/isa.hpp>
+#include <odt/exec/cpu/machine/processor.hpp>
 
 #include <algorithm>
 #include <cstdio>

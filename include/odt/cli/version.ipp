@@ -3,8 +3,8 @@
 
 #include <odt/cli/version.hpp>
 #include <odt/core/target.hpp>
-#include <odt/exec/cpu/amx.hpp>
-#include <odt/exec/cpu/processor.hpp>
+#include <odt/exec/cpu/convolution/amx.hpp>
+#include <odt/exec/cpu/machine/processor.hpp>
 #include <odt/version.hpp>
 
 #include <algorithm>

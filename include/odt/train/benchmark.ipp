@@ -4,7 +4,7 @@
 #include <odt/core/random.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/thread_pool.hpp>
-#include <odt/exec/cpu/ceiling.hpp>
+#include <odt/exec/cpu/machine/ceiling.hpp>
 #include <odt/train/benchmark.hpp>
 
 #include <algorithm>

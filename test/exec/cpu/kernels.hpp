@@ -5,9 +5,9 @@
 #include "golden.hpp"
 
 #include <odt/core/random.hpp>
-#include <odt/exec/cpu/caches.hpp>
 #include <odt/exec/cpu/kernels.hpp>
-#include <odt/exec/cpu/simd.hpp>
+#include <odt/exec/cpu/machine/caches.hpp>
+#include <odt/exec/cpu/machine/simd.hpp>
 
 namespace odt::test {
 

@@ -4,8 +4,8 @@
 #include "exec/cuda/boxes.hpp"
 
 #include <odt/box_coders/faster_rcnn.hpp>
-#include <odt/exec/cpu/ssd_loss.hpp>
-#include <odt/exec/cpu/update.hpp>
+#include <odt/exec/cpu/boxes/ssd_loss.hpp>
+#include <odt/exec/cpu/passes/update.hpp>
 #include <odt/losses/focal.hpp>
 #include <odt/losses/l2.hpp>
 #include <odt/losses/sigmoid.hpp>

@@ -3,10 +3,10 @@
 
 #include <odt/box_coders/faster_rcnn.hpp>
 #include <odt/box_coders/mean_stddev.hpp>
-#include <odt/exec/cuda/assign.cuh>
-#include <odt/exec/cuda/post_processing.cuh>
-#include <odt/exec/cuda/ssd_loss.cuh>
-#include <odt/exec/cuda/update.cuh>
+#include <odt/exec/cuda/boxes/assign.cuh>
+#include <odt/exec/cuda/boxes/post_processing.cuh>
+#include <odt/exec/cuda/boxes/ssd_loss.cuh>
+#include <odt/exec/cuda/passes/update.cuh>
 #include <odt/losses/focal.hpp>
 #include <odt/losses/l2.hpp>
 #include <odt/losses/sigmoid.hpp>

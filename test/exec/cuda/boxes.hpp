@@ -4,8 +4,8 @@
 #pragma once
 
 #include <odt/core/batch.hpp>
-#include <odt/exec/cuda/ssd_loss.hpp>
-#include <odt/exec/cuda/update.hpp>
+#include <odt/exec/cuda/boxes/ssd_loss.hpp>
+#include <odt/exec/cuda/passes/update.hpp>
 #include <odt/post_processing.hpp>
 
 #include <cstdint>

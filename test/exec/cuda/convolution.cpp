@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <odt/exec/cuda/convolution.hpp>
+#include <odt/exec/cuda/convolution/convolution.hpp>
 
-#include "exec/cpu/convolution_problem.hpp"
-#include "exec/cuda/device.hpp"
+#include "exec/cpu/convolution/convolution_problem.hpp"
+#include "exec/cuda/machine/device.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

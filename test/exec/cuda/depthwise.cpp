@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <odt/core/text.hpp>
-#include <odt/exec/cpu/depthwise.hpp>
-#include <odt/exec/cuda/batch_norm.hpp>
-#include <odt/exec/cuda/depthwise.hpp>
+#include <odt/exec/cpu/depthwise/depthwise.hpp>
+#include <odt/exec/cuda/depthwise/depthwise.hpp>
+#include <odt/exec/cuda/passes/batch_norm.hpp>
 
 #include "exec/cuda/passes.hpp"
 

@@ -2,7 +2,7 @@
 // What the tests of the CUDA kernels share: arrays that lie on the device, and skipping where there is none.
 #pragma once
 
-#include <odt/exec/cuda/tensor.hpp>
+#include <odt/exec/cuda/machine/tensor.hpp>
 
 #include "exec/cpu/kernels.hpp"
 #include "exec/cuda/device_memory.hpp"

@@ -2,7 +2,7 @@
 // Copies between the tests' vectors and the device, for nvcc's units too.
 #pragma once
 
-#include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/machine/memory.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <odt/exec/cpu/mining.hpp>
-#include <odt/exec/cuda/mining.hpp>
+#include <odt/exec/cpu/boxes/mining.hpp>
+#include <odt/exec/cuda/boxes/mining.hpp>
 
-#include "exec/cuda/device.hpp"
+#include "exec/cuda/machine/device.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

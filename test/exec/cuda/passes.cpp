@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <odt/core/text.hpp>
-#include <odt/exec/cpu/batch_norm.hpp>
-#include <odt/exec/cpu/pool.hpp>
-#include <odt/exec/cuda/batch_norm.hpp>
-#include <odt/exec/cuda/pool.hpp>
+#include <odt/exec/cpu/passes/batch_norm.hpp>
+#include <odt/exec/cpu/passes/pool.hpp>
+#include <odt/exec/cuda/passes/batch_norm.hpp>
+#include <odt/exec/cuda/passes/pool.hpp>
 
 #include "exec/cuda/passes.hpp"
 

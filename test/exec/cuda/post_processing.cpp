@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <odt/box_coders/faster_rcnn.hpp>
 #include <odt/box_coders/mean_stddev.hpp>
-#include <odt/exec/cpu/post_processing.hpp>
-#include <odt/exec/cuda/post_processing.hpp>
+#include <odt/exec/cpu/boxes/post_processing.hpp>
+#include <odt/exec/cuda/boxes/post_processing.hpp>
 
 #include "exec/cuda/boxes.hpp"
-#include "exec/cuda/device.hpp"
+#include "exec/cuda/machine/device.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

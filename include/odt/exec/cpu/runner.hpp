@@ -5,10 +5,10 @@
 
 #include <odt/core/precision.hpp>
 #include <odt/core/thread_pool.hpp>
-#include <odt/exec/cpu/arena_memory.hpp>
-#include <odt/exec/cpu/gradient_sums.hpp>
-#include <odt/exec/cpu/packed_weights.hpp>
-#include <odt/exec/cpu/tensor.hpp>
+#include <odt/exec/cpu/convolution/packed_weights.hpp>
+#include <odt/exec/cpu/machine/arena_memory.hpp>
+#include <odt/exec/cpu/machine/tensor.hpp>
+#include <odt/exec/cpu/passes/gradient_sums.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/plan.hpp>
 #include <odt/nn/variable_layout.hpp>

@@ -3,10 +3,10 @@
 
 #include <odt/core/random.hpp>
 #include <odt/core/target.hpp>
+#include <odt/exec/cpu/depthwise/separable.hpp>
 #include <odt/exec/cpu/kernels.hpp>
+#include <odt/exec/cpu/machine/vector_tools.hpp>
 #include <odt/exec/cpu/runner.hpp>
-#include <odt/exec/cpu/separable.hpp>
-#include <odt/exec/cpu/vector_tools.hpp>
 #include <odt/nn/lower.hpp>
 
 #include <algorithm>

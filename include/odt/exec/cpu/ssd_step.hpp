@@ -6,11 +6,11 @@
 
 #include <odt/core/picture_job.hpp>
 #include <odt/core/thread_pool.hpp>
-#include <odt/exec/cpu/assign.hpp>
+#include <odt/exec/cpu/boxes/assign.hpp>
+#include <odt/exec/cpu/boxes/ssd_detections.hpp>
+#include <odt/exec/cpu/boxes/ssd_loss.hpp>
+#include <odt/exec/cpu/passes/update.hpp>
 #include <odt/exec/cpu/runner.hpp>
-#include <odt/exec/cpu/ssd_detections.hpp>
-#include <odt/exec/cpu/ssd_loss.hpp>
-#include <odt/exec/cpu/update.hpp>
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/image_resizer.hpp>

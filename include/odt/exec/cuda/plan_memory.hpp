@@ -3,8 +3,8 @@
 #pragma once
 
 #include <odt/detector.hpp>
-#include <odt/exec/cuda/heads.hpp>
-#include <odt/exec/cuda/shapes.hpp>
+#include <odt/exec/cuda/convolution/heads.hpp>
+#include <odt/exec/cuda/machine/shapes.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/lower.hpp>
 #include <odt/nn/variable_layout.hpp>

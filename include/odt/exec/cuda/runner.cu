@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <odt/exec/cuda/batch_norm.hpp>
-#include <odt/exec/cuda/convolution.hpp>
-#include <odt/exec/cuda/depthwise.hpp>
-#include <odt/exec/cuda/device.hpp>
-#include <odt/exec/cuda/graph.hpp>
-#include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/convolution/convolution.hpp>
+#include <odt/exec/cuda/depthwise/depthwise.hpp>
+#include <odt/exec/cuda/machine/device.hpp>
+#include <odt/exec/cuda/machine/graph.hpp>
+#include <odt/exec/cuda/machine/memory.hpp>
+#include <odt/exec/cuda/machine/side_stream.hpp>
+#include <odt/exec/cuda/passes/batch_norm.hpp>
+#include <odt/exec/cuda/passes/pool.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
-#include <odt/exec/cuda/pool.hpp>
 #include <odt/exec/cuda/runner.hpp>
-#include <odt/exec/cuda/side_stream.hpp>
 
 #include <algorithm>
 #include <string>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <odt/core/precision.hpp>
-#include <odt/exec/cuda/tensor.hpp>
+#include <odt/exec/cuda/machine/tensor.hpp>
 #include <odt/nn/plan.hpp>
 #include <odt/nn/variable_layout.hpp>
 

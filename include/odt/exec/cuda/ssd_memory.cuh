@@ -3,14 +3,14 @@
 // targets, scratch memory and detections for all of them.
 #pragma once
 
-#include <odt/exec/cuda/assign.cuh>
-#include <odt/exec/cuda/batch_buffers.hpp>
-#include <odt/exec/cuda/graph.hpp>
-#include <odt/exec/cuda/memory.hpp>
+#include <odt/exec/cuda/boxes/assign.cuh>
+#include <odt/exec/cuda/boxes/post_processing.cuh>
+#include <odt/exec/cuda/boxes/ssd_loss.cuh>
+#include <odt/exec/cuda/boxes/targets.hpp>
+#include <odt/exec/cuda/images/batch_buffers.hpp>
+#include <odt/exec/cuda/machine/graph.hpp>
+#include <odt/exec/cuda/machine/memory.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
-#include <odt/exec/cuda/post_processing.cuh>
-#include <odt/exec/cuda/ssd_loss.cuh>
-#include <odt/exec/cuda/targets.hpp>
 #include <odt/nn/network.hpp>
 #include <odt/ssd/options.hpp>
 

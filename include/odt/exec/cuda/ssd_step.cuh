@@ -4,18 +4,18 @@
 // it runs, and reads a report.
 #pragma once
 
-#include <odt/exec/cuda/assign.cuh>
-#include <odt/exec/cuda/graph.hpp>
-#include <odt/exec/cuda/memory.hpp>
-#include <odt/exec/cuda/mining.hpp>
+#include <odt/exec/cuda/boxes/assign.cuh>
+#include <odt/exec/cuda/boxes/mining.hpp>
+#include <odt/exec/cuda/boxes/post_processing.cuh>
+#include <odt/exec/cuda/boxes/ssd_loss.cuh>
+#include <odt/exec/cuda/machine/graph.hpp>
+#include <odt/exec/cuda/machine/memory.hpp>
+#include <odt/exec/cuda/passes/update.cuh>
 #include <odt/exec/cuda/plan_memory.hpp>
-#include <odt/exec/cuda/post_processing.cuh>
 #include <odt/exec/cuda/runner.hpp>
-#include <odt/exec/cuda/ssd_loss.cuh>
 #include <odt/exec/cuda/ssd_memory.cuh>
 #include <odt/exec/cuda/ssd_report.hpp>
 #include <odt/exec/cuda/store_mirror.hpp>
-#include <odt/exec/cuda/update.cuh>
 #include <odt/exec/step.hpp>
 #include <odt/nn/cost.hpp>
 #include <odt/ssd/devices.hpp>

@@ -2,8 +2,8 @@
 // The stores of variables on the device, and their copy that the host looks at and writes.
 #pragma once
 
-#include <odt/exec/cuda/memory.hpp>
-#include <odt/exec/cuda/update.hpp>
+#include <odt/exec/cuda/machine/memory.hpp>
+#include <odt/exec/cuda/passes/update.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/variable_layout.hpp>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What odt/exec/cuda/instructions.cuh declares, emulated.
+// What odt/exec/cuda/machine/instructions.cuh declares, emulated.
 #pragma once
 
 #include "exec/cuda/emulation/emulation.hpp"
 
-#include <odt/exec/cuda/tensor.hpp>
+#include <odt/exec/cuda/machine/tensor.hpp>
 
 #include <cstdint>
 #include <stdexcept>

@@ -56,14 +56,14 @@ def translate(text):
 
 def main():
     source, target = map(pathlib.Path, sys.argv[1:])
-    target.mkdir(parents=True, exist_ok=True)
     here = pathlib.Path(__file__).parent
-    for path in sorted(source.iterdir()):
-        if path.suffix not in (".cu", ".cuh", ".hpp"):
+    for path in sorted(source.rglob("*")):
+        if path.suffix not in (".cu", ".cuh", ".hpp") or path.parent.name == here.name:
             continue
         own = here / path.name  # what stands in the place of a header
         text = own.read_text() if own.exists() else translate(path.read_text())
-        to = target / path.name
+        to = target / path.relative_to(source)
+        to.parent.mkdir(parents=True, exist_ok=True)
         if not to.exists() or to.read_text() != text:
             to.write_text(text)
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/target.hpp>
+#include <odt/exec/cpu/convolution/packed_weights.hpp>
+
+#include <algorithm>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+ODT_INLINE void packed_weights::reserve(const std::vector<request>& wanted) {
+  std::vector<const request*> missing;
+  std::size_t bytes = 0;
+  for (const request& r : wanted) {
+    slots_.resize(std::max(slots_.size(), static_cast<std::size_t>(r.layer) + 1));
+    if (slot_of(r).panels) continue;
+    missing.push_back(&r);
+    bytes += conv_packed_bytes(r.window, r.in, r.out);
+  }
+  if (missing.empty()) return;
+  blocks_.emplace_back(bytes);
+  std::byte* at = blocks_.back().data();
+  for (const request* r : missing) {
+    slot_of(*r).panels = reinterpret_cast<float*>(at);
+    at += conv_packed_bytes(r->window, r->in, r->out);
+  }
+}
+
+ODT_INLINE const float* packed_weights::get(thread_pool& pool, const request& r, const float* weights) {
+  slot& s = slot_of(r);
+  if (s.version != version_) {
+    conv_pack(pool, r.window, r.in, r.out, weights, s.panels);
+    s.version = version_;
+  }
+  return s.panels;
+}
+
+ODT_INLINE std::size_t packed_weights::bytes() const {
+  std::size_t sum = 0;
+  for (const arena_memory& block : blocks_) sum += block.size();
+  return sum;
+}
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu

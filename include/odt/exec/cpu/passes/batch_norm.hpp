@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Batch norm's statistics and gradient, the gradient of activations, and passes over whole tensors. The forward
+// normalization itself is a `pending` that the next reader applies.
+#pragma once
+
+#include <odt/core/thread_pool.hpp>
+#include <odt/exec/cpu/machine/tensor.hpp>
+#include <odt/exec/cpu/passes/gradient_sums.hpp>
+
+#include <cstddef>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+/// Bytes of scratch memory (64-byte aligned) for compute_statistics and batch_norm_backward.
+std::size_t batch_norm_scratch(const shape& s, int threads);
+
+/// Mean and biased variance of transform(x) per channel. Convolutions give them without another pass.
+void compute_statistics(thread_pool& pool, const const_tensor& x, const batch_statistics& statistics,
+                        std::byte* scratch);
+
+/// The gradient through y = clamp(z*scale + shift), where scale = gamma*inv_std and shift = beta - mean*scale are z's
+/// transform. In: dy is the gradient with respect to y. Out: dy is that with respect to z.
+/// With g = dy where low < z*scale + shift < high, else 0, and xhat = (z - mean)*inv_std over N pixels:
+/// dbeta = sum(g), dgamma = sum(g*xhat), dz = scale*(g - dbeta/N - xhat*dgamma/N).
+/// With frozen statistics (mean and variance are constants) dz = scale*g. dgamma and dbeta may be null. `ready` holds
+/// the sums over g where whoever wrote dy has added them up.
+void batch_norm_backward(thread_pool& pool, const const_tensor& z, const float* mean, const float* inv_std,
+                         const tensor& dy, float* dgamma, float* dbeta, bool frozen, std::byte* scratch,
+                         const gradient_sums* ready = nullptr);
+
+/// The gradient through y = clamp(z*scale + shift) with constant scale and shift (or none), in place: dz = scale*dy
+/// where low < y < high, else 0.
+void activation_backward(thread_pool& pool, const const_tensor& z, const tensor& dy);
+
+/// y = transform(x).
+void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y);
+
+/// y += transform(x).
+void add_into(thread_pool& pool, const const_tensor& x, const tensor& y);
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/exec/cpu/passes/batch_norm.ipp>
+#endif

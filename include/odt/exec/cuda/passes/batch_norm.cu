@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: MIT
+#include <odt/core/random.hpp>
+#include <odt/exec/cuda/images/pixels.cuh>
+#include <odt/exec/cuda/machine/error.hpp>
+#include <odt/exec/cuda/passes/batch_norm.hpp>
+
+#include <cmath>
+
+namespace odt::cuda {
+
+namespace {
+
+struct normalization {
+  norm_variables variables;
+  norm_tables tables;
+  float epsilon, decay;
+};
+
+/// Mean and variance to the tables of one channel.
+__device__ void fill_tables(const normalization& n, int c, float mean, float variance) {
+  const float inv_std = 1.0f / sqrtf(variance + n.epsilon);
+  const float scale = (n.variables.gamma ? n.variables.gamma[c] : 1.0f) * inv_std;
+  n.tables.mean[c] = mean;
+  n.tables.inv_std[c] = inv_std;
+  n.tables.scale[c] = scale;
+  n.tables.shift[c] = (n.variables.beta ? n.variables.beta[c] : 0.0f) - mean * scale;
+}
+
+__device__ void move_averages(const normalization& n, int c, float mean, float variance, double count) {
+  const auto bessel = static_cast<float>(count / fmax(count - 1, 1.0));
+  const float rate = 1.0f - n.decay;
+  float &moving_mean = n.variables.moving_mean[c], &moving_variance = n.variables.moving_variance[c];
+  moving_mean -= (moving_mean - mean) * rate;
+  moving_variance -= (moving_variance - variance * bessel) * rate;
+}
+
+/// Parts are summed up about part 0's mean.
+__global__ void __launch_bounds__(join_width* join_width) normalize_batch(moments of, int channels, normalization n) {
+  const int c = static_cast<int>(blockIdx.x * join_width + threadIdx.x);
+  const bool active = c < channels;
+  const std::int64_t stride = of.rows.stride;
+  const float* const rows = of.rows.at + c;
+  const double first = active ? rows[stride] : 0.0f;
+  double sums[3];
+  sum_parts(of.parts, active, sums, [&](int part, double(&s)[3]) {
+    const float* const at = rows + 3 * part * stride;
+    const double count = at[0], apart = at[stride] - first, weighted = count * apart;
+    s[0] += count;
+    s[1] += weighted;
+    s[2] += at[2 * stride] + weighted * apart;
+  });
+  if (!active || threadIdx.y != 0) return;
+  const double count = sums[0], shift = sums[1] / count;
+  const auto mean = static_cast<float>(first + shift);
+  const auto variance = static_cast<float>(fmax(sums[2] / count - shift * shift, 0.0));
+  move_averages(n, c, mean, variance, count);
+  fill_tables(n, c, mean, variance);
+}
+
+__global__ void __launch_bounds__(block_threads) normalize_moving(int channels, normalization n) {
+  const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (c < channels) fill_tables(n, c, n.variables.moving_mean[c], n.variables.moving_variance[c]);
+}
+
+/// A raw tensor, its transform, and the gradient at it.
+template <class T>
+struct gradient_pass {
+  pixel_array<const T> z;
+  pixel_array<T> dy;
+  pending transform;
+  const float* mean;
+  int channels;
+  unsigned pixels;
+};
+
+/// Vectors of two tensors in flight in a thread.
+template <class T>
+inline constexpr int pair_unroll = sizeof(T) == 2 ? 4 : 2;
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads, 2) sum_gradients(gradient_pass<T> pass, partial_sums partial) {
+  const int c = own_channel<Width>();
+  const bool active = c < pass.channels;
+  gradient_adder<Width> adder(pass.transform, pass.mean, active ? c : 0);
+  if (active)
+    each_item<pair_unroll<T>>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
+      floats<Width> z[count], dy[count];
+#pragma unroll
+      for (int u = 0; u < count; ++u) {
+        z[u] = load<Width>(pass.z.at(first + u * step) + c);
+        dy[u] = load<Width>(static_cast<const T*>(pass.dy.at(first + u * step)) + c);
+      }
+#pragma unroll
+      for (int u = 0; u < count; ++u)
+#pragma unroll
+        for (int i = 0; i < Width; ++i) adder.add(dy[u][i], z[u][i], i);
+    });
+  leave_gradient_sums<Width>(adder.sums, partial, c, active);
+}
+
+struct gradient_join {
+  partial_sums partial;
+  int parts = 0;  ///< 0: the sums are not wanted
+  int channels = 0;
+  float pixels = 0;
+  const float *scale = nullptr, *inv_std = nullptr;
+  float *dgamma = nullptr, *dbeta = nullptr, *offset_slope = nullptr;
+  bool frozen = false;
+};
+
+__global__ void __launch_bounds__(join_width* join_width) join_gradients(gradient_join j) {
+  const int c = static_cast<int>(blockIdx.x * join_width + threadIdx.x);
+  const bool active = c < j.channels;
+  double sums[2];
+  sum_parts(j.parts, active, sums, [&](int part, double(&s)[2]) {
+    const float* const at = j.partial.at + 2 * part * j.partial.stride + c;
+    s[0] += at[0];
+    s[1] += at[j.partial.stride];
+  });
+  if (!active || threadIdx.y != 0) return;
+  const auto beta = static_cast<float>(sums[0]);
+  const float gamma = static_cast<float>(sums[1]) * j.inv_std[c];
+  if (j.dbeta) j.dbeta[c] = beta;
+  if (j.dgamma) j.dgamma[c] = gamma;
+  const float scale = j.scale ? j.scale[c] : 1.0f;
+  j.offset_slope[c] = j.frozen ? 0.0f : beta / j.pixels;
+  j.offset_slope[j.channels + c] = j.frozen ? 0.0f : -scale * j.inv_std[c] * gamma / j.pixels;
+}
+
+/// dy = change(z, dy, i) for this thread's channels c + i.
+template <int Width, class T, class Change>
+__device__ void change_gradients(const gradient_pass<T>& pass, int c, const Change& change) {
+  each_item<pair_unroll<T>>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
+    floats<Width> z[count], dy[count];
+    T* at[count];
+#pragma unroll
+    for (int u = 0; u < count; ++u) {
+      at[u] = pass.dy.at(first + u * step) + c;
+      z[u] = load<Width>(pass.z.at(first + u * step) + c);
+      dy[u] = load<Width>(static_cast<const T*>(at[u]));
+    }
+#pragma unroll
+    for (int u = 0; u < count; ++u) {
+#pragma unroll
+      for (int i = 0; i < Width; ++i) dy[u][i] = change(z[u][i], dy[u][i], i);
+      store<Width>(at[u], dy[u]);
+    }
+  });
+}
+
+/// dz = scale*(g - offset) + (z - mean)*slope, in place.
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads, 2)
+    replace_gradients(gradient_pass<T> pass, const float* offset_slope) {
+  const int c = own_channel<Width>();
+  if (c >= pass.channels) return;
+  const affine<Width> transform(pass.transform, c);
+  floats<Width> mean, offset, slope;
+#pragma unroll
+  for (int i = 0; i < Width; ++i) {
+    mean[i] = pass.mean[c + i];
+    offset[i] = offset_slope[c + i];
+    slope[i] = offset_slope[pass.channels + c + i];
+  }
+  change_gradients<Width>(pass, c, [&](float z, float dy, int i) {
+    const float g = transform.open(z, i) ? dy : 0.0f;
+    return fmaf(z - mean[i], slope[i], transform.scale[i] * (g - offset[i]));
+  });
+}
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads, 2) gate_gradients(gradient_pass<T> pass) {
+  const int c = own_channel<Width>();
+  if (c >= pass.channels) return;
+  const affine<Width> transform(pass.transform, c);
+  change_gradients<Width>(
+      pass, c, [&](float z, float dy, int i) { return transform.scale[i] * (transform.open(z, i) ? dy : 0.0f); });
+}
+
+template <class T>
+gradient_pass<T> pass_over(const reading<T>& z, const tensor<T>& dy, const float* mean) {
+  return {pixel_array<const T>(z.x), pixel_array<T>(dy), z.transform, mean, dy.channels, checked_count(dy.pixels())};
+}
+
+template <class T>
+struct copy_pass {
+  pixel_array<const T> x;
+  pixel_array<T> y;
+  pending transform;
+  int channels;
+  unsigned pixels;  ///< of y
+};
+
+template <class T>
+copy_pass<T> pass_over(const reading<T>& x, const tensor<T>& y) {
+  return {pixel_array<const T>(x.x), pixel_array<T>(y), x.transform, y.channels, checked_count(y.pixels())};
+}
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads) apply_transform(copy_pass<T> pass) {
+  const int c = own_channel<Width>();
+  if (c >= pass.channels) return;
+  const affine<Width> transform(pass.transform, c);
+  each_item<4>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
+    floats<Width> x[count];
+#pragma unroll
+    for (int u = 0; u < count; ++u) x[u] = load<Width>(pass.x.at(first + u * step) + c);
+#pragma unroll
+    for (int u = 0; u < count; ++u) {
+#pragma unroll
+      for (int i = 0; i < Width; ++i) x[u][i] = transform(x[u][i], i);
+      store<Width>(pass.y.at(first + u * step) + c, x[u]);
+    }
+  });
+}
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads) clear_pixels(pixel_array<T> y, int channels, unsigned pixels) {
+  const int c = own_channel<Width>();
+  if (c >= channels) return;
+  each_item<1>(pixels, [&](auto, unsigned pixel, unsigned) { store<Width>(y.at(pixel) + c, floats<Width>{}); });
+}
+
+/// Where the pixel of a padded tensor lies in the one within it.
+struct padding {
+  fast_division image, row;  ///< pixels of the padded one
+  int height, width;         ///< of the one within
+
+  /// -1: nowhere.
+  ODT_HD int source(int pixel) const {
+    const int n = image.quotient(pixel), rest = image.remainder(pixel, n);
+    const int y = row.quotient(rest), x = row.remainder(rest, y);
+    return y < height && x < width ? (n * height + y) * width + x : -1;
+  }
+};
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads) pad_pixels(copy_pass<T> pass, padding border) {
+  const int c = own_channel<Width>();
+  if (c >= pass.channels) return;
+  const affine<Width> transform(pass.transform, c);
+  each_item<1>(pass.pixels, [&](auto, unsigned pixel, unsigned) {
+    const int source = border.source(static_cast<int>(pixel));
+    floats<Width> x{};
+    if (source >= 0) {
+      x = load<Width>(pass.x.at(static_cast<unsigned>(source)) + c);
+#pragma unroll
+      for (int i = 0; i < Width; ++i) x[i] = transform(x[i], i);
+    }
+    store<Width>(pass.y.at(pixel) + c, x);
+  });
+}
+
+/// Element i of a row of pixels is kept when word i of the row's stream lies below the limit.
+struct dropout_rows {
+  std::uint64_t seed, limit;
+  const std::uint64_t* step;
+  std::uint64_t layer;
+  float inverse;
+  fast_division width;  ///< pixels of a row
+};
+
+__device__ inline std::array<std::uint32_t, 4> dropout_words(const dropout_rows& rows, std::uint64_t stream,
+                                                             unsigned row, unsigned element) {
+  return philox(
+      {element / 4, 0x80000000u + row, static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
+      {static_cast<std::uint32_t>(rows.seed), static_cast<std::uint32_t>(rows.seed >> 32)});
+}
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads) drop_elements(copy_pass<T> pass, dropout_rows rows, bool accumulate) {
+  const int c = own_channel<Width>();
+  if (c >= pass.channels) return;
+  const affine<Width> transform(pass.transform, c);
+  const std::uint64_t stream = *rows.step * 4096 + rows.layer;
+  each_item<1>(pass.pixels, [&](auto, unsigned pixel, unsigned) {
+    const int row = rows.width.quotient(static_cast<int>(pixel));
+    const int column = rows.width.remainder(static_cast<int>(pixel), row);
+    const auto element = static_cast<unsigned>(column) * static_cast<unsigned>(pass.channels) + c;
+    T* const to = pass.y.at(pixel) + c;
+    const floats<Width> x = load<Width>(pass.x.at(pixel) + c);
+    floats<Width> y{};
+    if (accumulate) y = load<Width>(static_cast<const T*>(to));
+#pragma unroll
+    for (int group = 0; group < (Width + 3) / 4; ++group) {
+      const auto words = dropout_words(rows, stream, static_cast<unsigned>(row), element + 4 * group);
+#pragma unroll
+      for (int i = 0; i < (Width < 4 ? Width : 4); ++i) {
+        const std::uint32_t word = Width == 1 ? words[element % 4] : words[i];
+        const int own = 4 * group + i;
+        y[own] += word < rows.limit ? transform(x[own], own) * rows.inverse : 0.0f;
+      }
+    }
+    store<Width>(to, y);
+  });
+}
+
+__global__ void __launch_bounds__(block_threads) write_identity(float* scale, float* shift, std::int64_t count) {
+  const std::int64_t i = std::int64_t{1} * blockIdx.x * block_threads + threadIdx.x;
+  if (i < count) scale[i] = 1, shift[i] = 0;
+}
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads) convert_numbers(const float* from, T* to, std::int64_t vectors) {
+  const std::int64_t step = std::int64_t{gridDim.x} * blockDim.x;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < vectors; i += step)
+    store<Width>(to + Width * i, load<Width>(from + Width * i));
+}
+
+/// Blocks of passes that keep no sums.
+int pass_blocks() { return 4 * resident_blocks(); }
+
+}  // namespace
+
+void normalize(cudaStream_t stream, const moments& of, int channels, const batch_norm_options& options,
+               bool batch_statistics, const norm_variables& variables, const norm_tables& tables) {
+  const normalization n{variables, tables, options.epsilon, options.decay};
+  if (batch_statistics) {
+    normalize_batch<<<join_blocks(channels), join_threads(), 0, stream>>>(of, channels, n);
+  } else {
+    const int blocks = (channels + block_threads - 1) / block_threads;
+    normalize_moving<<<blocks, block_threads, 0, stream>>>(channels, n);
+  }
+  check_launch("normalize");
+}
+
+template <class T>
+void batch_norm_backward(cudaStream_t stream, const reading<T>& z, const float* mean, const float* inv_std,
+                         const tensor<T>& dy, float* dgamma, float* dbeta, bool frozen, const partial_sums& partial,
+                         int ready_parts, float* offset_slope) {
+  const gradient_pass<T> pass = pass_over(z, dy, mean);
+  if (pass.pixels == 0) return;
+  const bool summed = !frozen || dgamma || dbeta;
+  with_width<vector_channels>(
+      [&](auto width) {
+        int parts = ready_parts;
+        if (summed && parts == 0) {
+          const launch_shape shape = shape_over(dy.channels, width, pass.pixels);
+          sum_gradients<width><<<shape.blocks, shape.threads, 0, stream>>>(pass, partial);
+          check_launch("sum_gradients");
+          parts = static_cast<int>(shape.blocks.x);
+        }
+        const gradient_join join{partial,
+                                 summed ? parts : 0,
+                                 dy.channels,
+                                 static_cast<float>(pass.pixels),
+                                 z.transform.scale,
+                                 inv_std,
+                                 dgamma,
+                                 dbeta,
+                                 offset_slope,
+                                 frozen};
+        join_gradients<<<join_blocks(dy.channels), join_threads(), 0, stream>>>(join);
+        check_launch("join_gradients");
+        const launch_shape shape = shape_over(dy.channels, width, pass.pixels);
+        replace_gradients<width><<<shape.blocks, shape.threads, 0, stream>>>(pass, offset_slope);
+        check_launch("replace_gradients");
+      },
+      z.x, dy);
+}
+
+template <class T>
+void activation_backward(cudaStream_t stream, const reading<T>& z, const tensor<T>& dy) {
+  const gradient_pass<T> pass = pass_over(z, dy, nullptr);
+  if (pass.pixels == 0) return;
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(dy.channels, width, pass.pixels, pass_blocks());
+        gate_gradients<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
+        check_launch("activation_backward");
+      },
+      z.x, dy);
+}
+
+template <class T>
+void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
+  const copy_pass<T> pass = pass_over(x, y);
+  if (pass.pixels == 0) return;
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
+        apply_transform<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
+        check_launch("apply_pending");
+      },
+      x.x, y);
+}
+
+template <class T>
+void clear(cudaStream_t stream, const tensor<T>& y) {
+  const unsigned pixels = checked_count(y.pixels());
+  if (pixels == 0) return;
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(y.channels, width, pixels, pass_blocks());
+        clear_pixels<width><<<shape.blocks, shape.threads, 0, stream>>>(pixel_array<T>(y), y.channels, pixels);
+        check_launch("clear");
+      },
+      y);
+}
+
+template <class T>
+void pad(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
+  const copy_pass<T> pass = pass_over(x, y);
+  if (pass.pixels == 0) return;
+  const padding border{fast_division(y.height * y.width), fast_division(y.width), x.x.height, x.x.width};
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
+        pad_pixels<width><<<shape.blocks, shape.threads, 0, stream>>>(pass, border);
+        check_launch("pad");
+      },
+      x.x, y);
+}
+
+template <class T>
+void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool accumulate,
+             const dropout_choice& choice) {
+  const copy_pass<T> pass = pass_over(x, y);
+  if (pass.pixels == 0) return;
+  const auto limit = static_cast<std::uint64_t>(std::ceil(static_cast<double>(choice.keep_probability) * 0x1p32));
+  const dropout_rows rows{choice.seed,           limit, choice.step, choice.layer, 1.0f / choice.keep_probability,
+                          fast_division(y.width)};
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
+        drop_elements<width><<<shape.blocks, shape.threads, 0, stream>>>(pass, rows, accumulate);
+        check_launch("dropout");
+      },
+      x.x, y);
+}
+
+void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count) {
+  const auto blocks = static_cast<unsigned>((count + block_threads - 1) / block_threads);
+  write_identity<<<blocks, block_threads, 0, stream>>>(scale, shift, count);
+  check_launch("make_identity");
+}
+
+template <class T>
+void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count) {
+  if (count == 0) return;
+  const bool aligned = count % 8 == 0 && reinterpret_cast<std::uintptr_t>(from) % 16 == 0 &&
+                       reinterpret_cast<std::uintptr_t>(to) % 16 == 0;
+  const std::int64_t vectors = aligned ? count / 8 : count;
+  const auto blocks =
+      static_cast<unsigned>(std::min<std::int64_t>((vectors + block_threads - 1) / block_threads, 4 * pass_blocks()));
+  if (aligned)
+    convert_numbers<8><<<blocks, block_threads, 0, stream>>>(from, to, vectors);
+  else
+    convert_numbers<1><<<blocks, block_threads, 0, stream>>>(from, to, vectors);
+  check_launch("convert");
+}
+
+#define ODT_INSTANTIATE(T)                                                                                         \
+  template void batch_norm_backward(cudaStream_t, const reading<T>&, const float*, const float*, const tensor<T>&, \
+                                    float*, float*, bool, const partial_sums&, int, float*);                       \
+  template void activation_backward(cudaStream_t, const reading<T>&, const tensor<T>&);                            \
+  template void apply_pending(cudaStream_t, const reading<T>&, const tensor<T>&);                                  \
+  template void clear(cudaStream_t, const tensor<T>&);                                                             \
+  template void pad(cudaStream_t, const reading<T>&, const tensor<T>&);                                            \
+  template void dropout(cudaStream_t, const reading<T>&, const tensor<T>&, bool, const dropout_choice&);           \
+  template void convert(cudaStream_t, const float*, T*, std::int64_t);
+ODT_INSTANTIATE(float)
+ODT_INSTANTIATE(bf16)
+#undef ODT_INSTANTIATE
+
+}  // namespace odt::cuda
