@@ -34,21 +34,11 @@ int count(const odt::plan& p, odt::operation kind) {
 }
 
 /// Where an operation writes a gradient that it does not only change in place, or null.
-const odt::tensor_place* sends_to(const odt::network& net, const odt::plan& p, const odt::plan_operation& op) {
-  using enum odt::operation;
-  const auto place = [&p](int l) { return &p.places[static_cast<std::size_t>(l)].gradient; };
-  switch (op.kind) {
-    case zero:
-      return place(op.layer);
-    case data_backward:
-    case depthwise_backward:
-    case max_pool_backward:
-    case average_pool_backward:
-    case dropout_backward:
-      return place(net[op.layer].inputs[0]);
-    default:
-      return nullptr;
-  }
+const odt::tensor_place* sends_to(const odt::plan& p, const odt::plan_operation& op) {
+  if (op.operands.empty() || op.kind == odt::operation::loss) return nullptr;
+  const odt::operand& last = op.operands.back();
+  const bool in_place = last.layer == op.layer && op.kind != odt::operation::zero;
+  return last.gradient && last.how != odt::access::read && !in_place ? &place_of(p, last) : nullptr;
 }
 
 bool overlap(const odt::tensor_place& a, const odt::tensor_place& b) {
@@ -62,10 +52,10 @@ bool is_head(const odt::network& net, int layer) {
 }
 
 /// The operations before the `at`th that write to the gradient of its layer, in order.
-std::vector<odt::plan_operation> senders(const odt::network& net, const odt::plan& p, std::size_t at) {
+std::vector<odt::plan_operation> senders(const odt::plan& p, std::size_t at) {
   std::vector<odt::plan_operation> result;
   for (std::size_t i = 0; i < at; ++i) {
-    const odt::tensor_place* to = sends_to(net, p, p.operations[i]);
+    const odt::tensor_place* to = sends_to(p, p.operations[i]);
     if (to && overlap(*to, p.places[static_cast<std::size_t>(p.operations[at].layer)].gradient))
       result.push_back(p.operations[i]);
   }
@@ -77,7 +67,7 @@ int check_sums(const odt::network& net, const odt::plan& p) {
   for (std::size_t i = 0; i < p.operations.size(); ++i) {
     const odt::plan_operation& op = p.operations[i];
     if (op.kind != odt::operation::normalize_backward) continue;
-    const auto before = senders(net, p, i);
+    const auto before = senders(p, i);
     BOOST_TEST_REQUIRE(!before.empty());
     const odt::plan_operation& last = before.back();
     // Heads send the few pixels that mining has left, without sums.

@@ -67,95 +67,92 @@ constexpr std::string_view name_of(operation kind) {
 
 namespace detail {
 
-/// The numbers that an operation's cost is made of.
-struct operation_sizes {
-  std::int64_t taps = 1;      ///< of the window
-  std::int64_t weights = 0;   ///< floats
-  std::int64_t products = 0;  ///< multiply-adds of a convolution in any of its three directions
-  std::int64_t in = 0;        ///< floats that are read of the layer's input
-  std::int64_t out = 0;       ///< floats of its output
-  std::int64_t sent = 0;      ///< floats read and written to send a gradient to the input
-};
-
-constexpr operation_sizes sizes_of(const network& net, const plan& p, const plan_operation& op) {
-  const layer& l = net[op.layer];
-  const auto floats = [&p](int number) {
-    const tensor_place& t = p.places[static_cast<std::size_t>(number)].value;
-    return std::int64_t{p.batch} * t.height * t.width * t.channels;
-  };
-  operation_sizes s;
-  s.taps = std::int64_t{l.kernel_height} * l.kernel_width;
-  s.out = floats(op.layer);
-  if (l.inputs.empty()) return s;
-  s.in = floats(l.inputs[0]);
-  s.sent = op.accumulate ? 2 * s.in : s.in;
-  const bool dense = l.kind == layer_kind::convolution;
-  s.products = s.out * s.taps * (dense ? net.channels(l.inputs[0]) : 1);
-  s.weights = s.taps * l.channels * (dense ? net.channels(l.inputs[0]) : 1);
-  return s;
+constexpr std::int64_t floats_of(const plan& p, const operand& o) {
+  const tensor_place& t = p.places[static_cast<std::size_t>(o.layer)].value;  // the gradient's extents are the same
+  return std::int64_t{p.batch} * t.height * t.width * t.channels;
 }
 
-constexpr operation_cost in_floats(std::int64_t flops, std::int64_t floats) {
-  return {flops, floats * std::int64_t{sizeof(float)}};
+constexpr std::int64_t taps_of(const layer& l) { return std::int64_t{l.kernel_height} * l.kernel_width; }
+
+/// Floats of a convolution's weights.
+constexpr std::int64_t weights_of(const network& net, int number) {
+  const layer& l = net[number];
+  return taps_of(l) * l.channels * (l.kind == layer_kind::convolution ? net.channels(l.inputs[0]) : 1);
 }
 
-}  // namespace detail
-
-namespace detail {
-
-/// Of a pointwise layer and the depthwise one before it, but for what lies between them.
-constexpr operation_cost separable_cost(const network& net, const plan& p, const plan_operation& op) {
-  const int depthwise = p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].producer;
-  const operation_sizes second = sizes_of(net, p, op), first = sizes_of(net, p, {.layer = depthwise});
-  return in_floats(2 * (first.products + second.products), first.in + first.weights + second.weights + second.out);
+/// Multiply-adds of a convolution, in any of its three directions.
+constexpr std::int64_t products_of(const network& net, const plan& p, int number) {
+  return floats_of(p, {number}) / net.channels(number) * weights_of(net, number);
 }
 
-}  // namespace detail
+/// Of the tensors that it reads and writes.
+constexpr std::int64_t operand_floats(const plan& p, const plan_operation& op) {
+  std::int64_t sum = 0;
+  for (const operand& o : op.operands) sum += floats_of(p, o) * (o.how == access::add ? 2 : 1);
+  return sum;
+}
 
-/// The least that an operation of a plan has to do. Operations of elements count roughly: they live on bandwidth.
-constexpr operation_cost cost_of(const network& net, const plan& p, const plan_operation& op) {
-  const detail::operation_sizes s = detail::sizes_of(net, p, op);
+/// Floats of the variables that it reads or whose gradients it writes.
+constexpr std::int64_t variable_floats(const network& net, const plan& p, const plan_operation& op) {
   switch (op.kind) {
     case operation::convolution:
     case operation::depthwise_convolution:
-      return detail::in_floats(2 * s.products, s.in + s.weights + s.out);
-    case operation::separable_convolution:
-      return detail::separable_cost(net, p, op);
     case operation::weights_backward:
-      return detail::in_floats(2 * s.products, s.in + s.out + s.weights);
     case operation::data_backward:
-      return detail::in_floats(2 * s.products, s.out + s.weights + s.sent + (op.sums ? s.in : 0));
-    case operation::depthwise_backward: {
-      const bool sends = p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].differentiable;
-      return detail::in_floats((sends ? 4 : 2) * s.products, s.in + s.out + s.weights + (sends ? s.sent : 0));
-    }
+    case operation::depthwise_backward:
+      return weights_of(net, op.layer);
+    case operation::separable_convolution:
+      return weights_of(net, op.layer) +
+             weights_of(net, p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].producer);
     case operation::normalize:
-      return detail::in_floats(8 * net.channels(op.layer), 8 * net.channels(op.layer));
+      return 8 * net.channels(op.layer);
+    default:
+      return 0;
+  }
+}
+
+/// Operations of elements count roughly: they live on bandwidth.
+constexpr std::int64_t flops_of(const network& net, const plan& p, const plan_operation& op) {
+  const std::int64_t out = floats_of(p, {op.layer});
+  switch (op.kind) {
+    case operation::convolution:
+    case operation::depthwise_convolution:
+    case operation::weights_backward:
+    case operation::data_backward:
+      return 2 * products_of(net, p, op.layer);
+    case operation::separable_convolution:
+      return 2 * (products_of(net, p, op.layer) +
+                  products_of(net, p, p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].producer));
+    case operation::depthwise_backward:
+      return (op.operands.back().how == access::read ? 2 : 4) * products_of(net, p, op.layer);
+    case operation::normalize:
+      return 8 * net.channels(op.layer);
     case operation::normalize_backward:
-      return detail::in_floats(10 * s.out, 3 * s.out);
-    case operation::clamp_backward:
-      return detail::in_floats(s.out, 3 * s.out);
+      return 10 * out;
     case operation::max_pool:
     case operation::average_pool:
-      return detail::in_floats(s.taps * s.out, s.in + s.out);
     case operation::max_pool_backward:
-      return detail::in_floats(s.taps * s.out, s.in + s.out + s.sent);
     case operation::average_pool_backward:
-      return detail::in_floats(s.taps * s.out, s.out + s.sent);
+      return taps_of(net[op.layer]) * out;
+    case operation::clamp_backward:
     case operation::dropout:
-      return detail::in_floats(s.out, s.in + s.out);
     case operation::dropout_backward:
-      return detail::in_floats(s.out, s.out + s.sent);
+      return out;
+    case operation::loss:
+      return 5 * operand_floats(p, op);
     case operation::pad:
-      return detail::in_floats(0, s.in + s.out);
     case operation::zero:
-      return detail::in_floats(0, s.out);
-    case operation::loss: {
-      const std::int64_t predictions = std::int64_t{p.batch} * p.anchors * (p.class_slots + p.code_size);
-      return detail::in_floats(10 * predictions, 2 * predictions);
-    }
+      return 0;
   }
-  return {};
+  return 0;
+}
+
+}  // namespace detail
+
+/// The least that an operation of a plan has to do.
+constexpr operation_cost cost_of(const network& net, const plan& p, const plan_operation& op) {
+  const std::int64_t floats = detail::operand_floats(p, op) + detail::variable_floats(net, p, op);
+  return {detail::flops_of(net, p, op), floats * std::int64_t{sizeof(float)}};
 }
 
 /// The sum over a plan.
@@ -168,7 +165,7 @@ constexpr operation_cost cost_of(const network& net, const plan& p) {
 /// An optimizer's update of `floats` variables: all stores are read, all but the gradients written.
 constexpr operation_cost update_cost(std::int64_t floats, int slots, bool averages) {
   const int stores = 1 + slots + (averages ? 1 : 0);
-  return detail::in_floats((2 + 4 * stores) * floats, (2 * stores + 1) * floats);
+  return {(2 + 4 * stores) * floats, (2 * stores + 1) * floats * std::int64_t{sizeof(float)}};
 }
 
 }  // namespace odt

@@ -209,44 +209,61 @@ class lowering {
       for (layer_place& place : plan_.places) place.finish = std::exchange(place.pending, {});
   }
 
-  constexpr void emit(operation kind, int l, bool accumulate = false) {
-    plan_.operations.push_back({kind, l, accumulate});
+  static constexpr operand value(int l, access how = access::read) { return {l, false, how}; }
+  static constexpr operand gradient(int l, access how = access::read) { return {l, true, how}; }
+
+  constexpr void emit(operation kind, int l, std::vector<operand> operands) {
+    plan_.operations.push_back({kind, l, std::move(operands)});
+  }
+
+  /// An operation from the layer's input to its output.
+  constexpr void emit_forward(operation kind, int l) {
+    emit(kind, l, {value(net_[l].inputs[0]), value(l, access::write)});
   }
 
   constexpr void emit_convolution(int l) {
     const bool dense = net_[l].kind == layer_kind::convolution;
-    if (partner(l) < 0) return emit(dense ? operation::convolution : operation::depthwise_convolution, l);
-    if (dense) emit(operation::separable_convolution, l);
+    if (partner(l) < 0) return emit_forward(dense ? operation::convolution : operation::depthwise_convolution, l);
+    if (dense) emit(operation::separable_convolution, l, {value(net_[partner(l)].inputs[0]), value(l, access::write)});
+  }
+
+  constexpr void emit_loss() {
+    std::vector<operand> operands;
+    for (const prediction_head& head : net_.heads)
+      for (const int l : {head.encodings, head.logits}) operands.push_back(value(l));
+    for (const prediction_head& head : net_.heads)
+      for (const int l : {head.encodings, head.logits}) operands.push_back(gradient(l, access::write));
+    emit(operation::loss, 0, std::move(operands));
   }
 
   constexpr void forward() {
     for (int i = 0; i < net_.size(); ++i) switch (net_[i].kind) {
         case layer_kind::pad:
-          emit(operation::pad, i);
+          emit_forward(operation::pad, i);
           break;
         case layer_kind::convolution:
         case layer_kind::depthwise_convolution:
-          if (!train() && at(i).norm >= 0) emit(operation::normalize, at(i).norm);
+          if (!train() && at(i).norm >= 0) emit(operation::normalize, at(i).norm, {});
           emit_convolution(i);
           break;
         case layer_kind::batch_norm:
-          if (train()) emit(operation::normalize, i);
+          if (train()) emit(operation::normalize, i, {});
           break;
         case layer_kind::max_pool:
-          emit(operation::max_pool, i);
+          emit_forward(operation::max_pool, i);
           break;
         case layer_kind::average_pool:
-          emit(operation::average_pool, i);
+          emit_forward(operation::average_pool, i);
           break;
         case layer_kind::dropout:
-          emit(operation::dropout, i);
+          emit_forward(operation::dropout, i);
           break;
         case layer_kind::input:
         case layer_kind::clamp:
         case layer_kind::concat:
           break;
       }
-    if (train()) emit(operation::loss, 0);
+    if (train()) emit_loss();
   }
 
   constexpr void backward() {
@@ -260,27 +277,27 @@ class lowering {
       if (place.producer != i || !place.differentiable || net_[i].kind == layer_kind::concat) continue;
       if (!written[static_cast<std::size_t>(place.gradient.buffer)]) continue;
       if (place.norm >= 0) {
-        emit(operation::normalize_backward, i);
+        emit(operation::normalize_backward, i, {value(i), gradient(i), gradient(i, access::write)});
         share_sums(i);
       } else if (place.clamp >= 0) {
-        emit(operation::clamp_backward, i);
+        emit(operation::clamp_backward, i, {value(i), gradient(i), gradient(i, access::write)});
       }
       switch (net_[i].kind) {
         case layer_kind::convolution:
-          emit(operation::weights_backward, i);
-          send(operation::data_backward, i, written);
+          emit(operation::weights_backward, i, {value(net_[i].inputs[0]), gradient(i)});
+          send(operation::data_backward, i, {gradient(i)}, written);
           break;
         case layer_kind::depthwise_convolution:
-          send(operation::depthwise_backward, i, written);
+          send(operation::depthwise_backward, i, {value(net_[i].inputs[0]), gradient(i)}, written);
           break;
         case layer_kind::max_pool:
-          send(operation::max_pool_backward, i, written);
+          send(operation::max_pool_backward, i, {value(net_[i].inputs[0]), gradient(i)}, written);
           break;
         case layer_kind::average_pool:
-          send(operation::average_pool_backward, i, written);
+          send(operation::average_pool_backward, i, {gradient(i)}, written);
           break;
         case layer_kind::dropout:
-          send(operation::dropout_backward, i, written);
+          send(operation::dropout_backward, i, {gradient(i)}, written);
           break;
         default:
           fail("layer ", net_[i].name, ": has no gradient");
@@ -288,19 +305,20 @@ class lowering {
     }
   }
 
-  /// Emits an operation that writes, or adds to, the gradient of the layer's input.
-  constexpr void send(operation kind, int l, std::vector<char>& written) {
+  /// Emits an operation that reads these, and writes, or adds to, the gradient of the layer's input.
+  constexpr void send(operation kind, int l, std::vector<operand> operands, std::vector<char>& written) {
     const int input = net_[l].inputs[0];
     const layer_place& source = at(input);
     if (!source.differentiable) {
-      if (kind == operation::depthwise_backward) emit(kind, l);
+      if (kind == operation::depthwise_backward) emit(kind, l, std::move(operands));
       return;
     }
     const tensor_place& g = source.gradient;
     char& done = written[static_cast<std::size_t>(g.buffer)];
     const bool whole = g.pixel_stride == g.channels;
-    if (!done && !whole) emit(operation::zero, input);
-    emit(kind, l, done || !whole);
+    if (!done && !whole) emit(operation::zero, input, {gradient(input, access::write)});
+    operands.push_back(gradient(input, done || !whole ? access::add : access::write));
+    emit(kind, l, std::move(operands));
     done = 1;
   }
 
@@ -315,24 +333,25 @@ class lowering {
   constexpr void share_sums(int i) {
     const tensor_place& own = at(i).gradient;
     for (auto op = plan_.operations.rbegin() + 1; op != plan_.operations.rend(); ++op) {
-      const bool convolves = op->kind == operation::data_backward || op->kind == operation::depthwise_backward;
-      const bool pools = op->kind == operation::max_pool_backward || op->kind == operation::average_pool_backward ||
-                         op->kind == operation::dropout_backward;
       if (op->kind == operation::loss) return;
-      if (!convolves && !pools && op->kind != operation::zero) continue;
-      const tensor_place& to = at(op->kind == operation::zero ? op->layer : net_[op->layer].inputs[0]).gradient;
+      const operand& last = op->operands.back();
+      if (last.how == access::read || (last.layer == op->layer && op->kind != operation::zero)) continue;
+      const bool convolves = op->kind == operation::data_backward || op->kind == operation::depthwise_backward;
+      const tensor_place& to = place_of(plan_, last);
       if (to.buffer != own.buffer || to.offset + to.channels <= own.offset || own.offset + own.channels <= to.offset)
         continue;
       const bool whole = to.offset <= own.offset && own.offset + own.channels <= to.offset + to.channels;
       if (!convolves || !whole || is_head(op->layer)) return;
       op->sums = plan_.operations.back().summed = true;
+      if (op->kind == operation::data_backward) op->operands.insert(op->operands.end() - 1, value(last.layer));
       return;
     }
   }
 
   constexpr void find_lifetimes() {
-    for (int i = 0; i < static_cast<int>(plan_.operations.size()); ++i) touch_all(i);
     const int end = static_cast<int>(plan_.operations.size());
+    for (int i = 0; i < end; ++i)
+      for (const operand& o : plan_.operations[static_cast<std::size_t>(i)].operands) touch(i, place_of(plan_, o));
     for (plan_buffer& b : plan_.buffers)
       if (b.first < 0) b.first = 0, b.last = 0;
     // The host fills the images before the first operation, and reads the predictions after the last.
@@ -347,45 +366,6 @@ class lowering {
     plan_buffer& b = plan_.buffers[static_cast<std::size_t>(place.buffer)];
     if (b.first < 0) b.first = op;
     b.last = op;
-  }
-
-  constexpr void touch_all(int index) {
-    const plan_operation& op = plan_.operations[static_cast<std::size_t>(index)];
-    const layer_place& own = at(op.layer);
-    switch (op.kind) {
-      case operation::loss:
-        for (const prediction_head& head : net_.heads)
-          for (const int l : {head.encodings, head.logits}) touch(index, at(l).value), touch(index, at(l).gradient);
-        return;
-      case operation::zero:
-        return touch(index, own.gradient);
-      case operation::normalize:
-        return;
-      case operation::normalize_backward:
-      case operation::clamp_backward:
-        return touch(index, own.value), touch(index, own.gradient);
-      default:
-        break;
-    }
-    const layer_place& input = at(net_[op.layer].inputs[0]);
-    switch (op.kind) {
-      case operation::separable_convolution:
-        return touch(index, at(net_[input.producer].inputs[0]).value), touch(index, own.value);
-      case operation::weights_backward:
-        return touch(index, input.value), touch(index, own.gradient);
-      case operation::depthwise_backward:
-        return touch(index, input.value), touch(index, own.gradient), touch(index, input.gradient);
-      case operation::data_backward:
-        if (op.sums) touch(index, input.value);
-        return touch(index, own.gradient), touch(index, input.gradient);
-      case operation::average_pool_backward:
-      case operation::dropout_backward:
-        return touch(index, own.gradient), touch(index, input.gradient);
-      case operation::max_pool_backward:
-        return touch(index, input.value), touch(index, own.gradient), touch(index, input.gradient);
-      default:
-        return touch(index, input.value), touch(index, own.value);
-    }
   }
 
   const network& net_;

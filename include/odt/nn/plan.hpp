@@ -48,33 +48,54 @@ struct plan_buffer {
   int last = -1;   ///< the last one that uses it
 };
 
+/// What a plan's operations are, and their operands: x is the layer's input, y its output, dx and dy their gradients.
 enum class operation : std::uint8_t {
-  pad,
-  convolution,
-  depthwise_convolution,
-  separable_convolution,  ///< of a pointwise layer: the depthwise one before it too, whose output is nowhere
+  pad,                    ///< x -> y
+  convolution,            ///< x -> y
+  depthwise_convolution,  ///< x -> y
+  separable_convolution,  ///< x -> y of a pointwise layer, x that of the depthwise one before it, whose y is nowhere
   normalize,              ///< statistics or moving averages to scale and shift
-  max_pool,
-  average_pool,
-  dropout,
-  loss,  ///< reads logits and encodings, writes their gradients
-  zero,  ///< clears a gradient that is written in parts
-  normalize_backward,
-  clamp_backward,
-  weights_backward,
-  data_backward,
-  depthwise_backward,  ///< the weights' and, where the input has one, the input's gradient
-  max_pool_backward,
-  average_pool_backward,
-  dropout_backward
+  max_pool,               ///< x -> y
+  average_pool,           ///< x -> y
+  dropout,                ///< x -> y
+  loss,                   ///< y of each head -> dy of each head
+  zero,                   ///< -> dy, which is then written in parts
+  normalize_backward,     ///< y, dy -> dy
+  clamp_backward,         ///< y, dy -> dy
+  weights_backward,       ///< x, dy
+  data_backward,          ///< dy -> dx; with sums reads x
+  depthwise_backward,     ///< x, dy -> dx, where the input has one; and the weights' gradient
+  max_pool_backward,      ///< x, dy -> dx
+  average_pool_backward,  ///< dy -> dx
+  dropout_backward        ///< dy -> dx
+};
+
+/// What an operation does with a tensor; `add` reads and writes.
+enum class access : std::uint8_t { read, write, add };
+
+/// A tensor that an operation works on: the output of a layer, or the gradient of that.
+struct operand {
+  int layer = 0;
+  bool gradient = false;
+  access how = access::read;
 };
 
 struct plan_operation {
   operation kind = operation::convolution;
-  int layer = 0;            ///< the layer it belongs to
-  bool accumulate = false;  ///< adds to the gradient of the layer's input
-  bool sums = false;        ///< completes the gradient of the layer's input, and leaves its batch norm's sums
-  bool summed = false;      ///< normalize_backward: the sums are there
+  int layer = 0;                  ///< the layer it belongs to
+  std::vector<operand> operands{};  ///< what is read, then what is written, as the kind has them
+  bool sums = false;              ///< completes the gradient of the layer's input, and leaves its batch norm's sums
+  bool summed = false;            ///< normalize_backward: the sums are there
+
+  /// The layer whose output it reads or sends a gradient to.
+  constexpr int input() const {
+    for (const operand& o : operands)
+      if (o.layer != layer) return o.layer;
+    return layer;
+  }
+
+  /// Whether it adds to what it writes.
+  constexpr bool accumulates() const { return !operands.empty() && operands.back().how == access::add; }
 };
 
 enum class run_mode : std::uint8_t { train, infer };
@@ -94,6 +115,12 @@ struct plan {
   int logits = -1, encodings = -1;                    ///< buffers [batch, anchors, class_slots or code_size]
   int logits_gradient = -1, encodings_gradient = -1;  ///< train only
 };
+
+/// Where an operand lies.
+constexpr const tensor_place& place_of(const plan& p, const operand& o) {
+  const layer_place& place = p.places[static_cast<std::size_t>(o.layer)];
+  return o.gradient ? place.gradient : place.value;
+}
 
 /// Bytes of the buffers that live at once, at most: what the arena of the plan needs if packed perfectly.
 constexpr std::int64_t peak_bytes(const plan& p) {

@@ -195,9 +195,9 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
   if (op.kind == operation::normalize) return normalize(op.layer, values);
   if (op.kind == operation::dropout) return dropout(op.layer, false, false);
   if (op.kind == operation::separable_convolution) return run_separable(op, values);
-  const const_tensor x = reading_of(l.inputs[0]);
+  const const_tensor x = reading_of(op.input());
   const tensor y = at(place.value);
-  const convolution window = detail::window_of(l, place_of(l.inputs[0]).value, precision_);
+  const convolution window = detail::window_of(l, place_of(op.input()).value, precision_);
   const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
   batch_statistics statistics;
   const bool wants_statistics =
@@ -270,31 +270,31 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
         !net_[place.norm].norm.train, memory_.data(), op.summed ? &ready : nullptr);
   }
   if (op.kind == operation::clamp_backward) return activation_backward(pool_, reading_of(op.layer), own);
-  if (op.kind == operation::dropout_backward) return dropout(op.layer, true, op.accumulate);
+  if (op.kind == operation::dropout_backward) return dropout(op.layer, true, op.accumulates());
 
-  const layer_place& input = place_of(l.inputs[0]);
+  const layer_place& input = place_of(op.input());
   const convolution window = detail::window_of(l, input.value, precision_);
   const const_tensor dy = reading(own);
   float* bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
-  const gradient_sums sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums{};
+  const gradient_sums sums = op.sums ? sums_of(op.input()) : gradient_sums{};
   const int predictions = place.gradient.buffer;  // what mining left out is zero
   const bool head = predictions == current_->what.logits_gradient || predictions == current_->what.encodings_gradient;
   const gradient_kind kind = head ? gradient_kind::sparse : gradient_kind::dense;
   switch (op.kind) {
     case operation::weights_backward:
-      return conv_backward_weights(pool_, window, reading_of(l.inputs[0]), dy, gradients + vars.weights, bias,
+      return conv_backward_weights(pool_, window, reading_of(op.input()), dy, gradients + vars.weights, bias,
                                    memory_.data(), false, kind);
     case operation::data_backward:
-      return conv_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulate,
+      return conv_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulates(),
                                 memory_.data(), op.sums ? &sums : nullptr, kind);
     case operation::depthwise_backward:
-      return depthwise_backward(pool_, window, reading_of(l.inputs[0]), dy, values + vars.weights,
-                                input.gradient.buffer >= 0 ? at(input.gradient) : tensor{}, op.accumulate,
+      return depthwise_backward(pool_, window, reading_of(op.input()), dy, values + vars.weights,
+                                input.gradient.buffer >= 0 ? at(input.gradient) : tensor{}, op.accumulates(),
                                 gradients + vars.weights, bias, op.sums ? &sums : nullptr, memory_.data());
     case operation::max_pool_backward:
-      return max_pool_backward(pool_, window, reading_of(l.inputs[0]), dy, at(input.gradient), op.accumulate);
+      return max_pool_backward(pool_, window, reading_of(op.input()), dy, at(input.gradient), op.accumulates());
     case operation::average_pool_backward:
-      return avg_pool_backward(pool_, window, dy, at(input.gradient), op.accumulate);
+      return avg_pool_backward(pool_, window, dy, at(input.gradient), op.accumulates());
     default:
       return;
   }

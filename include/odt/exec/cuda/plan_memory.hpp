@@ -118,8 +118,7 @@ struct plan_needs {
 
   void add(const network& net, const joint_heads& heads, const plan& p, const plan_operation& op, int processors) {
     const layer& l = net[op.layer];
-    if (l.inputs.empty()) return;
-    const tensor_place& in = p.places[static_cast<std::size_t>(l.inputs[0])].value;
+    const tensor_place& in = p.places[static_cast<std::size_t>(op.input())].value;
     const std::int64_t own_pixels = pixels(p, op.layer);
     std::int64_t floats = 0;
     if (op.kind == operation::weights_backward)
@@ -170,7 +169,7 @@ struct packed_layout {
 inline constexpr int side_lag = 8;
 
 /// Keeps what weight gradients read for as long as they may still run.
-inline void keep_for_side(const network& net, plan& p) {
+inline void keep_for_side(plan& p) {
   const auto keep = [&p](int buffer, int last) {
     int& own = p.buffers[static_cast<std::size_t>(buffer)].last;
     own = std::max(own, std::min(last, static_cast<int>(p.operations.size())));
@@ -178,15 +177,14 @@ inline void keep_for_side(const network& net, plan& p) {
   for (int i = 0; i < static_cast<int>(p.operations.size()); ++i) {
     const plan_operation& op = p.operations[static_cast<std::size_t>(i)];
     if (op.kind != operation::weights_backward) continue;
-    keep(p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].value.buffer, i + side_lag);
-    keep(p.places[static_cast<std::size_t>(op.layer)].gradient.buffer, i + side_lag);
+    for (const operand& o : op.operands) keep(place_of(p, o).buffer, i + side_lag);
   }
 }
 
 /// The plan of a step as it runs on a GPU.
 inline plan lower_for_gpu(const network& net, int batch, size2 image, run_mode mode) {
   plan p = lower(net, batch, image, mode);
-  keep_for_side(net, p);
+  keep_for_side(p);
   return p;
 }
 

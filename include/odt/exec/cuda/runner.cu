@@ -232,9 +232,9 @@ class network_runner final : public runner {
     if (op.kind == operation::normalize) return normalize_layer(op.layer, values);
     if (convolves(l))
       return is_prediction(current_->what, place.value.buffer) ? predict(op.layer, values) : convolve(op, values);
-    const reading<T> x = reading_of(l.inputs[0]);
+    const reading<T> x = reading_of(op.input());
     const tensor<T> y = at<T>(place.value);
-    const window w = window_of(l, place_of(l.inputs[0]).value);
+    const window w = window_of(l, place_of(op.input()).value);
     switch (op.kind) {
       case operation::max_pool:
         return max_pool_forward(stream_, w, x, y);
@@ -315,7 +315,7 @@ class network_runner final : public runner {
       case operation::clamp_backward:
         return activation_backward(stream_, reading_of(op.layer), own);
       case operation::dropout_backward:
-        return dropout(stream_, reading<T>{own}, at<T>(place_of(l.inputs[0]).gradient), op.accumulate,
+        return dropout(stream_, reading<T>{own}, at<T>(place_of(op.input()).gradient), op.accumulates(),
                        choice_of_dropout(op.layer));
       default:
         return differentiate(op, number, values, gradients);
@@ -379,34 +379,34 @@ class network_runner final : public runner {
 
   void data_gradient(const plan_operation& op, const tensor<const T>& dy) {
     const layer& l = net_[op.layer];
-    const layer_place& input = place_of(l.inputs[0]);
-    const gradient_sums<T> sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums<T>{};
+    const layer_place& input = place_of(op.input());
+    const gradient_sums<T> sums = op.sums ? sums_of(op.input()) : gradient_sums<T>{};
     const T* const weights = packed_weights(heads_.runs_both(op.layer) ? heads_.partner(op.layer) : op.layer);
-    const int parts =
-        conv_backward_data(stream_, window_of(l, input.value), dy, weights, at<T>(input.gradient), op.accumulate, sums);
+    const int parts = conv_backward_data(stream_, window_of(l, input.value), dy, weights, at<T>(input.gradient),
+                                         op.accumulates(), sums);
     if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
   }
 
   void depthwise_gradients(const plan_operation& op, const tensor<const T>& dy, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
-    const layer_place& input = place_of(l.inputs[0]);
+    const layer_place& input = place_of(op.input());
     if (runs_dense(l)) {
       weights_gradient(stream_, op, dy, gradients, scratch_.data());
       if (input.gradient.buffer >= 0) data_gradient(op, dy);
       return;
     }
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-    const gradient_sums<T> sums = op.sums ? sums_of(l.inputs[0]) : gradient_sums<T>{};
+    const gradient_sums<T> sums = op.sums ? sums_of(op.input()) : gradient_sums<T>{};
     const int parts =
-        depthwise_backward(stream_, window_of(l, input.value), reading_of(l.inputs[0]), dy, values + vars.weights,
-                           at<T>(input.gradient), op.accumulate, gradients + vars.weights,
+        depthwise_backward(stream_, window_of(l, input.value), reading_of(op.input()), dy, values + vars.weights,
+                           at<T>(input.gradient), op.accumulates(), gradients + vars.weights,
                            vars.biases >= 0 ? gradients + vars.biases : nullptr, sums, scratch_.data());
     if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
   }
 
   void differentiate(const plan_operation& op, int number, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
-    const layer_place& input = place_of(l.inputs[0]);
+    const layer_place& input = place_of(op.input());
     const tensor<const T> dy = at<T>(place_of(op.layer).gradient);
     const tensor<T> dx = at<T>(input.gradient);
     const window w = window_of(l, input.value);
@@ -418,10 +418,10 @@ class network_runner final : public runner {
       case operation::depthwise_backward:
         return depthwise_gradients(op, dy, values, gradients);
       case operation::max_pool_backward:
-        return max_pool_backward(stream_, w, reading_of(l.inputs[0]), dy, dx, op.accumulate,
+        return max_pool_backward(stream_, w, reading_of(op.input()), dy, dx, op.accumulates(),
                                  reinterpret_cast<std::uint8_t*>(scratch_.data()));
       case operation::average_pool_backward:
-        return avg_pool_backward(stream_, w, dy, dx, op.accumulate);
+        return avg_pool_backward(stream_, w, dy, dx, op.accumulates());
       default:
         return;
     }
