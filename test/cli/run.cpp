@@ -223,7 +223,10 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST(contains(detect.err, "1 of 3 images"));
   BOOST_TEST(contains(detect.out, "broken.jpg"));
   BOOST_TEST(odt::file_exists(at / "found/a.png"));
-  for (const std::string& output : {at / "photos", at / "photos/../photos"}) {
+  std::filesystem::create_symlink(at / "photos", at / "link");
+  std::filesystem::create_directory(at / "links");
+  std::filesystem::create_symlink(at / "photos/b.png", at / "links/b.png");
+  for (const std::string& output : {at / "photos", at / "photos/../photos", at / "link", at / "links"}) {
     const auto over = run(at, {"detect", "--checkpoint", model, "--output", output, at / "photos"});
     BOOST_TEST(over.status == 1);
     BOOST_TEST(contains(over.err, "one of the pictures that were given"));
@@ -232,6 +235,60 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST_REQUIRE(found.size() == 2u);
   BOOST_TEST(found[1]["file_name"] == at / "photos/b.png");
   BOOST_TEST(found[1]["bbox"] == (std::vector<double>{16, 12, 16, 24}));
+}
+
+BOOST_AUTO_TEST_CASE(detect_takes_all_pictures_of_a_folder_and_says_which_drawing_is_whose) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  for (const char* folder : {"x", "y"}) std::filesystem::create_directory(at / folder);
+  write_picture(at / "x/IMG_1.JPG");
+  write_picture(at / "a.jpg");
+  std::filesystem::copy(at / "a.jpg", at / "x/b.jfif");
+  std::filesystem::rename(at / "a.jpg", at / "y/b.JPG");
+  odt::write_file(at / "x/._IMG_1.JPG", "macOS' notes");
+  odt::write_file(at / "x/.hidden.png", "no picture");
+  odt::write_file(at / "x/notes.txt", "no picture");
+  const auto detect = run(at, {"detect", "--checkpoint", model, "--output", at / "found", at / "x", at / "y"});
+  BOOST_TEST(detect.status == 0);
+  BOOST_TEST(contains(detect.out, "3 images, 3 objects"));
+  const auto found = odt::test::json::parse(odt::read_file(at / "found/detections.json"));
+  BOOST_TEST_REQUIRE(found.size() == 3u);
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"x/IMG_1.JPG", "IMG_1.JPG"}, {"x/b.jfif", "b.jpg"}, {"y/b.JPG", "b.JPG"}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(found[i]["file_name"] == at / expected[i].first);
+    BOOST_TEST(found[i]["drawn"] == expected[i].second);
+    BOOST_TEST(odt::file_exists(at / ("found/" + expected[i].second)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(detect_that_draws_nothing_says_the_best_score_and_what_would_draw_it) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  write_picture(at / "a.png");
+  const auto detect = [&](const char* min_score) {
+    return run(at, {"detect", "--checkpoint", model, "--output", at / "found", "--min_score", min_score, at / "a.png"});
+  };
+  const auto nothing = detect("0.9");
+  BOOST_TEST(nothing.status == 0);
+  BOOST_TEST(contains(nothing.out, "nothing has a score above 0.9; the best is 0.8: --min_score 0.79 would draw it"));
+  const auto something = detect("0.79");
+  BOOST_TEST(contains(something.out, "1 object "));
+  BOOST_TEST(something.out.find("would draw") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(detect_refuses_a_font_that_is_none_before_any_work) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  write_picture(at / "a.png");
+  const auto detect =
+      run(at, {"detect", "--checkpoint", model, "--output", at / "found", "--font", at / "a.png", at / "a.png"});
+  BOOST_TEST(detect.status == 1);
+  BOOST_TEST(contains(detect.err, (at / "a.png") + ": is no TrueType or OpenType font"));
+  BOOST_TEST(!odt::file_exists(at / "found/a.png"));
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_training_says_how_to_go_on) {

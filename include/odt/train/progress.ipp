@@ -43,7 +43,7 @@ ODT_INLINE void console::status(std::string_view text) {
   if (!terminal_) return line(text);
   const std::lock_guard lock(mutex_);
   clear();
-  text = text.substr(0, columns());
+  text = cut_to_width(text, columns());
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
   open_ = true;
