@@ -68,7 +68,8 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
     }
     const std::size_t before = files.size();
     for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if (entry.is_regular_file() && is_picture_name(entry.path().string())) files.push_back(entry.path().string());
+      if ((entry.is_regular_file() || !entry.exists()) && is_picture_name(entry.path().string()))
+        files.push_back(entry.path().string());
     if (files.size() == before) fail(argument, ": this directory has no picture (", join(picture_endings, ", "), ")");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
@@ -95,7 +96,8 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
     const std::string& path = images[i];
     try {
       image picture = detail::detecting::read_upright(path);
-      results.push_back({path, picture.size(), detector.model->detect(picture), std::filesystem::path(drawings[i]).filename().string()});
+      results.push_back({path, picture.size(), detector.model->detect(picture),
+                         std::filesystem::path(drawings[i]).filename().string()});
       const detections& found = results.back().found;
       for (const detection& d : found) summary.best_score = std::max(summary.best_score, d.score);
       drawn = std::move(picture);
