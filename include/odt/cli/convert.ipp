@@ -65,13 +65,13 @@ ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
       ->check(between(0, 1024));
   app.add_flag("--overwrite", how.overwrite, "replace records that are there and would change");
   app.add_flag("--normalized", how.normalized, "boxes are shares of the picture's sides (0 to 1), not pixels");
+  static const std::map<std::string, labels_of_turned> turned{{"upright", labels_of_turned::upright},
+                                                              {"stored", labels_of_turned::stored}};
   app.add_option("--exif", how.turned,
                  "on which picture boxes were drawn where its size does not tell: upright (turned as its EXIF "
                  "orientation says) or stored (as it lies in the file)")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, labels_of_turned>{{"upright", labels_of_turned::upright},
-                                                                          {"stored", labels_of_turned::stored}},
-                                  CLI::ignore_case))
+      ->transform(CLI::CheckedTransformer(turned, CLI::ignore_case).description(""))
+      ->type_name("upright|stored")
       ->default_str("upright");
   add_bad_example_flag(app, how.on_bad_example);
 }

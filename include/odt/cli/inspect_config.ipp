@@ -9,6 +9,7 @@
 #include <odt/core/target.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
+#include <odt/train/progress.hpp>
 
 namespace odt {
 
@@ -23,7 +24,7 @@ ODT_INLINE std::string inspect_config(const std::string& path, std::span<const d
   for (const auto* other : {"train_config", "train_input_reader", "eval_input_reader", "eval_config"})
     root.at(other).accept();
   refuse_unread(root);
-  return str("config ", path, "\n", describe_detector(*model, batch_size));
+  return str("config ", path, "\n", describe_detector(*model, batch_size, console().columns()));
 }
 
 }  // namespace odt

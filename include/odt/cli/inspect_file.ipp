@@ -83,7 +83,7 @@ ODT_INLINE file_kind kind_of_file(const std::string& path) {
     return file_kind::checkpoint;
   const std::string bytes = d::first_bytes(path);
   if (bytes.empty()) fail(path, ": the file is empty");
-  if (bytes.starts_with("\xff\xd8") || bytes.starts_with("\x89PNG")) return file_kind::picture;
+  if (image_format_of(bytes)) return file_kind::picture;
   if (d::looks_like_record(bytes)) return bytes.find("brain.Event") < 40 ? file_kind::events : file_kind::records;
   if (d::is_compressed(bytes) || name.find("record") != std::string::npos) return file_kind::records;
   if (d::is_text(bytes)) {
@@ -109,12 +109,12 @@ ODT_INLINE std::string inspect_label_map(const std::string& path) {
   return text;
 }
 
-ODT_INLINE std::string inspect(const std::string& path, std::span<const detector_type> detectors) {
+ODT_INLINE std::string inspect(const std::string& path, std::span<const detector_type> detectors, bool tensors) {
   switch (kind_of_file(path)) {
     case file_kind::records:
       return inspect_records(path);
     case file_kind::checkpoint:
-      return inspect_checkpoint(path);
+      return inspect_checkpoint(path, tensors);
     case file_kind::events:
       return inspect_events(path);
     case file_kind::label_map:
@@ -127,8 +127,8 @@ ODT_INLINE std::string inspect(const std::string& path, std::span<const detector
   const std::string bytes = read_file(path);
   const image_info info = read_image_info(bytes, path);
   decode_image(bytes, path);
-  return str(info.format == image_format::jpeg ? "JPEG" : "PNG", " image ", path, ": ", info.width, " x ", info.height,
-             " pixels, ", info.channels, " channels, ", info.bits, " bits",
+  return str(format_name(info.format), " image ", path, ": ", info.width, " x ", info.height, " pixels, ",
+             info.channels, " channels, ", info.bits, " bits",
              info.orientation == 1 ? "" : str(", EXIF orientation ", info.orientation), ", ",
              human_bytes(static_cast<std::int64_t>(bytes.size())), "\n");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/config/options.hpp>
+#include <odt/config/text_format.hpp>
 
 #include <algorithm>
 #include <array>
@@ -38,6 +39,8 @@ ODT_INLINE int positive(const settings& message, std::string_view field) {
 ODT_INLINE std::string path(const settings& scalar) {
   if (scalar.text.find("PATH_TO_BE_CONFIGURED") != std::string::npos)
     fail(scalar.where(), "\"", scalar.text, "\" is a placeholder; write the real path");
+  if (std::ranges::any_of(scalar.text, [](unsigned char c) { return c < 32; }))
+    fail(scalar.where(), "the name holds a control character; ", backslash_advice);
   return scalar.as<std::string>();
 }
 

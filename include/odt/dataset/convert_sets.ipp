@@ -208,6 +208,7 @@ ODT_INLINE std::vector<record_writer> write_records(const std::vector<pending_se
         writers[first + made.pictures % shards].write(serialize_example(*picture.record));
         count_record(*picture.record, report, made);
         report.turned += picture.turned;
+        report.recoded += picture.recoded;
       }
       if (options.progress) options.progress(++done, all);
     });

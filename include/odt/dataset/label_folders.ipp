@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/dataset/label_folders.hpp>
 #include <odt/dataset/picture_folder.hpp>
+#include <odt/io/image_file.hpp>
 
 #include <algorithm>
 #include <array>
@@ -71,8 +72,8 @@ ODT_INLINE std::string folder_of_xml(const std::string& given, label_folders& fo
 }  // namespace detail::folders
 
 ODT_INLINE std::string find_picture_folder(const std::string& images, std::vector<std::string>& guesses) {
-  const auto all = detail::folders_with(images, detail::picture_endings);
-  if (all.size() != 1 || !detail::files_in(images, detail::picture_endings).empty()) return images;
+  const auto all = detail::folders_with(images, picture_endings);
+  if (all.size() != 1 || !detail::files_in(images, picture_endings).empty()) return images;
   guesses.push_back(str(images, ": the pictures were taken from ", all.front()));
   return all.front();
 }
@@ -82,8 +83,8 @@ ODT_INLINE label_folders find_label_folders(const std::string& images, const std
   label_folders found;
   found.annotations = d::folder_of_xml(annotations.empty() ? images : annotations, found);
   found.images = find_picture_folder(images.empty() ? annotations : images, found.guesses);
-  const auto all = detail::folders_with(found.images, detail::picture_endings);
-  if (all.size() > 1 && detail::files_in(found.images, detail::picture_endings).empty())
+  const auto all = detail::folders_with(found.images, picture_endings);
+  if (all.size() > 1 && detail::files_in(found.images, picture_endings).empty())
     fail(found.images, ": no pictures here, but in ", d::some_of(all), "; give the one that is labelled as --images");
   return found;
 }

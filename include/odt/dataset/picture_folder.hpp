@@ -73,9 +73,6 @@ class picture_folder {
 
 namespace detail {
 
-inline constexpr std::string_view picture_endings[] = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png",  ".webp", ".bmp",
-                                                       ".gif", ".tif",  ".tiff", ".heic", ".heif", ".avif"};
-
 /// A name without the ending of a picture or XML file, if it has one.
 std::string without_ending(const std::string& name);
 

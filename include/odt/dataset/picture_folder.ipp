@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/dataset/picture_folder.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/image_file.hpp>
 #include <odt/io/unicode.hpp>
 
 #include <algorithm>
@@ -104,7 +105,7 @@ ODT_INLINE picture_folder::picture_folder(const std::string& folder) : folder_(f
   std::error_code ignored;
   const auto full = std::filesystem::weakly_canonical(folder, ignored);
   own_name_ = full.filename().string();
-  d::for_each_file(folder, detail::picture_endings, d::deepest,
+  d::for_each_file(folder, picture_endings, d::deepest,
                    [&](const auto&, std::string name) { names_.push_back(std::move(name)); });
   std::ranges::sort(names_);
   known_.insert(names_.begin(), names_.end());

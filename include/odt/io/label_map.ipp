@@ -142,7 +142,8 @@ ODT_INLINE label_map label_map::parse(std::string_view bytes, std::string_view p
   const std::string text = plain_text(bytes, std::string(place));
   if (detail::labels_text::is_list(place)) return detail::labels_text::from_list(text, place);
   detail::labels_text::refuse_other_formats(text, place);
-  detail::proto_text::check_characters_and_braces(text, place);
+  detail::proto_text::check_characters(text, place);
+  detail::proto_text::check_braces(text, place);
   proto::StringIntLabelMap message;
   pb::TextFormat::Parser parser;
   pb::TextFormat::ParseInfoTree locations;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// For the other .ipp files of this room: mistakes in protobuf's text format.
+// For other .ipp files, of this room and of config/: mistakes in protobuf's text format.
 #pragma once
 
 #include <odt/core/error.hpp>
@@ -46,13 +46,17 @@ ODT_INLINE std::size_t end_of_piece(std::string_view text, std::size_t at) {
   return std::min(at + 1, text.size());
 }
 
-/// What protobuf's own parser says in words of its own, or nothing that helps: a character that is not ASCII outside of
-/// quotes and comments, and a brace that is never closed.
-ODT_INLINE void check_characters_and_braces(std::string_view text, std::string_view file) {
-  std::vector<std::size_t> open;
-  for (std::size_t at = 0; at < text.size(); at = end_of_piece(text, at)) {
+/// Refuses a character that is not ASCII outside of quotes and comments, of which protobuf tells the number only.
+ODT_INLINE void check_characters(std::string_view text, std::string_view file) {
+  for (std::size_t at = 0; at < text.size(); at = end_of_piece(text, at))
     if (const std::string advice = character_advice(text, at); !advice.empty())
       fail(place_in(text, file, at), ": ", advice);
+}
+
+/// Refuses a brace that is never closed, and says which.
+ODT_INLINE void check_braces(std::string_view text, std::string_view file) {
+  std::vector<std::size_t> open;
+  for (std::size_t at = 0; at < text.size(); at = end_of_piece(text, at)) {
     if (text[at] == '{') open.push_back(at);
     if (text[at] == '}' && !open.empty()) open.pop_back();
   }

@@ -2,16 +2,13 @@
 // Characters of UTF-8 text: whether it is any, what cannot be seen in it, and which texts people take for the same.
 #pragma once
 
+#include <odt/core/utf8.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace odt {
-
-/// The character at text[at], of which `at` is moved to the end. What is not UTF-8 there (RFC 3629: also too long forms
-/// and surrogates) gives 0xFFFFFFFF and leaves `at`.
-char32_t next_character(std::string_view text, std::size_t& at);
-inline constexpr char32_t no_character = 0xFFFFFFFF;
 
 void append_character(std::string& text, char32_t character);
 

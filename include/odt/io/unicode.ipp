@@ -147,28 +147,6 @@ ODT_INLINE std::string fold(std::string_view text, unsigned kinds) {
 
 }  // namespace detail::unicode
 
-ODT_INLINE char32_t next_character(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  if (at >= text.size()) return no_character;
-  const unsigned first = byte(0);
-  const std::size_t length = first < 0x80   ? 1
-                             : first < 0xC2 ? 0
-                             : first < 0xE0 ? 2
-                             : first < 0xF0 ? 3
-                             : first < 0xF5 ? 4
-                                            : 0;
-  if (length == 0 || at + length > text.size()) return no_character;
-  char32_t c = length == 1 ? first : first & (0xFFu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0u) != 0x80) return no_character;
-    c = c << 6 | (byte(i) & 0x3Fu);
-  }
-  const bool too_long = (length == 3 && c < 0x800) || (length == 4 && c < 0x10000);
-  if (too_long || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF) return no_character;
-  at += length;
-  return c;
-}
-
 ODT_INLINE void append_character(std::string& text, char32_t c) {
   const auto last = [c](int shift) { return static_cast<char>(0x80u | (c >> shift & 0x3Fu)); };
   if (c < 0x80) {

@@ -45,7 +45,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   accept_without_effect(root);
   refuse_unread(root);
   e.events.resize(e.inputs.size());
-  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size)));
+  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size, out.columns())));
   return e;
 }
 
@@ -85,6 +85,9 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
                                              console& out) {
   namespace d = detail::checkpoint_evaluation;
   const console_log log(out);
+  if (!flags.output.empty() && (flags.output.ends_with('/') || is_directory(flags.output)))
+    fail("--output ", flags.output, ": is a directory; name a file, such as ",
+         join_path(flags.output, "detections.json"));
   const bool watch = is_directory(flags.source.checkpoint) && !flags.run_once;
   std::string newest;
   if (!watch) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else

@@ -144,7 +144,7 @@ ODT_INLINE void restore(setup& s, const train_flags& flags, console& out) {
 
 ODT_INLINE void introduce(const setup& s, const train_flags& flags, console& out) {
   out.line(str("training ", s.config.name()));
-  out.line(describe_detector(*s.model, s.options.batch_size));
+  out.line(describe_detector(*s.model, s.options.batch_size, out.columns()));
   if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) out.line(memory);
   out.line(str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), ", seed ", s.run.seed, ", ",
                s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)"));
