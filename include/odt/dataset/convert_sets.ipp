@@ -127,7 +127,10 @@ ODT_INLINE void settle_claims(std::vector<pending_set>& sets, convert_report& re
 }
 
 ODT_INLINE std::string with_problems(const std::string& message, const convert_report& report) {
-  return report.problems.empty() ? message : str(message, ":\n", report.problems_text(100));
+  std::string problems = report.problems_text(100);
+  if (problems.empty()) return message;
+  problems.pop_back();  // the line's end
+  return str(message, ":\n", problems);
 }
 
 ODT_INLINE void refuse_problems(const convert_report& report, bad_example policy) {

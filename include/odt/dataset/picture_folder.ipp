@@ -160,7 +160,7 @@ ODT_INLINE void picture_folder::fail_missing(const std::string& place, const std
   std::vector<std::string> elsewhere;
   for (const std::string& other : names_)
     if (detail::last_part(other) == detail::last_part(name) && other != name && elsewhere.size() < 3)
-      elsewhere.push_back(other);
+      elsewhere.push_back(join_path(folder_, other));
   fail(place, ": there is no picture \"", name, "\"", detail::deception(name), " in ", folder_,
        elsewhere.empty() ? std::string()
                          : str("; a picture of this name in another folder is not taken for it: ",
