@@ -120,6 +120,21 @@ BOOST_AUTO_TEST_CASE(a_name_that_cannot_be_drawn_is_told_once_with_what_to_do) {
     BOOST_TEST((heard.texts[0].find(piece) != std::string::npos), heard.texts[0]);
 }
 
+BOOST_AUTO_TEST_CASE(a_name_of_a_script_that_is_not_shaped_is_told) {
+  for (const char* name : {"עברית", "عربي", "हिन्दी", "ខ្មែរ"}) BOOST_TEST(needs_shaper(name), name);
+  for (const char* name : {"cat", "浣熊", "енот", "너구리", "ไทย", "é"}) BOOST_TEST(!needs_shaper(name), name);
+  const font_file font("cat:% 0123456789", "");
+  draw_options options;
+  options.font = font.path;
+  const warnings heard;
+  image picture = plain(100, 200);
+  for (int i = 0; i < 2; ++i)
+    draw_detections(picture, {{{.2f, .2f, .8f, .8f}, 0, .9f}}, std::vector<std::string>{"קת cat"}, options);
+  BOOST_TEST(std::ranges::count_if(heard.texts, [](const std::string& text) {
+               return text.find("קת cat") != std::string::npos && text.find("display_name") != std::string::npos;
+             }) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(advice_names_the_package_of_the_script) {
   BOOST_TEST((font_advice("浣").find("fonts-noto-cjk") != std::string::npos));
   BOOST_TEST((font_advice("한").find("fonts-noto-cjk") != std::string::npos));

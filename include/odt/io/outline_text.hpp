@@ -46,6 +46,9 @@ class outline_text {
 /// Those of the text's characters that neither the font nor the system's fonts have, each once; empty for ASCII.
 std::string missing_characters(std::string_view text, const std::string& font);
 
+/// Whether the text has letters that only a shaper would set rightly: see the top of this file.
+bool needs_shaper(std::string_view text);
+
 }  // namespace odt
 
 #if defined(ODT_HEADER_ONLY)

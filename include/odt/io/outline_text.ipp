@@ -146,4 +146,17 @@ ODT_INLINE std::string missing_characters(std::string_view text, const std::stri
   return missing;
 }
 
+ODT_INLINE bool needs_shaper(std::string_view text) {
+  bool needed = false;
+  for_each_character(text, [&](char32_t c, std::string_view) {
+    const auto within = [c](char32_t first, char32_t last) { return first <= c && c <= last; };
+    needed |= within(0x590, 0x8ff)                                  // Hebrew, Arabic, Syriac, Thaana, N'Ko
+              || within(0x900, 0xdff)                               // Devanagari to Sinhala
+              || within(0x1000, 0x109f)                             // Myanmar
+              || within(0x1780, 0x17ff)                             // Khmer
+              || within(0xfb1d, 0xfdff) || within(0xfe70, 0xfefc);  // Hebrew's and Arabic's presentation forms
+  });
+  return needed;
+}
+
 }  // namespace odt

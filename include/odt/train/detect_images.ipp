@@ -51,7 +51,8 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
     }
     const std::size_t before = files.size();
     for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if (entry.is_regular_file() && is_picture_name(entry.path().string())) files.push_back(entry.path().string());
+      if ((entry.is_regular_file() || !entry.exists()) && is_picture_name(entry.path().string()))
+        files.push_back(entry.path().string());
     if (files.size() == before) fail(argument, ": this directory has no picture (", join(picture_endings, ", "), ")");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
