@@ -22,9 +22,13 @@ class OdtConan(ConanFile):
     options = {
         "cuda": [True, False],  # the compiler and machine have to be nvcc 13's
         "turbojpeg": [True, False],  # faster JPEG than stb's
+        "webp": [True, False],  # WebP pictures
+        "tiff": [True, False],  # TIFF pictures
+        "fontconfig": [True, False],  # labels in any script by the system's fonts, loaded at run time
         "xtensor": [True, False],  # odt/adapt.hpp
     }
-    default_options = {"cuda": False, "turbojpeg": True, "xtensor": False}
+    default_options = {"cuda": False, "turbojpeg": True, "webp": False, "tiff": False, "fontconfig": False,
+                       "xtensor": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "include/*", "proto/*"
     test_package_folder = "packaging/conan/test_package"
 
@@ -46,6 +50,12 @@ class OdtConan(ConanFile):
         self.requires("stb/[>=cci.20220908]")
         if self.options.turbojpeg:
             self.requires("libjpeg-turbo/[>=2.1 <4]")
+        if self.options.webp:
+            self.requires("libwebp/[>=1.2 <2]")
+        if self.options.tiff:
+            self.requires("libtiff/[>=4.4 <5]")
+        if self.options.fontconfig:
+            self.requires("fontconfig/[>=2.13 <3]")
         if self.options.xtensor:
             self.requires("xtensor/[>=0.24.3 <0.28]", options={"xsimd": False})
 

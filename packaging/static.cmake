@@ -13,3 +13,6 @@ find_library(ODT_SNAPPY_LIBRARY snappy REQUIRED)
 string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
 set_target_properties(leveldb::leveldb PROPERTIES IMPORTED_LOCATION_${type} ${ODT_LEVELDB_LIBRARY}
   INTERFACE_LINK_LIBRARIES "${ODT_SNAPPY_LIBRARY};Threads::Threads")
+
+# libtiff.a would need nine further libraries.
+set(CMAKE_DISABLE_FIND_PACKAGE_TIFF ON)

@@ -70,13 +70,14 @@ DOORS = [
     (r"stb_[a-z_]+\.h$", {"io"}, ""),
     (r"(turbojpeg|jpeglib)\.h$", {"io"}, ""),
     (r"zlib\.h$", {"io"}, ""),
+    (r"(webp/decode|tiffio|fontconfig/fontconfig)\.h$", {"io"}, ""),
     (r"leveldb/", {"io"}, ""),
     (r"pugixml", {"dataset"}, ""),
     (r"nlohmann/", {"dataset", "train", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]
-SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|unistd|fcntl|glob|signal|poll|sched|pthread|netdb)\.h$")
+SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|signal|poll|sched|pthread|netdb|dlfcn)\.h$")
 
 
 def includes(path):

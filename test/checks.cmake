@@ -92,4 +92,13 @@ add_test(NAME vcpkg_port
                  -DCOMPILER=${CMAKE_CXX_COMPILER} -DODT_VERSION=${PROJECT_VERSION}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/packaging/vcpkg.cmake)
 
+# The program killed at random moments; kills.py has more of them.
+if(ODT_EXAMPLES)
+  add_test(NAME kills COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/kills.py $<TARGET_FILE:odt>
+                              ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+  add_test(NAME examples COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/examples.py
+                                 $<TARGET_FILE_DIR:odt> ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+  set_tests_properties(kills examples PROPERTIES TIMEOUT 900)
+endif()
+
 include(toolchains.cmake)

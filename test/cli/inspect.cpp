@@ -13,9 +13,9 @@ namespace {
 using odt::test::scratch_directory;
 using odt::test::toy_detector;
 
-std::string inspect(const std::string& path) {
+std::string inspect(const std::string& path, bool tensors = false) {
   const std::vector<odt::detector_type> types{toy_detector::type()};
-  return odt::inspect(path, types);
+  return odt::inspect(path, types, tensors);
 }
 
 bool contains(std::string_view text, std::string_view part) {
@@ -79,8 +79,10 @@ BOOST_AUTO_TEST_CASE(checkpoints_show_tensors_shapes_and_statistics) {
   model.set_global_step(60);
   odt::save_checkpoint(model, {.seed = 9, .samples_seen = 1200, .data_fingerprint = 0, .config = ""},
                        at / "model.ckpt-60");
-  const std::string text = inspect(at / "model.ckpt-60");
-  BOOST_TEST(contains(text, "seed 9, 1,200 images seen"));
+  const std::string text = inspect(at / "model.ckpt-60", true);
+  BOOST_TEST(contains(text, "images seen        1,200\n"));
+  BOOST_TEST(contains(text, "step               60\n"));
+  BOOST_TEST(!contains(inspect(at / "model.ckpt-60"), "float32 [3]"));
   BOOST_TEST(contains(text, "FeatureExtractor/Toy/weights/Momentum"));
   BOOST_TEST(contains(text, "float32 [3]"));
   BOOST_TEST(contains(text, "mean "));
@@ -140,7 +142,7 @@ BOOST_AUTO_TEST_CASE(tensorflows_event_files_are_read, *odt::test::needs(program
 BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_read, *odt::test::needs(trained)) {
   for (const auto& entry : std::filesystem::directory_iterator(trained)) {
     if (entry.path().extension() != ".index") continue;
-    const std::string text = inspect(entry.path().string());
+    const std::string text = inspect(entry.path().string(), true);
     BOOST_TEST(contains(text, "FeatureExtractor/MobilenetV1/Conv2d_0/weights"));
   }
 }
@@ -148,7 +150,7 @@ BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_read, *odt::test::needs(trained
 const auto index_alone = odt::test::data() / "tf_files/model.ckpt.index";
 
 BOOST_AUTO_TEST_CASE(an_index_without_values_is_shown_as_far_as_it_goes, *odt::test::needs(index_alone)) {
-  const std::string text = inspect(index_alone.string());
+  const std::string text = inspect(index_alone.string(), true);
   BOOST_TEST(contains(text, "the values are not there"));
   BOOST_TEST(contains(text, "FeatureExtractor/MobilenetV2/"));
 }

@@ -42,10 +42,14 @@ pid_t start(const scratch_directory& at, std::vector<std::string> arguments) {
   _exit(status);
 }
 
-outcome finish(const scratch_directory& at, pid_t child) {
+int wait_for(pid_t child) {
   int status = 0;
   waitpid(child, &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, odt::read_file(at / "stdout"), odt::read_file(at / "stderr")};
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+outcome finish(const scratch_directory& at, pid_t child) {
+  return {wait_for(child), odt::read_file(at / "stdout"), odt::read_file(at / "stderr")};
 }
 
 outcome run(const scratch_directory& at, std::vector<std::string> arguments) {
@@ -113,6 +117,51 @@ BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_status_2_and_says_where_help_is) {
   BOOST_TEST(unknown.status == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_does) {
+  const scratch_directory at;
+  const auto says = [&at](const std::vector<std::string>& words, std::string_view part) {
+    const auto result = run(at, words);
+    BOOST_TEST(result.status == 2);
+    BOOST_TEST(contains(result.err, part));
+  };
+  says({"trian"}, "there is no \"odt trian\"; did you mean \"odt train\"?");
+  says({"predict", "--weights", "x"}, "did you mean \"odt detect\"?");
+  says({"val"}, "did you mean \"odt eval\"?");
+  says({"export"}, "there are convert, train, ");
+  says({"convert", "yolo", "--images", "x"}, "there is no \"odt convert yolo\"; there are labelimg, voc, csv");
+  says({"convert"}, "say what to do: odt convert labelimg, voc, csv");
+  says({"train", "--epochs", "50"}, "odt train has no flag --epochs; did you mean --num_train_steps?");
+  says({"train", "--train_dir=x", "--lr", "1"}, "--train_dir; did you mean --model_dir?\n  odt train has no flag --lr");
+  says({"train", "--num-train-step", "3"}, "did you mean --num_train_steps?");
+  says({"eval", "--checkpoint", "x", "y"}, "odt eval does not take \"y\"");
+  says({"train", "--num_train_steps", "-1"}, "--num_train_steps: -1 is too small; at least 0 belongs here");
+  says({"train", "--num_clones", "4"}, "--num_clones: 4, but this program trains on one");
+}
+
+BOOST_AUTO_TEST_CASE(help_may_come_first) {
+  const scratch_directory at;
+  BOOST_TEST(run(at, {"help", "train"}).out == run(at, {"train", "--help"}).out);
+  BOOST_TEST(run(at, {"help"}).out == run(at, {"--help"}).out);
+}
+
+BOOST_AUTO_TEST_CASE(flags_of_the_api_without_effect_are_taken_and_told) {
+  const scratch_directory at;
+  const auto result = run(at, {"train", "--pipeline_config_path", at / "no.config", "--model_dir", at / "model",
+                               "--logtostderr", "--task=0", "--num_clones=1"});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.err, "--logtostderr has no effect here"));
+  BOOST_TEST(contains(result.err, "--task has no effect here"));
+}
+
+BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_an_error) {
+  const scratch_directory at;
+  std::filesystem::create_symlink("/dev/full", at / "stdout");
+  BOOST_TEST(wait_for(start(at, {"--version"})) == 0);  // CLI11 ends it by itself
+  odt::label_map::from_names({"thing"}).write(at / "label_map.pbtxt");
+  BOOST_TEST(wait_for(start(at, {"inspect", at / "label_map.pbtxt"})) == 1);
+  BOOST_TEST(contains(odt::read_file(at / "stderr"), "could not be written whole"));
+}
+
 BOOST_AUTO_TEST_CASE(files_that_are_not_there_are_status_1_and_one_clear_message) {
   const scratch_directory at;
   const auto train = run(at, {"train", "--pipeline_config_path", at / "no.config", "--model_dir", at / "model"});
@@ -150,6 +199,17 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST_REQUIRE(results.size() == 4u);
   BOOST_TEST(results[0]["category_id"] == 1);
   BOOST_TEST(results[0]["category_name"] == "thing");
+  for (const char* name : {"/model.ckpt-8.data-00000-of-00001", "/model.ckpt-8.index", "/checkpoint"})
+    BOOST_TEST(contains(run(at, {"eval", "--checkpoint", model + name, "--run_once"}).out, "evaluation at step 8"));
+  const auto no_file = run(at, {"eval", "--checkpoint", model, "--run_once", "--output", model + "/"});
+  BOOST_TEST(no_file.status == 1);
+  BOOST_TEST(contains(no_file.err, "is a directory; name a file, such as "));
+  BOOST_TEST(!contains(no_file.out, "evaluation at step"));
+  const auto inspected = run(at, {"inspect", model}).out;
+  for (const char* part : {"step               8\n", "detector           ssd with toy, 1 class\n",
+                           "checkpoints        steps 8\n", "best               DetectionBoxes_Precision/mAP "})
+    BOOST_TEST(contains(inspected, part));
+  BOOST_TEST(!contains(inspected, "float32"));
   const auto main_eval = run(at, {"train", "--pipeline_config_path", config, "--checkpoint_dir", model, "--run_once"});
   BOOST_TEST(main_eval.status == 0);
   BOOST_TEST(contains(main_eval.out, "evaluation at step 8"));
@@ -163,7 +223,10 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST(contains(detect.err, "1 of 3 images"));
   BOOST_TEST(contains(detect.out, "broken.jpg"));
   BOOST_TEST(odt::file_exists(at / "found/a.png"));
-  for (const std::string& output : {at / "photos", at / "photos/../photos"}) {
+  std::filesystem::create_symlink(at / "photos", at / "link");
+  std::filesystem::create_directory(at / "links");
+  std::filesystem::create_symlink(at / "photos/b.png", at / "links/b.png");
+  for (const std::string& output : {at / "photos", at / "photos/../photos", at / "link", at / "links"}) {
     const auto over = run(at, {"detect", "--checkpoint", model, "--output", output, at / "photos"});
     BOOST_TEST(over.status == 1);
     BOOST_TEST(contains(over.err, "one of the pictures that were given"));
@@ -203,6 +266,60 @@ BOOST_AUTO_TEST_CASE(the_schedule_is_stretched_and_the_config_overridden_on_dema
   BOOST_TEST(train.status == 0);
   BOOST_TEST(contains(train.out, "--stretch_schedule: total_steps 40 -> 4, warmup_steps 10 -> 1"));
   BOOST_TEST(contains(odt::read_file(model + "/pipeline.config"), "total_steps: 4"));
+}
+
+BOOST_AUTO_TEST_CASE(detect_takes_all_pictures_of_a_folder_and_says_which_drawing_is_whose) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  for (const char* folder : {"x", "y"}) std::filesystem::create_directory(at / folder);
+  write_picture(at / "x/IMG_1.JPG");
+  write_picture(at / "a.jpg");
+  std::filesystem::copy(at / "a.jpg", at / "x/b.jfif");
+  std::filesystem::rename(at / "a.jpg", at / "y/b.JPG");
+  odt::write_file(at / "x/._IMG_1.JPG", "macOS' notes");
+  odt::write_file(at / "x/.hidden.png", "no picture");
+  odt::write_file(at / "x/notes.txt", "no picture");
+  const auto detect = run(at, {"detect", "--checkpoint", model, "--output", at / "found", at / "x", at / "y"});
+  BOOST_TEST(detect.status == 0);
+  BOOST_TEST(contains(detect.out, "3 images, 3 objects"));
+  const auto found = odt::test::json::parse(odt::read_file(at / "found/detections.json"));
+  BOOST_TEST_REQUIRE(found.size() == 3u);
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"x/IMG_1.JPG", "IMG_1.JPG"}, {"x/b.jfif", "b.jpg"}, {"y/b.JPG", "b.JPG"}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(found[i]["file_name"] == at / expected[i].first);
+    BOOST_TEST(found[i]["drawn"] == expected[i].second);
+    BOOST_TEST(odt::file_exists(at / ("found/" + expected[i].second)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(detect_that_draws_nothing_says_the_best_score_and_what_would_draw_it) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  write_picture(at / "a.png");
+  const auto detect = [&](const char* min_score) {
+    return run(at, {"detect", "--checkpoint", model, "--output", at / "found", "--min_score", min_score, at / "a.png"});
+  };
+  const auto nothing = detect("0.9");
+  BOOST_TEST(nothing.status == 0);
+  BOOST_TEST(contains(nothing.out, "nothing has a score above 0.9; the best is 0.8: --min_score 0.79 would draw it"));
+  const auto something = detect("0.79");
+  BOOST_TEST(contains(something.out, "1 object "));
+  BOOST_TEST(something.out.find("would draw") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(detect_refuses_a_font_that_is_none_before_any_work) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  write_picture(at / "a.png");
+  const auto detect =
+      run(at, {"detect", "--checkpoint", model, "--output", at / "found", "--font", at / "a.png", at / "a.png"});
+  BOOST_TEST(detect.status == 1);
+  BOOST_TEST(contains(detect.err, (at / "a.png") + ": is no TrueType or OpenType font"));
+  BOOST_TEST(!odt::file_exists(at / "found/a.png"));
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_training_says_how_to_go_on) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/dataset/convert.hpp>
 
+#include <odt/core/display_width.hpp>
 #include <odt/core/error.hpp>
 #include <odt/dataset/prepare.hpp>
 #include <odt/dataset/voc_xml.hpp>
@@ -11,6 +12,7 @@
 #include <odt/io/tfrecord.hpp>
 
 #include "../golden.hpp"
+#include "../io/image_samples.hpp"
 
 #include <unistd.h>
 
@@ -363,6 +365,47 @@ BOOST_AUTO_TEST_CASE(pictures_are_found_beside_their_xml_and_by_its_name) {
   const auto records = read_records(report.sets.at(0).files);
   BOOST_REQUIRE(records.size() == 1u);
   BOOST_TEST((records[0].filename == "renamed.png" && records[0].format == "png"));
+}
+
+BOOST_AUTO_TEST_CASE(pictures_that_records_do_not_hold_are_encoded_anew_and_that_is_told) {
+  const std::vector<std::pair<std::string, const std::string*>> pictures = {{"a.bmp", &samples::bmp},
+                                                                            {"b.gif", &samples::gif},
+                                                                            {"c.webp", &samples::webp},
+                                                                            {"d.TIF", &samples::tiff},
+                                                                            {"e.jfif", &samples::baseline}};
+  const workplace w;
+  for (const auto& [name, bytes] : pictures) {
+    write_file(w.path("images/" + name), *bytes);
+    w.add_xml(name.substr(0, 1) + ".xml", {"", name, {12, 16}, {object("cat", {1, 1, 9, 9})}, {}});
+  }
+  convert_options o = w.options();
+  o.split = 1;
+  const convert_report report = convert_voc(o);
+  const std::size_t unread = !has_webp() + !has_tiff();
+  BOOST_TEST(report.problems.size() == unread);
+  BOOST_TEST(report.recoded == 4 - unread);
+  BOOST_TEST((report.text().find("pictures were encoded anew") != std::string::npos));
+  for (const example& e : read_records(report.sets.at(0).files)) {
+    const auto at = std::ranges::find(pictures, e.filename, &std::pair<std::string, const std::string*>::first);
+    BOOST_REQUIRE((at != pictures.end()));
+    const bool jpeg = e.filename == "c.webp" || e.filename == "e.jfif";
+    BOOST_TEST(e.format == (jpeg ? "jpeg" : "png"));
+    BOOST_TEST((read_image_info(e.encoded, "").format == (jpeg ? image_format::jpeg : image_format::png)));
+    BOOST_TEST((e.encoded == *at->second) == (e.filename == "e.jfif"));
+    if (!jpeg) BOOST_TEST((decode_image(e.encoded, "").pixels == decode_image(*at->second, "").pixels));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(class_names_in_any_script_align_in_the_report) {
+  convert_report report;
+  report.classes = label_map::from_names({"cat", "енот полоскун", "浣熊"});
+  report.sets = {{"train", {"train.record"}, 3, 0, {1, 22, 333}}};
+  report.label_map_path = "label_map.pbtxt";
+  const std::string text = report.text();
+  for (const std::string name : {"cat", "енот полоскун", "浣熊", "boxes"}) {
+    const std::size_t begin = text.find("\n  " + name) + 1;
+    BOOST_TEST(display_width(text.substr(begin, text.find('\n', begin) - begin)) == 2 + 13 + 10u, name);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(pictures_are_turned_upright_and_boxes_are_where_they_were_seen) {

@@ -46,6 +46,23 @@ BOOST_AUTO_TEST_CASE(the_newest_are_kept) {
   BOOST_CHECK_EQUAL(odt::checkpoint_reader(scratch / "model").read<std::int64_t>("global_step")[0], 50);
 }
 
+BOOST_AUTO_TEST_CASE(data_whose_index_was_never_written_goes) {
+  const scratch_directory scratch;
+  checkpoint_keeper keeper(scratch.path());
+  save(keeper, 1, 100);
+  save(keeper, 2, 101);
+  odt::remove_file(scratch / "model.ckpt-2.index");  // lost by a person: it is in the state file
+  odt::write_file(scratch / "model.ckpt-3.data-00000-of-00001", "half");
+  odt::write_file(scratch / "notes.data-00000-of-00001", "a person's");
+  BOOST_CHECK_EQUAL(odt::remove_headless_data(scratch.path()), 1);
+  BOOST_CHECK(!odt::file_exists(scratch / "model.ckpt-3.data-00000-of-00001"));
+  for (const char* kept :
+       {"model.ckpt-1.data-00000-of-00001", "model.ckpt-2.data-00000-of-00001", "notes.data-00000-of-00001"})
+    BOOST_CHECK(odt::file_exists(scratch / kept));
+  BOOST_CHECK_EQUAL(odt::remove_headless_data(scratch.path()), 0);
+  BOOST_CHECK_EQUAL(odt::remove_headless_data(scratch / "nowhere"), 0);
+}
+
 BOOST_AUTO_TEST_CASE(the_state_file_is_tensorflows) {
   const scratch_directory scratch;
   checkpoint_keeper keeper(scratch.path(), {.keep = 2});

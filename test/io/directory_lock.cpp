@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/directory_lock.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 
 #include <scratch.hpp>
 

@@ -25,6 +25,7 @@ constexpr int jpeg_tolerance = 8;
 
 int value(int y, int x, int c) { return c == 0 ? 20 + 12 * x : c == 1 ? 30 + 16 * y : 200 - 6 * x - 5 * y; }
 int gray(int, int x, int) { return 20 + 12 * x; }
+int palette(int, int x, int c) { return c == 0 ? 20 + 12 * x : c == 1 ? 40 : 200 - 6 * x; }
 
 /// The image is 12 x 16 x 3 and within `tolerance` of the formula everywhere.
 void check_picture(const image& picture, int tolerance, int (*expected)(int, int, int) = value) {
@@ -75,9 +76,7 @@ BOOST_AUTO_TEST_CASE(pngs_of_all_kinds_exactly) {
   check_picture(decode_image(samples::png_gray, "here"), 0, gray);
   check_picture(decode_image(samples::png_gray_alpha, "here"), 0, gray);
   check_picture(decode_image(samples::png_16, "here"), 0, gray);  // cut, not rounded
-  check_picture(decode_image(samples::png_palette, "here"), 0, [](int, int x, int c) {
-    return c == 0 ? 20 + 12 * x : c == 1 ? 40 : 200 - 6 * x;
-  });
+  check_picture(decode_image(samples::png_palette, "here"), 0, palette);
 }
 
 BOOST_AUTO_TEST_CASE(headers_are_read_without_decoding) {
@@ -124,7 +123,8 @@ BOOST_AUTO_TEST_CASE(damage_never_harms_the_program) {
 
 BOOST_AUTO_TEST_CASE(errors_name_the_place_and_what_is_wrong) {
   check_error([] { decode_image("", "a.jpg"); }, {"a.jpg: ", "empty"});
-  check_error([] { decode_image("GIF89a and more", "a.jpg"); }, {"a.jpg: ", "neither a JPEG nor a PNG"});
+  check_error([] { decode_image("GIF89a", "a.jpg"); }, {"a.jpg: ", "cut short or damaged"});
+  check_error([] { decode_image("no picture at all", "a.jpg"); }, {"a.jpg: ", "no picture", "17 bytes", "JPEG"});
   check_error([] { decode_image(samples::baseline.substr(0, 600), "a.jpg"); }, {"a.jpg: ", "cut short"});
   check_error([] { decode_image(samples::baseline.substr(0, 30), "a.jpg"); }, {"a.jpg: ", "cut short or damaged"});
   check_error([] { decode_image(samples::png.substr(0, 70), "a.png"); }, {"a.png: ", "cut short"});
@@ -133,6 +133,75 @@ BOOST_AUTO_TEST_CASE(errors_name_the_place_and_what_is_wrong) {
   std::string damaged = samples::png;
   damaged[45] ^= 1;
   check_error([&] { decode_image(damaged, "a.png"); }, {"a.png: ", "wrong checksum of the PNG chunk at byte 33"});
+}
+
+BOOST_AUTO_TEST_CASE(bmp_and_gif_exactly) {
+  check_picture(decode_image(samples::bmp, "here"), 0);
+  check_picture(decode_image(samples::gif, "here"), 0, palette);
+  BOOST_CHECK(odt::read_image_info(samples::bmp, "here").format == odt::image_format::bmp);
+  BOOST_CHECK(odt::read_image_info(samples::gif, "here").format == odt::image_format::gif);
+  BOOST_CHECK(odt::read_image_info(samples::gif, "here").size() == (odt::size2{12, 16}));
+}
+
+BOOST_AUTO_TEST_CASE(webp_exactly_or_an_error_that_names_the_package) {
+  if (!odt::has_webp())
+    return check_error([] { decode_image(samples::webp, "a.webp"); }, {"a.webp: ", "WebP", "libwebp-dev", "dwebp"});
+  check_picture(decode_image(samples::webp, "here"), 0);
+  check_picture(decode_image(samples::webp_lossy, "here"), 3 * jpeg_tolerance);
+  BOOST_CHECK(odt::read_image_info(samples::webp, "here").size() == (odt::size2{12, 16}));
+  BOOST_CHECK_EQUAL(odt::read_image_info(samples::webp_turned, "here").orientation, 6);
+  check_error([] { decode_image(samples::webp_animated, "a.webp"); }, {"a.webp: ", "animated"});
+}
+
+BOOST_AUTO_TEST_CASE(tiff_exactly_or_an_error_that_names_the_package) {
+  if (!odt::has_tiff())
+    return check_error([] { decode_image(samples::tiff, "a.tif"); }, {"a.tif: ", "TIFF", "libtiff-dev"});
+  check_picture(decode_image(samples::tiff, "here"), 0);
+  check_picture(decode_image(samples::tiff_gray, "here"), 0, gray);
+  BOOST_CHECK(odt::read_image_info(samples::tiff, "here").size() == (odt::size2{12, 16}));
+  BOOST_CHECK_EQUAL(odt::read_image_info(samples::tiff_gray, "here").channels, 1);
+}
+
+BOOST_AUTO_TEST_CASE(other_pictures_that_are_cut_short_or_damaged_are_errors_and_never_harm) {
+  for (const std::string_view bytes : {samples::bmp, samples::gif, samples::webp, samples::tiff, samples::tiff_gray}) {
+    for (std::size_t size = 0; size + 2 < bytes.size(); size += 1 + bytes.size() / 97)
+      BOOST_CHECK_THROW(decode_image(bytes.substr(0, size), "here"), odt::error);
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      std::string damaged(bytes);
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x5a);
+      try {
+        decode_image(damaged, "here", {.max_pixels = 1 << 20});
+      } catch (const odt::error&) {
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_picture_is_named_for_what_it_is) {
+  const std::string_view heic(
+      "\0\0\0\x18"
+      "ftypheic\0\0\0\0",
+      16),
+      avif(
+          "\0\0\0\x18"
+          "ftypavif\0\0\0\0",
+          16);
+  check_error([&] { decode_image(heic, "a.heic"); }, {"a.heic: ", "HEIC", "heif-convert"});
+  check_error([&] { decode_image(avif, "a.jpg"); }, {"a.jpg: ", "AVIF"});
+  check_error([&] { decode_image(std::string_view("\0\x05\x16\x07\0\2\0\0", 8), "._a.jpg"); }, {"._a.jpg: ", "macOS"});
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n";
+  check_error([&] { decode_image(pointer, "lfs.jpg"); }, {"lfs.jpg: ", "is a Git LFS pointer", "git lfs pull"});
+  check_error([] { decode_image("<!DOCTYPE html>\n<html><head></head></html>", "page.jpg"); },
+              {"page.jpg: ", "is a web page"});
+}
+
+BOOST_AUTO_TEST_CASE(names_of_pictures) {
+  for (const char* name : {"a.jpg", "b/IMG_1.JPG", "a.Jpeg", "a.jpe", "a.JFIF", "a.png", "a.webp", "a.b.bmp", "a.gif",
+                           "a.tif", "a.TIFF", "a.heic"})
+    BOOST_CHECK_MESSAGE(odt::is_picture_name(name), name);
+  for (const char* name :
+       {"._a.jpg", "photos/._a.jpg", ".hidden.png", "a.jpg.txt", "jpg", "a.xml", "", "a.jpg/b", ".jpg"})
+    BOOST_CHECK_MESSAGE(!odt::is_picture_name(name), name);
 }
 
 BOOST_AUTO_TEST_CASE(a_scan_without_its_end_is_damaged_by_each_decoder) {

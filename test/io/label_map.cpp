@@ -87,8 +87,47 @@ BOOST_AUTO_TEST_CASE(errors_name_file_and_line_and_what_is_right) {
   check("item { id: 1\n name: 'cat' colour: 'red' }", {"map.pbtxt:2:", "colour"});
   check("item { id: 1 name: 'cat' ", {"map.pbtxt:1:"});
   check("item { id: one name: 'cat' }", {"map.pbtxt:1:12", "one"});
-  check("\xef\xbb\xbfitem { id: 1 name: 'cat' }", {"map.pbtxt:1: ", "byte order mark"});
   check_error([] { label_map::read("/no/such/map.pbtxt"); }, {"/no/such/map.pbtxt", "No such file"});
+}
+
+BOOST_AUTO_TEST_CASE(what_was_pasted_or_saved_otherwise_is_named) {
+  const auto check = [](std::string_view text, std::initializer_list<std::string_view> pieces) {
+    check_error([&] { parse(text); }, pieces);
+  };
+  BOOST_CHECK_EQUAL(parse("item { id: 1\r name: 'cat' }\r\n").first.size(), 1u);
+  check("\xef\xbb\xbfitem { id: 1 name: 'cat' }", {"map.pbtxt:1: ", "byte order mark"});
+  check("item {\n  id: 1\n  name: \u2018cat\u2019\n}",
+        {"map.pbtxt:3:9: the quote is a typographic one", "write ' or \""});
+  check("item {\n  id:\u00A01\n}", {"map.pbtxt:2:6: U+00A0 no-break space; write an ordinary space"});
+  check(std::string_view("\xFF\xFEi\0t\0", 6), {"map.pbtxt: is UTF-16; save it as UTF-8"});
+  check("item {\n  id: 1\n  name: 'c}t'  # }\n\n", {"map.pbtxt:5:1: expected \"}\", which closes the \"{\" of line 1"});
+  check("item {\n name: 'caf\xe9' id: 1 }", {"map.pbtxt:2: not UTF-8 (byte 0xE9)"});
+  check("<!DOCTYPE html>", {"map.pbtxt: is a web page"});
+  check("train: images\nnc: 1\nnames: ['cat']\n", {"map.pbtxt: is YAML", "data.yaml", "item { id: 1 name: 'cat' }"});
+  check("[{\"id\": 1}]", {"map.pbtxt: is JSON", "item { id: 1"});
+  check("cat\ndog\n", {"map.pbtxt:"});
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_names_is_taken) {
+  std::vector<std::string> said;
+  odt::set_log_sink([&](odt::log_level, std::string_view message) { said.emplace_back(message); });
+  const label_map map = label_map::parse("red car\r\n\r\ncat \n", "classes.txt");
+  odt::set_log_sink({});
+  BOOST_CHECK(map == label_map::from_names({"red car", "cat"}));
+  BOOST_REQUIRE_EQUAL(said.size(), 1u);
+  BOOST_CHECK_EQUAL(said[0], "classes.txt: taken as a list of classes with ids 1 to 2 in its order");
+  check_error([] { label_map::parse("cat\ndog\ncat\n", "obj.names"); },
+              {"obj.names:3: ", "\"cat\" stands for ids 1 and 3"});
+  check_error([] { label_map::parse("\n", "classes.txt"); }, {"classes.txt: the list is empty"});
+  check_error([] { label_map::parse("item {\n id: 1\n}", "map.txt"); }, {"map.txt:1: ", ".pbtxt"});
+}
+
+BOOST_AUTO_TEST_CASE(names_that_look_alike_are_warned_about) {
+  const auto twice = parse("item { id: 1 name: 'Cat' } item { id: 2 name: 'cat' } item { id: 3 name: 'dog\u00A0' }");
+  BOOST_REQUIRE_EQUAL(twice.second.size(), 2u);
+  BOOST_CHECK_EQUAL(twice.second[0],
+                    "map.pbtxt: the names \"Cat\" of id 1 and \"cat\" of id 2 differ only in upper and lower case");
+  BOOST_CHECK_EQUAL(twice.second[1], "map.pbtxt: the name of id 3 (\"dog\u00A0\") holds U+00A0 no-break space");
 }
 
 BOOST_AUTO_TEST_CASE(gaps_and_repeated_display_names_are_warned_about) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <odt/metrics/coco.hpp>
 
+#include <odt/core/display_width.hpp>
+
 #include "fixture.hpp"
 
 using namespace odt;
@@ -172,6 +174,20 @@ BOOST_AUTO_TEST_CASE(the_report_is_the_usual_table_and_a_line_per_class) {
              std::string::npos);
   BOOST_TEST(std::ranges::count(text, '\n') == 14);
   BOOST_TEST_MESSAGE(text);
+}
+
+BOOST_AUTO_TEST_CASE(class_names_in_any_script_align_in_the_report) {
+  const std::string cafe = "cafe\u0301", raccoon = "浣熊", long_name(50, 'x'), longer = long_name + "浣熊浣熊浣熊浣熊";
+  coco_detection_metrics m({{cafe, raccoon, longer}, false});
+  m.add_image("a", one_box({0, 0, 1, 1}), {{{0, 0, 1, 1}, 0, .9f}}, {100, 100});
+  const std::string text = m.report();
+  const auto number_begins = [&](const std::string& name) {
+    const std::size_t begin = text.find("\n " + name) + 1, end = text.find_first_of(".\n", begin);
+    return display_width(text.substr(begin, end - begin));
+  };
+  BOOST_TEST(number_begins(cafe) == 1 + 60 + 3u);
+  BOOST_TEST(number_begins(raccoon) == number_begins(cafe));
+  BOOST_TEST(number_begins(long_name + "浣熊浣熊浣 ") == number_begins(cafe));  // cut at 60 columns
 }
 
 BOOST_AUTO_TEST_CASE(what_no_metric_can_take_is_an_error_that_names_the_image) {

@@ -9,33 +9,11 @@
 #include <odt/io/label_map.hpp>
 #include <odt/io/tfrecord.hpp>
 
-#include <unistd.h>
+#include <scratch.hpp>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 namespace odt::test {
-
-class scratch_directory {
- public:
-  scratch_directory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "odt-test-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~scratch_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  scratch_directory(const scratch_directory&) = delete;
-  scratch_directory& operator=(const scratch_directory&) = delete;
-
-  std::string operator/(std::string_view name) const { return join_path(path_, name); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// `images` pictures of random colours with one box each.
 inline void write_toy_records(const std::string& path, int images, std::uint64_t seed) {
@@ -62,17 +40,18 @@ inline void write_toy_records(const std::string& path, int images, std::uint64_t
 }
 
 /// Records, label map and pipeline.config in the directory; the config's path.
-inline std::string write_toy_run(const scratch_directory& at, std::string_view more = "") {
-  write_toy_records(at / "train.record", 10, 1);
-  write_toy_records(at / "val.record", 4, 2);
-  label_map::from_names({"thing"}).write(at / "label_map.pbtxt");
-  const auto reader = [&at](std::string_view record) {
-    return str("{ label_map_path: '", at / "label_map.pbtxt", "' tf_record_input_reader { input_path: '", at / record,
+inline std::string write_toy_run(const std::string& directory, std::string_view more = "") {
+  const auto in = [&directory](std::string_view name) { return join_path(directory, name); };
+  write_toy_records(in("train.record"), 10, 1);
+  write_toy_records(in("val.record"), 4, 2);
+  label_map::from_names({"thing"}).write(in("label_map.pbtxt"));
+  const auto reader = [&in](std::string_view record) {
+    return str("{ label_map_path: '", in("label_map.pbtxt"), "' tf_record_input_reader { input_path: '", in(record),
                "' } }\n");
   };
   const std::string hyperparams =
       "{ regularizer { l2_regularizer { } } initializer { truncated_normal_initializer { } } }";
-  const std::string config = at / "pipeline.config";
+  const std::string config = in("pipeline.config");
   write_file(
       config,
       str("model { ssd { num_classes: 1 image_resizer { fixed_shape_resizer { height: 8 width: 8 } }\n"
@@ -94,6 +73,10 @@ inline std::string write_toy_run(const scratch_directory& at, std::string_view m
           "eval_input_reader ",
           reader("val.record"), more));
   return config;
+}
+
+inline std::string write_toy_run(const scratch_directory& at, std::string_view more = "") {
+  return write_toy_run(at.path(), more);
 }
 
 }  // namespace odt::test

@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_run_ends_at_its_last_step_with_a_checkpoint_and_summaries
   BOOST_TEST(steps["global_step/sec"].size() == 2u);
   const std::string text = console.text();
   BOOST_TEST(text.find("step 1/12  loss ") != std::string::npos);
-  BOOST_TEST(text.find("(classification ") != std::string::npos);
+  BOOST_TEST(text.find("  classification ") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(saving_often_changes_nothing_and_keeps_five) {

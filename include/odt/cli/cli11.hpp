@@ -2,17 +2,29 @@
 // The door to CLI11, with checks whose ranges do not clutter the help.
 #pragma once
 
+#include <odt/core/text.hpp>
+
 #include <CLI/CLI.hpp>
+
+#include <limits>
+#include <string>
 
 namespace odt::detail::cli {
 
 template <class Number>
 CLI::Validator between(Number low, Number high) {
-  return CLI::Range(low, high).description("");
+  const auto check = [low, high](const std::string& text) {
+    Number value{};
+    if (!CLI::detail::lexical_cast(text, value)) return str("\"", text, "\" is no number that can be taken here");
+    if (value < low) return str(text, " is too small; at least ", low, " belongs here");
+    if (value > high) return str(text, " is too large; at most ", high, " belongs here");
+    return std::string();
+  };
+  return CLI::Validator(check, "");
 }
 
 /// At least 1.
-inline CLI::Validator positive() { return between(1, 2147483647); }
+inline CLI::Validator positive() { return between(1, std::numeric_limits<int>::max()); }
 
 /// At least 0.
 inline CLI::Validator not_negative() { return between(0.0, 1e18); }

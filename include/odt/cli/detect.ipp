@@ -9,6 +9,7 @@
 #include <odt/train/detect_images.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -23,6 +24,16 @@ struct detect_command {
   std::vector<std::string> images;
 };
 
+/// What was seen when nothing is drawn, and what would draw it.
+ODT_INLINE std::string nothing_text(const detect_summary& summary, const detect_options& how) {
+  if (summary.best_score <= 0)
+    return "nothing was found at all; train longer, or lower post_processing's score_threshold in the config";
+  double below = std::floor(100. * static_cast<double>(summary.best_score)) / 100;
+  if (!(static_cast<float>(below) < summary.best_score)) below -= 0.01;
+  return str("nothing has a score above ", significant(how.min_score), "; the best is ",
+             significant(summary.best_score, 3), ": --min_score ", significant(below), " would draw it");
+}
+
 ODT_INLINE int run_detect(const detect_command& c, const program& p) {
   const auto images = find_images(c.images);
   const ready_detector detector = load_detector(p.detectors, c.source);
@@ -36,6 +47,7 @@ ODT_INLINE int run_detect(const detect_command& c, const program& p) {
           counted(static_cast<std::int64_t>(summary.boxes), "object"), " with a score above ",
           significant(how.min_score), ", ", significant(seconds, 3), " s\npictures and detections.json: ", how.output);
   std::printf("%s\n", text.c_str());
+  if (summary.images && !summary.boxes) std::printf("%s\n", nothing_text(summary, how).c_str());
   if (!summary.bad.empty()) fail(summary.bad.size(), " of ", images.size(), " images could not be read (listed above)");
   return 0;
 }
@@ -56,6 +68,9 @@ ODT_INLINE void add_detect(CLI::App& app, program& p) {
   detect->add_option("--max_boxes", c.how.max_boxes, "draw so many at most in a picture")
       ->check(positive())
       ->capture_default_str();
+  detect->add_option(
+      "--font", c.how.font,
+      "a font file (.ttf, .otf, .ttc) for class names; when not given, what the system has for those beyond ASCII");
   detect->add_option("--label_map_path", c.source.label_map_path, "instead of the config's");
   detect->add_option("--hparams_overrides", c.source.hparams_overrides, "changes to the config");
   detect->add_option("--config_override", c.source.config_override, "text that is merged into the config");
@@ -63,7 +78,8 @@ ODT_INLINE void add_detect(CLI::App& app, program& p) {
       ->check(between(0, 1024));
   add_device_flags(*detect, c.source.device, c.source.compute);
   add_bad_example_flag(*detect, c.on_bad_example);
-  detect->add_option("images", c.images, "image files, directories, patterns")->required();
+  detect->add_option("images", c.images, "image files (JPEG, PNG, WebP, BMP, GIF, TIFF), directories, patterns")
+      ->required();
   detect->callback([command, &p] { p.action = [command, &p] { return run_detect(*command, p); }; });
 }
 

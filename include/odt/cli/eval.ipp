@@ -4,6 +4,7 @@
 #include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
+#include <odt/cli/unknown_words.hpp>
 #include <odt/core/target.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 
@@ -39,6 +40,7 @@ ODT_INLINE void add_eval(CLI::App& app, program& p) {
   add_thread_flags(*eval, source.threads, flags->data_threads);
   add_device_flags(*eval, source.device, source.compute);
   add_bad_example_flag(*eval, flags->on_bad_example);
+  add_idle_flags(*eval);
   eval->callback([flags, &p] {
     p.action = [flags, &p] {
       console out;

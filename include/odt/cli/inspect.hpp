@@ -16,14 +16,15 @@ enum class file_kind { records, checkpoint, events, label_map, config, picture }
 file_kind kind_of_file(const std::string& path);
 
 /// A text about the file; a damaged file is an error that names the place. A config is built with the program's
-/// detectors.
-std::string inspect(const std::string& path, std::span<const detector_type> detectors);
+/// detectors. With `tensors` a checkpoint's are listed.
+std::string inspect(const std::string& path, std::span<const detector_type> detectors, bool tensors = false);
 
 /// How many examples, boxes and classes; what is wrong with them; the first few in full.
 std::string inspect_records(const std::string& path);
 
-/// The tensors with their shapes, sizes and statistics. For a prefix, an index file or a directory.
-std::string inspect_checkpoint(const std::string& path);
+/// What was trained, how far, when, and with which config; of a directory also its checkpoints and the best. With
+/// `tensors` their shapes, sizes and statistics. For a prefix, an index file or a directory.
+std::string inspect_checkpoint(const std::string& path, bool tensors);
 
 /// The tags with their steps and values.
 std::string inspect_events(const std::string& path);

@@ -17,12 +17,17 @@ ODT_INLINE void add_inspect(CLI::App& app, program& p) {
   CLI::App* inspect = app.add_subcommand(
       "inspect", "Tell what records, a checkpoint, an event file, a label map, a config or an image hold");
   inspect->footer("Example: odt inspect pipeline.config train.record model/model.ckpt-1000");
-  const auto paths = std::make_shared<std::vector<std::string>>();
-  inspect->add_option("files", *paths, "files; for a checkpoint its prefix or directory")->required();
-  inspect->callback([paths, &p] {
-    p.action = [paths, &p] {
-      for (const std::string& path : *paths) {
-        const std::string text = odt::inspect(path, p.detectors);
+  struct command {
+    std::vector<std::string> paths;
+    bool tensors = false;
+  };
+  const auto given = std::make_shared<command>();
+  inspect->add_option("files", given->paths, "files; for a checkpoint its prefix or directory")->required();
+  inspect->add_flag("--tensors", given->tensors, "list the tensors of checkpoints");
+  inspect->callback([given, &p] {
+    p.action = [given, &p] {
+      for (const std::string& path : given->paths) {
+        const std::string text = odt::inspect(path, p.detectors, given->tensors);
         std::fwrite(text.data(), 1, text.size(), stdout);
       }
       return 0;

@@ -2,15 +2,21 @@
 #pragma once
 
 #include <odt/cli/inspect.hpp>
+#include <odt/config/pipeline.hpp>
 #include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
 #include <odt/train/model_setup.hpp>
 #include <odt/train/run_state.hpp>
+
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -56,13 +62,6 @@ ODT_INLINE std::string value_text(const checkpoint_reader& reader, const tensor_
   return {};
 }
 
-ODT_INLINE std::string prefix_of(const std::string& path) {
-  if (path == "checkpoint") return checkpoint_prefix(".");
-  if (path.ends_with("/checkpoint")) return checkpoint_prefix(path.substr(0, path.size() - 11));
-  const std::size_t data = path.rfind(".data-0");
-  return checkpoint_prefix(data == std::string::npos ? path : path.substr(0, data));
-}
-
 /// Whether the file with the values of the first tensor is there.
 ODT_INLINE bool has_data(const checkpoint_reader& reader) {
   const std::string start = reader.prefix() + ".data-";
@@ -72,29 +71,101 @@ ODT_INLINE bool has_data(const checkpoint_reader& reader) {
   return false;
 }
 
+/// "2026-11-29 17:03", of this machine's clock.
+ODT_INLINE std::string time_of(const std::string& file) {
+  struct stat status {};
+  std::tm local{};
+  char text[32] = "";
+  if (::stat(file.c_str(), &status) == 0 && ::localtime_r(&status.st_mtime, &local))
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
+  return text;
+}
+
+ODT_INLINE std::string line(std::string_view name, const std::string& value) {
+  return value.empty() ? "" : str("  ", padded(name, 17), "  ", value, "\n");
+}
+
+/// "ssd with ssd_mobilenet_v1, 4 classes"
+ODT_INLINE std::string model_of(const settings& root) {
+  for (const settings& model : root.at("model").children) {
+    const settings* extractor = model.find("feature_extractor");
+    const settings* classes = model.find("num_classes");
+    if (model.set && extractor && classes)
+      return str(model.name, " with ", extractor->at("type").text, ", ", classes->text,
+                 classes->text == "1" ? " class" : " classes");
+  }
+  return {};
+}
+
+ODT_INLINE std::string run_text(const checkpoint_reader& reader) {
+  const auto run = read_run_state(reader);
+  std::string text;
+  if (run && !run->config.empty()) {
+    const pipeline config = pipeline::parse(run->config, reader.prefix());
+    text += line("detector", model_of(config.root()));
+    const std::int64_t last = config.root().at("train_config").get<std::int64_t>("num_steps");
+    text += line("of num_steps", last > 0 ? grouped(last) : "");
+  }
+  if (run)
+    text += line("images seen", grouped(static_cast<std::int64_t>(run->samples_seen))) +
+            line("seed", std::to_string(run->seed));
+  return text;
+}
+
+/// The number that made a checkpoint the best: "DetectionBoxes_Precision/mAP 0.534 at step 1500".
+ODT_INLINE std::string best_text(const std::string& directory) {
+  const auto found = latest_checkpoint(directory);
+  if (!found) return {};
+  const checkpoint_reader reader(*found);
+  constexpr std::string_view mark = "odt/best/";
+  for (const tensor_info& t : reader.tensors())
+    if (t.name.starts_with(mark) && t.type == element_type::float64 && t.elements() == 1)
+      return str(t.name.substr(mark.size()), " ", significant(reader.read<double>(t.name)[0]), ": ", *found);
+  return *found;
+}
+
+/// What lies in a model's directory.
+ODT_INLINE std::string directory_text(const std::string& directory) {
+  std::vector<std::int64_t> steps;
+  for (const std::string& index : matching_files(join_path(glob_of(directory), "*.index")))
+    if (const auto step = checkpoint_step(std::string_view(index).substr(0, index.size() - 6))) steps.push_back(*step);
+  std::ranges::sort(steps);
+  const std::string config = join_path(directory, "pipeline.config");
+  return line("checkpoints", str("steps ", join(steps, ", "))) + line("best", best_text(join_path(directory, "best"))) +
+         line("config", file_exists(config) ? config : "");
+}
+
+ODT_INLINE std::string tensors_text(const checkpoint_reader& reader, bool has_data) {
+  std::size_t widest = 0;
+  for (const tensor_info& t : reader.tensors()) widest = std::min<std::size_t>(100, std::max(widest, display_width(t.name)));
+  std::string text;
+  for (const tensor_info& t : reader.tensors())
+    text += str("  ", padded(t.name, widest), "  ", padded(describe(t), 24), "  ",
+                has_data ? value_text(reader, t) : "", "\n");
+  return text;
+}
+
 }  // namespace detail::checkpoint_inspection
 
-ODT_INLINE std::string inspect_checkpoint(const std::string& path) {
+ODT_INLINE std::string inspect_checkpoint(const std::string& path, bool tensors) {
   namespace d = detail::checkpoint_inspection;
-  const checkpoint_reader reader(d::prefix_of(path));
+  const checkpoint_reader reader(checkpoint_prefix(path));
   std::int64_t bytes = 0, values = 0;
-  std::size_t widest = 0;
   for (const tensor_info& t : reader.tensors()) {
     bytes += static_cast<std::int64_t>(t.bytes);
     values += static_cast<std::int64_t>(t.elements());
-    widest = std::min<std::size_t>(100, std::max(widest, t.name.size()));
   }
-  std::string text = str("checkpoint ", reader.prefix(), ": ", counted(std::ssize(reader.tensors()), "tensor"), ", ",
-                         grouped(values), " values, ", human_bytes(bytes), "\n");
   const bool has_data = d::has_data(reader);
+  std::string text = str("checkpoint ", reader.prefix(), "\n");
   if (!has_data) text += "the values are not there: the file .data-... is missing\n";
-  if (const auto run = has_data ? read_run_state(reader) : std::nullopt)
-    text += str("a run of odt: seed ", run->seed, ", ", grouped(static_cast<std::int64_t>(run->samples_seen)),
-                " images seen\n");
-  for (const tensor_info& t : reader.tensors())
-    text += str("  ", padded(t.name, widest), "  ", padded(describe(t), 24), "  ",
-                has_data ? d::value_text(reader, t) : "", "\n");
-  return text;
+  if (const tensor_info* step = reader.find("global_step"); step && has_data)
+    text += d::line("step", d::value_text(reader, *step));
+  text += d::line("saved", d::time_of(reader.prefix() + ".index"));
+  if (has_data) text += d::run_text(reader);
+  if (is_directory(path)) text += d::directory_text(path);
+  text += d::line("tensors", str(grouped(std::ssize(reader.tensors())), ", ", grouped(values), " values, ",
+                                 human_bytes(bytes), tensors ? "" : "; --tensors lists them"));
+  return tensors ? text + d::tensors_text(reader, has_data) : text;
 }
 
 }  // namespace odt

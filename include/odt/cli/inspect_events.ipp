@@ -61,7 +61,7 @@ ODT_INLINE std::string inspect_one(const std::string& path) {
       str("event file ", path, ": ", counted(events, "value"), " under ", counted(std::ssize(tags), "tag"),
           reader.cut_short() ? "; the last record is not complete\n" : "\n");
   std::size_t widest = 0;
-  for (const auto& [name, tag] : tags) widest = std::min<std::size_t>(80, std::max(widest, name.size()));
+  for (const auto& [name, tag] : tags) widest = std::min<std::size_t>(80, std::max(widest, display_width(name)));
   for (const auto& [name, tag] : tags) text += str("  ", padded(name, widest), "  ", describe(tag), "\n");
   return text;
 }

@@ -9,6 +9,7 @@
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/io/label_map.hpp>
+#include <odt/io/text_file.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <algorithm>
@@ -82,16 +83,18 @@ ODT_INLINE file_kind kind_of_file(const std::string& path) {
     return file_kind::checkpoint;
   const std::string bytes = d::first_bytes(path);
   if (bytes.empty()) fail(path, ": the file is empty");
-  if (bytes.starts_with("\xff\xd8") || bytes.starts_with("\x89PNG")) return file_kind::picture;
+  if (image_format_of(bytes)) return file_kind::picture;
   if (d::looks_like_record(bytes)) return bytes.find("brain.Event") < 40 ? file_kind::events : file_kind::records;
   if (d::is_compressed(bytes) || name.find("record") != std::string::npos) return file_kind::records;
   if (d::is_text(bytes)) {
     if (d::has_field(bytes, "item")) return file_kind::label_map;
     for (const std::string_view field : {"model", "train_config", "train_input_reader", "eval_config"})
       if (d::has_field(bytes, field)) return file_kind::config;
-    if (name.ends_with(".config")) return file_kind::config;
-    if (name.ends_with(".pbtxt")) return file_kind::label_map;
   }
+  // Their readers know what else it may be.
+  if (name.ends_with(".config")) return file_kind::config;
+  if (name.ends_with(".pbtxt") || name.ends_with(".names") || name == "classes.txt") return file_kind::label_map;
+  if (const std::string_view what = mistaken_content(bytes); !what.empty()) fail(path, ": ", what);
   fail(path, ": this is no record file, checkpoint, event file, label map, pipeline.config or image");
 }
 
@@ -106,12 +109,12 @@ ODT_INLINE std::string inspect_label_map(const std::string& path) {
   return text;
 }
 
-ODT_INLINE std::string inspect(const std::string& path, std::span<const detector_type> detectors) {
+ODT_INLINE std::string inspect(const std::string& path, std::span<const detector_type> detectors, bool tensors) {
   switch (kind_of_file(path)) {
     case file_kind::records:
       return inspect_records(path);
     case file_kind::checkpoint:
-      return inspect_checkpoint(path);
+      return inspect_checkpoint(path, tensors);
     case file_kind::events:
       return inspect_events(path);
     case file_kind::label_map:
@@ -124,8 +127,8 @@ ODT_INLINE std::string inspect(const std::string& path, std::span<const detector
   const std::string bytes = read_file(path);
   const image_info info = read_image_info(bytes, path);
   decode_image(bytes, path);
-  return str(info.format == image_format::jpeg ? "JPEG" : "PNG", " image ", path, ": ", info.height, " x ", info.width,
-             " (height x width), ", info.channels, " channels, ", info.bits, " bits",
+  return str(format_name(info.format), " image ", path, ": ", info.width, " x ", info.height, " pixels, ",
+             info.channels, " channels, ", info.bits, " bits",
              info.orientation == 1 ? "" : str(", EXIF orientation ", info.orientation), ", ",
              human_bytes(static_cast<std::int64_t>(bytes.size())), "\n");
 }

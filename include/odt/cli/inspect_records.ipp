@@ -44,7 +44,7 @@ ODT_INLINE void add(totals& t, const example& e, const std::string& place) {
   size2 size{e.height, e.width};
   try {
     const image_info info = read_image_info(e.encoded, place);
-    ++t.formats[info.format == image_format::jpeg ? "JPEG" : "PNG"];
+    ++t.formats[std::string(format_name(info.format))];
     size = info.size();
     if (e.height != 0 && e.width != 0 && size2{e.height, e.width} != size)
       note(t, str(place, ": image/height and image/width say ", e.height, " x ", e.width, ", the image has ",

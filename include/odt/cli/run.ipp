@@ -5,6 +5,7 @@
 #include <odt/cli/command.hpp>
 #include <odt/cli/processor_check.hpp>
 #include <odt/cli/run.hpp>
+#include <odt/cli/unknown_words.hpp>
 #include <odt/cli/version.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
@@ -12,6 +13,7 @@
 #include <odt/exec/cpu/isa.hpp>
 #include <odt/exec/cpu/processor.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -39,12 +41,24 @@ ODT_INLINE int report(const char* message) {
 /// Help goes to stdout with status 0; a wrong command line to stderr with status 2.
 ODT_INLINE int explain(const CLI::App& app, const CLI::ParseError& wrong) {
   if (wrong.get_exit_code() == 0) return app.exit(wrong);
-  const CLI::App* at = &app;
-  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-  const std::string path =
-      at == &app ? "" : str(" ", at->get_parent() == &app ? "" : at->get_parent()->get_name() + " ", at->get_name());
-  std::fprintf(stderr, "odt: error: %s\nodt%s --help tells more.\n", wrong.what(), path.c_str());
+  const CLI::App& command = chosen_command(app);
+  std::string text = unknown_words(app);  // the likeliest reason for what else is missing
+  if (text.empty() && !command_names(command).empty())
+    text = str("say what to do: ", full_name(command), " ", join(command_names(command), ", "));
+  if (text.empty()) text = wrong.what();
+  std::fprintf(stderr, "odt: error: %s\n%s --help tells more.\n", text.c_str(), full_name(command).c_str());
   return 2;
+}
+
+/// "odt help train" is "odt train --help".
+ODT_INLINE std::vector<std::string> reversed_arguments(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  std::ranges::reverse(words);  // as App::parse wants them
+  return words;
 }
 
 ODT_INLINE void warn_if_slow() {
@@ -81,9 +95,12 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_shapes(app, program);
   detail::cli::add_bench(app, program);
   try {
-    app.parse(argc, argv);
+    app.parse(detail::cli::reversed_arguments(argc, argv));
     detail::cli::warn_if_slow();
-    return program.action();
+    const int status = program.action();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      return detail::cli::report("the output could not be written whole; is the disk full?");
+    return status;
   } catch (const CLI::ParseError& wrong) {
     return detail::cli::explain(app, wrong);
   } catch (const std::bad_alloc&) {

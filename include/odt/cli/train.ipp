@@ -4,6 +4,7 @@
 #include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
+#include <odt/cli/unknown_words.hpp>
 #include <odt/core/target.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 #include <odt/train/trainer.hpp>
@@ -102,6 +103,7 @@ ODT_INLINE void add_train(CLI::App& app, program& p) {
   const auto command = std::make_shared<train_command>();
   add_model_main_flags(*train, *command);
   add_run_flags(*train, *command);
+  add_idle_flags(*train);
   train->callback([command, &p] { p.action = [command, &p] { return run_train(*command, p); }; });
 }
 

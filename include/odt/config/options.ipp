@@ -3,6 +3,7 @@
 
 #include <odt/config/options.hpp>
 #include <odt/config/ranges.hpp>
+#include <odt/config/text_format.hpp>
 
 #include <algorithm>
 #include <array>
@@ -36,6 +37,8 @@ ODT_INLINE std::string path(const settings& scalar) {
   if (scalar.text.find("://") != std::string::npos)
     fail(scalar.where(), "\"", scalar.text,
          "\" is no path of this machine; copy what it names here and write its path");
+  if (std::ranges::any_of(scalar.text, [](unsigned char c) { return c < 32; }))
+    fail(scalar.where(), "the name holds a control character; ", backslash_advice);
   return scalar.as<std::string>();
 }
 

@@ -5,13 +5,10 @@
 #include <odt/config/pipeline.hpp>
 #include <odt/config/text_format.hpp>
 #include <odt/core/closest.hpp>
+#include <odt/io/text_file.hpp>
 
 #include <google/protobuf/text_format.h>
 #include <odt/pipeline.pb.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 namespace odt {
 
@@ -41,16 +38,7 @@ ODT_INLINE pipeline::pipeline(pipeline&&) noexcept = default;
 ODT_INLINE pipeline& pipeline::operator=(pipeline&&) noexcept = default;
 ODT_INLINE pipeline::~pipeline() = default;
 
-ODT_INLINE pipeline pipeline::load(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  for (char block[4096]; file.read(block, sizeof block), file.gcount() > 0;)
-    text.append(block, static_cast<std::size_t>(file.gcount()));
-  if (!file.is_open() || file.bad())
-    fail(path, ": cannot be read: ", std::strerror(errno), "; expected a pipeline.config");
-  return parse(text, path);
-}
+ODT_INLINE pipeline pipeline::load(const std::string& path) { return parse(read_text(path), path); }
 
 ODT_INLINE pipeline pipeline::parse(std::string_view text, std::string_view name) {
   auto state = std::make_unique<impl>();

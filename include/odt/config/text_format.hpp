@@ -15,6 +15,9 @@ class Message;
 
 namespace odt {
 
+/// To whom wrote a Windows path in quotes.
+inline constexpr std::string_view backslash_advice = "a backslash begins an escape in a quoted string; write / or \\\\";
+
 /// Where each field was given: its path ("eval_input_reader[0].shuffle") to "file:line:column", both from 1.
 using field_places = std::map<std::string, std::string, std::less<>>;
 

@@ -4,6 +4,7 @@
 #include <odt/config/text_format.hpp>
 #include <odt/core/closest.hpp>
 #include <odt/core/log.hpp>
+#include <odt/io/unicode.hpp>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
@@ -14,6 +15,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace odt {
@@ -65,7 +67,9 @@ class parser final : public pb::io::ErrorCollector {
 #else
   void AddError(int line, pb::io::ColumnNumber column, const std::string& message) override {
 #endif
-    if (!lexical_error_) lexical_error_ = str(place(line, column), ": ", std::string_view(message));
+    if (!lexical_error_)
+      lexical_error_ = str(place(line, column), ": ", at_field_, at_field_.empty() ? "" : ": ",
+                           advice(offset_of(line, column).first, std::string_view(message)));
   }
 
   const token& current() const { return tokens_.current(); }
@@ -94,15 +98,26 @@ class parser final : public pb::io::ErrorCollector {
 
   std::string place(const token& t) const { return place(t.line, t.column); }
 
-  /// The tokenizer's columns count tabs as up to eight; an editor's count characters.
-  std::string place(int line, int column) const {
-    if (!numbered_) return std::string(name_);
+  /// The offset of a place of the tokenizer, whose columns count tabs as up to eight, and an editor's column, from 0.
+  std::pair<std::size_t, int> offset_of(int line, int column) const {
     std::size_t at = 0;
     for (int i = 0; i < line; ++i) at = text_.find('\n', at) + 1;
     int characters = 0;
     for (int seen = 0; seen < column && at < text_.size(); ++at, ++characters)
       seen += text_[at] == '\t' ? 8 - seen % 8 : 1;
-    return str(name_, ":", line + 1, ":", characters + 1);
+    return {at, characters};
+  }
+
+  std::string place(int line, int column) const {
+    if (!numbered_) return std::string(name_);
+    return str(name_, ":", line + 1, ":", offset_of(line, column).second + 1);
+  }
+
+  /// What the tokenizer says, in words that help.
+  std::string advice(std::size_t offset, std::string_view message) const {
+    if (std::string about = character_advice(text_, offset); !about.empty()) return about;
+    if (message.find("escape") != std::string_view::npos) return std::string(backslash_advice);
+    return std::string(message);
   }
 
   std::string found() const { return at_end() ? "the end of the text" : str('"', current().text, '"'); }
@@ -116,6 +131,7 @@ class parser final : public pb::io::ErrorCollector {
     if (is("[")) fail(place(at), ": ", path, path.empty() ? "" : ": ", "extensions are not supported");
     if (at.type != tokenizer::TYPE_IDENTIFIER) expected(path, "the name of a field");
     const std::string full = path.empty() ? at.text : str(path, ".", at.text);
+    at_field_ = full;
     const pb::FieldDescriptor* descriptor = message.GetDescriptor()->FindFieldByName(at.text);
     if (!descriptor) return unknown(message, full);
     next();
@@ -306,6 +322,7 @@ class parser final : public pb::io::ErrorCollector {
   field_places& places_;
   pb::io::ArrayInputStream stream_;
   mutable tokenizer tokens_;  // its current() is not const
+  std::string at_field_;      // the path of the field that is read
   std::optional<std::string> lexical_error_;
 };
 

@@ -2,6 +2,7 @@
 // Numbers as people read them.
 #pragma once
 
+#include <odt/core/display_width.hpp>
 #include <odt/core/text.hpp>
 
 #include <cmath>
@@ -60,12 +61,6 @@ inline std::string human_bytes(std::int64_t bytes) {
 /// "1 image", "3 images"
 inline std::string counted(std::int64_t n, std::string_view what) {
   return str(grouped(n), " ", what, n == 1 ? "" : "s");
-}
-
-/// The text filled up with spaces to that many characters (on its right, or on its left for numbers).
-inline std::string padded(std::string_view text, std::size_t columns, bool left = false) {
-  const std::string spaces(text.size() < columns ? columns - text.size() : 0, ' ');
-  return left ? str(spaces, text) : str(text, spaces);
 }
 
 }  // namespace odt

@@ -10,13 +10,18 @@
 #include <odt/dataset/prepare.hpp>
 #include <odt/dataset/voc_xml.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
+#include <odt/io/image_file.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -41,8 +46,7 @@ struct pending_set {
 ODT_INLINE std::string stem_of(const std::string& filename) { return filename.substr(0, filename.rfind('.')); }
 
 /// The names of the files in a folder that end so (in small letters), sorted.
-ODT_INLINE std::vector<std::string> files_in(const std::string& folder,
-                                             std::initializer_list<std::string_view> endings) {
+ODT_INLINE std::vector<std::string> files_in(const std::string& folder, std::span<const std::string_view> endings) {
   if (!is_directory(folder)) fail(folder, ": there is no such directory");
   std::vector<std::string> names;
   std::error_code code;
@@ -60,8 +64,7 @@ ODT_INLINE std::vector<std::string> files_in(const std::string& folder,
 /// Finds pictures by their names.
 class picture_folder {
  public:
-  explicit picture_folder(const std::string& folder)
-      : folder_(folder), names_(files_in(folder, {".jpg", ".jpeg", ".png", ".jpe", ".jfif"})) {
+  explicit picture_folder(const std::string& folder) : folder_(folder), names_(files_in(folder, picture_endings)) {
     for (const std::string& name : names_) by_stem_.try_emplace(stem_of(name), name);
     known_.insert(names_.begin(), names_.end());
   }
@@ -239,6 +242,7 @@ ODT_INLINE void write_sets(const std::vector<pending_set>& sets, const convert_o
         writers[first + made.pictures % shards].write(serialize_example(*picture.record));
         count_record(*picture.record, report, made);
         report.turned += picture.turned;
+        report.recoded += picture.recoded;
       }
       if (options.progress) options.progress(++done, all);
     });
@@ -248,8 +252,14 @@ ODT_INLINE void write_sets(const std::vector<pending_set>& sets, const convert_o
     report.sets.push_back(std::move(made));
   }
   refuse_problems(report, options.on_bad_example);
-  if (report.label_map_made) report.classes.write(report.label_map_path);
-  for (record_writer& writer : writers) writer.commit();
+  std::vector<atomic_writer*> files;
+  for (record_writer& writer : writers) files.push_back(&writer.finish());
+  std::optional<atomic_writer> classes;
+  if (report.label_map_made) {
+    classes.emplace(report.label_map_path).write(report.classes.text());
+    files.push_back(&*classes);
+  }
+  commit_together(files);
 }
 
 /// The sets of the options' lists or split, converted.
@@ -297,7 +307,7 @@ ODT_INLINE convert_report convert_voc(const convert_options& options) {
     for (const std::string& id : d::read_ids(path)) add(id, listed.back().pictures);
   }
   if (options.ids.empty()) {
-    const auto files = d::files_in(annotations, {".xml"});
+    const auto files = d::files_in(annotations, std::array<std::string_view, 1>{".xml"});
     if (files.empty()) fail(annotations, ": no .xml files here; labelImg saves one for each labelled picture");
     for (const std::string& file : files) add(d::stem_of(file), pictures);
     report.without_annotation = folder.unused();

@@ -36,6 +36,7 @@ struct convert_report {
   std::vector<size2> picture_sizes;    ///< of all pictures, upright
   std::vector<double> box_sizes;       ///< of all boxes: root of the share of the picture
   std::size_t turned = 0;              ///< pictures turned upright as their EXIF orientation says
+  std::size_t recoded = 0;             ///< WebP, BMP, GIF and TIFF pictures, encoded anew
   std::size_t without_annotation = 0;  ///< pictures in the folder that nothing was said about; left out
   std::vector<conversion_problem> problems;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/display_width.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/text.hpp>
 #include <odt/dataset/convert_report.hpp>
@@ -12,15 +13,6 @@
 namespace odt {
 
 namespace detail::account {
-
-ODT_INLINE std::string padded(const std::string& text, std::size_t width) {
-  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
-}
-
-ODT_INLINE std::string of_width(std::string text, std::size_t width) {
-  text.resize(std::max(text.size(), width), ' ');
-  return text;
-}
 
 /// "5 %" of a fraction.
 ODT_INLINE std::string percent(double fraction) { return str(std::lround(fraction * 100), " %"); }
@@ -36,11 +28,11 @@ ODT_INLINE std::string sizes_text(std::vector<size2> sizes) {
 ODT_INLINE std::string boxes_text(const convert_report& report) {
   std::size_t longest = 10;
   for (const label_map_item& item : report.classes.items())
-    longest = std::max(longest, report.classes.display_name(item.id).size());
+    longest = std::max(longest, display_width(report.classes.display_name(item.id)));
   const auto line = [&](const std::string& name, auto&& value) {
-    std::string text = "  " + of_width(name, longest);
+    std::string text = "  " + padded(name, longest);
     for (const converted_set& set : report.sets)
-      text += padded(value(set), std::max<std::size_t>(10, set.name.size() + 2));
+      text += padded(value(set), std::max<std::size_t>(10, display_width(set.name) + 2), true);
     return text + "\n";
   };
   std::string text = line("", [](const converted_set& set) { return set.name; });
@@ -78,6 +70,10 @@ ODT_INLINE std::string convert_report::text(std::size_t most) const {
   }
   if (turned)
     out += str("  ", turned, " pictures were turned upright as their EXIF orientation says, and encoded anew\n");
+  if (recoded)
+    out +=
+        str("  ", recoded, " pictures were encoded anew, since records hold JPEG and PNG: WebP as JPEG of quality 95, ",
+            "BMP, GIF (its first picture) and TIFF as PNG\n");
   if (without_annotation) out += str("  ", without_annotation, " pictures without labels were left out\n");
   const std::pair<conversion_problem::outcome, const char*> kinds[] = {
       {conversion_problem::picture_left_out, "pictures left out"},

@@ -17,6 +17,7 @@ namespace odt {
 struct prepared_picture {
   std::optional<example> record;  ///< empty when the picture is left out
   bool turned = false;            ///< upright now, and encoded anew
+  bool recoded = false;           ///< a WebP, now JPEG of quality 95, or a BMP, GIF or TIFF, now PNG
   std::vector<conversion_problem> problems;
 };
 

@@ -106,12 +106,12 @@ ODT_INLINE void read_picture(const std::string& path, prepared_picture& out, ima
   record.encoded = read_file(path);
   info = read_image_info(record.encoded, path);
   image decoded = decode_image(record.encoded, path);
-  if (info.orientation > 1) {
-    decoded = apply_orientation(decoded, info.orientation);
-    record.encoded = info.format == image_format::png ? encode_png(decoded) : encode_jpeg(decoded);
-    out.turned = true;
-  }
-  record.format = info.format == image_format::png ? "png" : "jpeg";
+  out.turned = info.orientation > 1;
+  out.recoded = !fits_a_record(info.format);
+  const bool with_losses = info.format == image_format::jpeg || info.format == image_format::webp;
+  if (out.turned) decoded = apply_orientation(decoded, info.orientation);
+  if (out.turned || out.recoded) record.encoded = with_losses ? encode_jpeg(decoded) : encode_png(decoded);
+  record.format = with_losses ? "jpeg" : "png";
   record.key = sha256(record.encoded);
   record.filename = record.source_id = last_part(path);
   record.height = decoded.height;

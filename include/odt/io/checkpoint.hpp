@@ -3,7 +3,7 @@
 // and checksum, and prefix.data-xxxxx-of-yyyyy with the values, little endian, row by row.
 #pragma once
 
-#include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 
 #include <concepts>
 #include <cstddef>

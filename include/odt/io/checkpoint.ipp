@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <filesystem>
 #include <memory>
@@ -319,8 +320,8 @@ ODT_INLINE void checkpoint_writer::commit() {
   d::build_index(scratch.path, tensors_);
   atomic_writer index(d::index_path(prefix_));
   index.write(read_file(scratch.path));
-  data_.commit();
-  index.commit();
+  const std::array<atomic_writer*, 2> both{&data_, &index};
+  commit_together(both);
 }
 
 ODT_INLINE void remove_checkpoint(const std::string& prefix) {

@@ -34,7 +34,11 @@ struct found_checkpoint {
 /// copied. Where the state file is missing or names none that is whole, that of the most steps in the directory.
 std::optional<found_checkpoint> find_checkpoint(const std::string& directory);
 
-/// Its prefix.
+/// Removes the data files of checkpoints whose saving was killed before its index was written: those without an index
+/// that the state file does not name. Says how many.
+int remove_headless_data(const std::string& directory);
+
+/// The prefix of find_checkpoint's.
 std::optional<std::string> latest_checkpoint(const std::string& directory);
 
 /// The number behind the last "-" of a prefix ("model.ckpt-60": 60); nothing when there is none.

@@ -161,6 +161,22 @@ ODT_INLINE std::optional<found_checkpoint> find_checkpoint(const std::string& di
                   "; the checkpoint of the most steps in the folder is taken: ", prefix)};
 }
 
+ODT_INLINE int remove_headless_data(const std::string& directory) {
+  namespace d = detail::keeper;
+  const checkpoint_state state = read_checkpoint_state(directory).value_or(checkpoint_state{});
+  int removed = 0;
+  for (const std::string& data : matching_files(join_path(glob_of(directory), "*.data-*-of-*"))) {
+    const std::string prefix = data.substr(0, data.rfind(".data-")), name = d::name_of(prefix);
+    const auto is_named = [&name](const std::string& path) { return d::name_of(path) == name; };
+    if (!checkpoint_step(prefix) || file_exists(prefix + ".index") || is_named(state.newest) ||
+        std::ranges::any_of(state.all, is_named))
+      continue;
+    remove_file(data);
+    ++removed;
+  }
+  return removed;
+}
+
 ODT_INLINE std::optional<std::string> latest_checkpoint(const std::string& directory) {
   auto found = find_checkpoint(directory);
   if (!found) return std::nullopt;

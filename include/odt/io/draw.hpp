@@ -21,6 +21,7 @@ struct draw_options {
   bool outline = true;    ///< thin dark or light rims, so that a frame shows on ground of its own colour
   int line_width = 0;     ///< in pixels; 0: as the picture's size asks
   int text_height = 0;    ///< of a capital, in pixels; 0: as the picture's size asks
+  std::string font;       ///< a font file for the labels; empty: strokes for ASCII, and the system's fonts for the rest
 };
 
 /// The colour that the API gives to a class (numbered from 0).
@@ -32,7 +33,9 @@ std::string label_text(std::string_view class_name, float score, bool name = tru
 /// Draws a frame centred on the edges of a normalized box, pushed into the picture where it would leave it.
 void draw_box(image& picture, const boxf& bounds, color ink, int line_width);
 
-/// Draws detections with their labels. Names are by class (label_map::class_names). For images with three channels.
+/// Draws detections with their labels. Names are by class (label_map::class_names), in any script; characters that no
+/// font has become question marks, and scripts that need a shaper are set letter by letter, with a warning once for
+/// each name. For images with three channels.
 void draw_detections(image& picture, const detections& found, std::span<const std::string> class_names,
                      const draw_options& options = {});
 

@@ -2,13 +2,19 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
+#include <odt/core/utf8.hpp>
 #include <odt/io/draw.hpp>
+#include <odt/io/outline_text.hpp>
+#include <odt/io/system_fonts.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <mutex>
 #include <numeric>
+#include <set>
 #include <vector>
 
 namespace odt {
@@ -90,18 +96,23 @@ struct tag {
   size2 size;
 };
 
-ODT_INLINE tag fit_tag(std::string text, int cap_height, size2 picture) {
+ODT_INLINE void remove_last_character(std::string& text) {
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0u) == 0x80u) text.pop_back();
+  if (!text.empty()) text.pop_back();
+}
+
+ODT_INLINE tag fit_tag(std::string text, int cap_height, size2 picture, const std::string& font) {
   constexpr int smallest = 5;
-  const auto measure = [](std::string t, int cap) {
+  const auto measure = [&font](std::string t, int cap) {
     const int margin = std::max(1, cap / 5);
-    const size2 s = text_size(t, cap);
+    const size2 s = text_size(t, cap, font);
     return tag{std::move(t), cap, margin, {s.height + 2 * margin, s.width + 2 * margin}};
   };
   tag fitted = measure(text, cap_height);
   while (fitted.size.width > picture.width && fitted.cap_height > smallest)
     fitted = measure(std::move(fitted.text), fitted.cap_height - 1);
   while (fitted.size.width > picture.width && !text.empty()) {
-    text.pop_back();
+    remove_last_character(text);
     fitted = measure(text + "..", fitted.cap_height);
   }
   return fitted;
@@ -137,7 +148,7 @@ ODT_INLINE void draw_items(image& picture, const std::vector<item>& items, const
   std::vector<tag> tags;
   for (const item& each : items) {
     frames.push_back(frame_of(size, each.bounds, line));
-    tags.push_back(fit_tag(each.text, cap, size));
+    tags.push_back(fit_tag(each.text, cap, size, options.font));
     places.push_back(place_tag(tags.back(), frames.back(), size, places));
   }
   reversed([&](std::size_t i) {
@@ -155,14 +166,31 @@ ODT_INLINE void draw_items(image& picture, const std::vector<item>& items, const
     const color ink = class_color(items[i].label);
     fill(picture, places[i], ink);
     draw_text(picture, places[i].top + tags[i].margin, places[i].left + tags[i].margin, tags[i].text,
-              tags[i].cap_height, ink_on(ink));
+              tags[i].cap_height, ink_on(ink), options.font);
   });
 }
 
-ODT_INLINE std::string name_of(int label, std::span<const std::string> class_names) {
-  return label >= 0 && static_cast<std::size_t>(label) < class_names.size()
-             ? class_names[static_cast<std::size_t>(label)]
-             : std::string();
+/// Says once why a name does not look as it should.
+ODT_INLINE void report_flaws(const std::string& name, const std::string& font) {
+  if (is_ascii(name)) return;
+  static std::mutex mutex;
+  static std::set<std::string> known;
+  const std::lock_guard lock(mutex);
+  if (!known.insert(name).second) return;
+  if (const std::string missing = missing_characters(name, font); !missing.empty())
+    warn("the class name \"", name, "\" is drawn with question marks, since no font has ", missing, ": ",
+         font_advice(missing));
+  if (needs_shaper(name))
+    warn("the letters of the class name \"", name,
+         "\" are drawn apart and from left to right, since its script is not "
+         "shaped; a display_name in another script in the label map is drawn instead");
+}
+
+ODT_INLINE std::string name_of(int label, std::span<const std::string> class_names, const draw_options& options) {
+  if (label < 0 || static_cast<std::size_t>(label) >= class_names.size()) return {};
+  const std::string& name = class_names[static_cast<std::size_t>(label)];
+  if (options.labels) report_flaws(name, options.font);
+  return name;
 }
 
 }  // namespace detail::draw
@@ -190,8 +218,9 @@ ODT_INLINE void draw_detections(image& picture, const detections& found, std::sp
   for (const detection& d : found) {
     if (!(d.score > options.min_score)) continue;
     if (static_cast<int>(items.size()) >= options.max_boxes) break;
-    items.push_back({d.bounds, d.label,
-                     label_text(detail::draw::name_of(d.label, class_names), d.score, options.labels, options.scores)});
+    items.push_back(
+        {d.bounds, d.label,
+         label_text(detail::draw::name_of(d.label, class_names, options), d.score, options.labels, options.scores)});
   }
   detail::draw::draw_items(picture, items, options);
 }
@@ -200,8 +229,9 @@ ODT_INLINE void draw_labels(image& picture, const labels& truth, std::span<const
                             const draw_options& options) {
   std::vector<detail::draw::item> items;
   for (std::size_t i = 0; i < truth.size(); ++i)
-    items.push_back({truth.boxes[i], truth.classes[i],
-                     label_text(detail::draw::name_of(truth.classes[i], class_names), 1, options.labels, false)});
+    items.push_back(
+        {truth.boxes[i], truth.classes[i],
+         label_text(detail::draw::name_of(truth.classes[i], class_names, options), 1, options.labels, false)});
   detail::draw::draw_items(picture, items, options);
 }
 

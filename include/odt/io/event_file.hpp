@@ -3,7 +3,7 @@
 #pragma once
 
 #include <odt/core/image.hpp>
-#include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <cstdint>
@@ -28,6 +28,7 @@ class event_writer {
   void text(std::string_view tag, std::string_view markdown, std::int64_t step);
 
   void flush();
+  void close();  ///< flushes, and reports what the system has to say at the end of a file
   const std::string& path() const { return file_.path(); }
 
  private:

@@ -143,6 +143,8 @@ ODT_INLINE void event_writer::write(std::string_view serialized) { file_.write(f
 
 ODT_INLINE void event_writer::flush() { file_.flush(); }
 
+ODT_INLINE void event_writer::close() { file_.close(); }
+
 ODT_INLINE event_reader::event_reader(std::string path)
     : path_(std::move(path)), records_(path_, record_compression::none) {}
 

@@ -15,7 +15,7 @@ namespace odt {
 /// The whole content of a file.
 std::string read_file(const std::string& path);
 
-/// Replaces the file by this content, atomically (see atomic_writer).
+/// Replaces the file by this content, atomically (see atomic_writer in file_writer.hpp).
 void write_file(const std::string& path, std::string_view content);
 
 /// Size in bytes of an existing regular file.
@@ -79,51 +79,6 @@ class input_file {
 
  private:
   std::string path_;
-  int descriptor_ = -1;
-};
-
-/// Writes `path` under a temporary name beside it; `commit` makes it durable (fsync) and gives it its name in one
-/// step. Without commit, or when anything fails, the temporary is removed and what was at `path` stays.
-class atomic_writer {
- public:
-  explicit atomic_writer(std::string path);
-  ~atomic_writer();
-  atomic_writer(atomic_writer&& other) noexcept;
-  atomic_writer& operator=(atomic_writer&&) = delete;
-
-  void write(std::string_view bytes);
-
-  /// Bytes written so far.
-  std::uint64_t size() const { return size_; }
-
-  /// Flushes, syncs and renames; no writes afterwards.
-  void commit();
-
-  const std::string& path() const { return path_; }
-
- private:
-  void flush();
-  void discard() noexcept;
-
-  std::string path_, temporary_, buffer_;
-  int descriptor_ = -1;
-  std::uint64_t size_ = 0;
-};
-
-/// Appends to a file that others may read meanwhile (event files).
-class append_writer {
- public:
-  explicit append_writer(std::string path);
-  ~append_writer();
-  append_writer(const append_writer&) = delete;
-  append_writer& operator=(const append_writer&) = delete;
-
-  void write(std::string_view bytes);
-  void flush();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_, buffer_;
   int descriptor_ = -1;
 };
 

@@ -5,6 +5,7 @@
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 
 #include <fcntl.h>
 #include <glob.h>
@@ -27,39 +28,12 @@ namespace odt {
 
 namespace detail::file {
 
-inline constexpr std::size_t buffer_bytes = 1 << 18;
-
 [[noreturn]] ODT_INLINE void fail_system(const std::string& path, std::string_view doing) {
   const int code = errno;
   fail(path, ": cannot ", doing, ": ", std::strerror(code));
 }
 
-/// write(2) until all is written. Returns false with errno set when that fails.
-ODT_INLINE bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
 ODT_INLINE std::string unfinished_mark() { return str(".tmp-", host_name(), "-"); }
-
-ODT_INLINE std::string directory_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-/// Makes a rename durable. Filesystems that cannot sync directories are left alone.
-ODT_INLINE void sync_directory(const std::string& directory) {
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
-  ::close(descriptor);
-}
 
 ODT_INLINE std::vector<std::string> split_patterns(const std::string& text) {
   if (file_exists(text)) return {text};
@@ -279,87 +253,6 @@ ODT_INLINE std::uint64_t input_file::size() const {
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) detail::file::fail_system(path_, "read");
   return static_cast<std::uint64_t>(status.st_size);
-}
-
-// atomic_writer
-
-ODT_INLINE atomic_writer::atomic_writer(std::string path) : path_(std::move(path)) {
-  if (is_directory(path_)) fail(path_, ": cannot write: a directory is there");
-  temporary_ = unfinished_name(path_);
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) detail::file::fail_system(path_, "write");
-  buffer_.reserve(detail::file::buffer_bytes);
-}
-
-ODT_INLINE atomic_writer::~atomic_writer() { discard(); }
-
-ODT_INLINE atomic_writer::atomic_writer(atomic_writer&& other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::move(other.temporary_)),
-      buffer_(std::move(other.buffer_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      size_(other.size_) {}
-
-ODT_INLINE void atomic_writer::discard() noexcept {
-  if (descriptor_ < 0) return;
-  ::close(std::exchange(descriptor_, -1));
-  ::unlink(temporary_.c_str());
-}
-
-ODT_INLINE void atomic_writer::flush() {
-  if (descriptor_ < 0) fail(path_, ": cannot write: the file is finished, or an earlier write failed");
-  if (!detail::file::write_all(descriptor_, buffer_)) {
-    const int code = errno;
-    discard();
-    errno = code;
-    detail::file::fail_system(path_, "write");
-  }
-  buffer_.clear();
-}
-
-ODT_INLINE void atomic_writer::write(std::string_view bytes) {
-  if (buffer_.size() + bytes.size() > detail::file::buffer_bytes) flush();
-  if (bytes.size() >= detail::file::buffer_bytes) {
-    buffer_.assign(bytes);
-    flush();
-  } else {
-    buffer_ += bytes;
-  }
-  size_ += bytes.size();
-}
-
-ODT_INLINE void atomic_writer::commit() {
-  flush();
-  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int code = errno;
-    discard();
-    errno = code;
-    detail::file::fail_system(path_, "write");
-  }
-  ::close(std::exchange(descriptor_, -1));
-  detail::file::sync_directory(detail::file::directory_of(path_));
-}
-
-// append_writer
-
-ODT_INLINE append_writer::append_writer(std::string path)
-    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0) detail::file::fail_system(path_, "write");
-}
-
-ODT_INLINE append_writer::~append_writer() {
-  detail::file::write_all(descriptor_, buffer_);
-  ::close(descriptor_);
-}
-
-ODT_INLINE void append_writer::write(std::string_view bytes) {
-  buffer_ += bytes;
-  if (buffer_.size() >= detail::file::buffer_bytes) flush();
-}
-
-ODT_INLINE void append_writer::flush() {
-  const std::string bytes = std::exchange(buffer_, {});
-  if (!detail::file::write_all(descriptor_, bytes)) detail::file::fail_system(path_, "write");
 }
 
 }  // namespace odt

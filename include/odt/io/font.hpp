@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: MIT
-// A font of strokes, sharp at any size: printable ASCII; other characters appear as a question mark.
+// Text in pictures. Printable ASCII is drawn by a font of strokes, sharp at any size, that is part of the library; a
+// text with other characters by the fonts that have them (see outline_text.hpp), and without any by question marks.
 #pragma once
 
 #include <odt/core/image.hpp>
+#include <odt/io/coverage.hpp>
 
-#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace odt {
 
-/// Red, green, blue, 0 to 255.
-struct color {
-  std::uint8_t red = 0, green = 0, blue = 0;
-
-  friend constexpr bool operator==(const color&, const color&) = default;
-};
-
 /// Pixels that a line of text takes when its capitals are `cap_height` pixels high: its width, and the height from the
-/// top of a capital to the lowest descender.
-size2 text_size(std::string_view text, int cap_height);
+/// top of a capital, or of what is higher, to the lowest descender. `font`: a font file for characters beyond ASCII,
+/// that comes before the system's fonts; may be empty.
+size2 text_size(std::string_view text, int cap_height, const std::string& font = {});
 
-/// Draws a line of UTF-8 text with the top left corner of its first capital at (y, x). What lies outside the picture is
-/// left out. For images with three channels.
-void draw_text(image& picture, int y, int x, std::string_view text, int cap_height, color ink);
+/// Draws a line of UTF-8 text with the top left corner of its size at (y, x). What lies outside the picture is left
+/// out. For images with three channels.
+void draw_text(image& picture, int y, int x, std::string_view text, int cap_height, color ink,
+               const std::string& font = {});
 
 }  // namespace odt
 

@@ -3,7 +3,9 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/io/coverage.hpp>
 #include <odt/io/font.hpp>
+#include <odt/io/outline_text.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -172,82 +174,66 @@ ODT_INLINE float distance(point p, point a, point b) {
   return std::hypot(p.x - a.x - t * dx, p.y - a.y - t * dy);
 }
 
-/// How much of each pixel a text covers.
-class coverage {
- public:
-  coverage(int height, int width)
-      : height_(height), width_(width), values_(static_cast<std::size_t>(height) * static_cast<std::size_t>(width)) {}
-
-  void add_line(point a, point b, float radius) {
-    const float reach = radius + 1;
-    const int top = std::max(0, static_cast<int>(std::min(a.y, b.y) - reach));
-    const int left = std::max(0, static_cast<int>(std::min(a.x, b.x) - reach));
-    const int bottom = std::min(height_, static_cast<int>(std::max(a.y, b.y) + reach) + 1);
-    const int right = std::min(width_, static_cast<int>(std::max(a.x, b.x) + reach) + 1);
-    for (int y = top; y < bottom; ++y)
-      for (int x = left; x < right; ++x) {
-        const point centre{static_cast<float>(x) + .5f, static_cast<float>(y) + .5f};
-        float& value =
-            values_[static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)];
-        value = std::max(value, std::clamp(radius + .5f - distance(centre, a, b), 0.f, 1.f));
-      }
-  }
-
-  void blend(image& picture, int y0, int x0, color ink) const {
-    const std::uint8_t inks[] = {ink.red, ink.green, ink.blue};
-    for (int y = std::max(0, -y0); y < std::min(height_, picture.height - y0); ++y)
-      for (int x = std::max(0, -x0); x < std::min(width_, picture.width - x0); ++x) {
-        const float part =
-            values_[static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)];
-        std::uint8_t* pixel = picture.at(y + y0, x + x0);
-        for (int c = 0; c < 3; ++c)
-          pixel[c] = static_cast<std::uint8_t>(
-              std::lround(static_cast<float>(pixel[c]) * (1 - part) + static_cast<float>(inks[c]) * part));
-      }
-  }
-
- private:
-  int height_, width_;
-  std::vector<float> values_;
-};
+ODT_INLINE void add_line(coverage& covered, point a, point b, float radius) {
+  const float reach = radius + 1;
+  const int top = std::max(0, static_cast<int>(std::min(a.y, b.y) - reach));
+  const int left = std::max(0, static_cast<int>(std::min(a.x, b.x) - reach));
+  const int bottom = std::min(covered.height(), static_cast<int>(std::max(a.y, b.y) + reach) + 1);
+  const int right = std::min(covered.width(), static_cast<int>(std::max(a.x, b.x) + reach) + 1);
+  for (int y = top; y < bottom; ++y)
+    for (int x = left; x < right; ++x) {
+      const point centre{static_cast<float>(x) + .5f, static_cast<float>(y) + .5f};
+      covered.raise(y, x, std::clamp(radius + .5f - distance(centre, a, b), 0.f, 1.f));
+    }
+}
 
 ODT_INLINE float stroke_width(float unit) { return std::max(1.2f, 1.3f * unit); }
 
-}  // namespace detail::font
-
-ODT_INLINE size2 text_size(std::string_view text, int cap_height) {
-  const float unit = static_cast<float>(cap_height) / detail::font::cap_units;
+ODT_INLINE size2 stroke_text_size(std::string_view text, int cap_height) {
+  const float unit = static_cast<float>(cap_height) / cap_units;
   int units = 0;
   for (const char c : text)
-    if (!detail::font::continues(c)) units += detail::font::glyph_of(c).width + detail::font::gap_units;
+    if (!continues(c)) units += glyph_of(c).width + gap_units;
   if (units == 0) return {0, 0};
-  const float stroke = detail::font::stroke_width(unit);
-  return {static_cast<int>(std::ceil((detail::font::cap_units + detail::font::descent_units) * unit + stroke)),
-          static_cast<int>(std::ceil(static_cast<float>(units - detail::font::gap_units) * unit + stroke))};
+  const float stroke = stroke_width(unit);
+  return {static_cast<int>(std::ceil((cap_units + descent_units) * unit + stroke)),
+          static_cast<int>(std::ceil(static_cast<float>(units - gap_units) * unit + stroke))};
 }
 
-ODT_INLINE void draw_text(image& picture, int y, int x, std::string_view text, int cap_height, color ink) {
-  if (picture.channels != 3) fail("draw_text: the picture has ", picture.channels, " channels; three are needed");
-  const size2 size = text_size(text, cap_height);
+ODT_INLINE void draw_strokes(image& picture, int y, int x, std::string_view text, int cap_height, color ink) {
+  const size2 size = stroke_text_size(text, cap_height);
   if (size.width == 0 || cap_height <= 0) return;
-  const float unit = static_cast<float>(cap_height) / detail::font::cap_units;
-  const float stroke = detail::font::stroke_width(unit), radius = stroke / 2;
-  detail::font::coverage covered(size.height, size.width);
+  const float unit = static_cast<float>(cap_height) / cap_units;
+  const float stroke = stroke_width(unit), radius = stroke / 2;
+  coverage covered(size.height, size.width);
   float at = radius;
   for (const char c : text) {
-    if (detail::font::continues(c)) continue;
-    const auto& glyph = detail::font::glyph_of(c);
-    for (const auto& line : detail::font::lines_of(glyph)) {
-      const auto place = [&](detail::font::point p) {
-        return detail::font::point{at + p.x * unit, radius + p.y * unit};
-      };
+    if (continues(c)) continue;
+    const auto& glyph = glyph_of(c);
+    for (const auto& line : lines_of(glyph)) {
+      const auto place = [&](point p) { return point{at + p.x * unit, radius + p.y * unit}; };
       for (std::size_t i = 0; i < line.size(); ++i)
         if (i + 1 < line.size() || line.size() == 1)
-          covered.add_line(place(line[i]), place(line[std::min(i + 1, line.size() - 1)]), radius);
+          add_line(covered, place(line[i]), place(line[std::min(i + 1, line.size() - 1)]), radius);
     }
-    at += static_cast<float>(glyph.width + detail::font::gap_units) * unit;
+    at += static_cast<float>(glyph.width + gap_units) * unit;
   }
   covered.blend(picture, y, x, ink);
+}
+
+}  // namespace detail::font
+
+ODT_INLINE size2 text_size(std::string_view text, int cap_height, const std::string& font) {
+  const outline_text outlines(text, cap_height, font);
+  return outlines.empty() ? detail::font::stroke_text_size(text, cap_height) : outlines.size();
+}
+
+ODT_INLINE void draw_text(image& picture, int y, int x, std::string_view text, int cap_height, color ink,
+                          const std::string& font) {
+  if (picture.channels != 3) fail("draw_text: the picture has ", picture.channels, " channels; three are needed");
+  const outline_text outlines(text, cap_height, font);
+  if (outlines.empty()) return detail::font::draw_strokes(picture, y, x, text, cap_height, ink);
+  outlines.draw(picture, y, x, ink);
 }
 
 }  // namespace odt

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// JPEG and PNG files to and from images in memory. Decoders: libjpeg-turbo when the build has it, else stb_image.
+// Image files to and from images in memory. JPEG by libjpeg-turbo when the build has it, else by stb_image, which reads
+// PNG, BMP and GIF too; WebP by libwebp and TIFF by libtiff when the build has them.
 #pragma once
 
 #include <odt/core/image.hpp>
@@ -7,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,12 +19,36 @@ enum class jpeg_decoder { best, turbojpeg, stb };
 /// Whether the library was built with libjpeg-turbo.
 bool has_turbojpeg();
 
+/// Whether the library was built with libwebp, with libtiff.
+bool has_webp();
+bool has_tiff();
+
 struct decode_options {
   jpeg_decoder decoder = jpeg_decoder::best;
   std::int64_t max_pixels = 178956970;  ///< larger images are refused before anything is allocated
 };
 
-enum class image_format { jpeg, png };
+enum class image_format { jpeg, png, webp, bmp, gif, tiff };
+
+/// "JPEG", "WebP", ...
+std::string_view format_name(image_format format);
+
+/// The format that a file's first bytes tell.
+std::optional<image_format> image_format_of(std::string_view bytes);
+
+/// TensorFlow's readers of records decode these two.
+constexpr bool fits_a_record(image_format format) {
+  return format == image_format::jpeg || format == image_format::png;
+}
+
+/// The endings that picture files have, in small letters: those that are read, and phones' .heic and .avif, so that
+/// these are answered by an error that says what to do.
+inline constexpr std::string_view picture_endings[] = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png",  ".webp", ".bmp",
+                                                       ".gif", ".tif",  ".tiff", ".heic", ".heif", ".avif"};
+
+/// Whether a file's name has one of these endings, in small or capital letters, and is not a hidden one: macOS writes
+/// ._a.jpg, which is no picture, beside a.jpg.
+bool is_picture_name(std::string_view path);
 
 /// What an image file's header says.
 struct image_info {
@@ -39,8 +65,9 @@ struct image_info {
 /// Reads the header without decoding. `place` starts error messages; so it does below.
 image_info read_image_info(std::string_view bytes, std::string_view place);
 
-/// Decodes to RGB as TensorFlow does: gray is repeated, alpha dropped, 16 bits cut to 8, CMYK multiplied out. Empty,
-/// truncated, damaged or too large images are errors. EXIF orientation is not applied (see apply_orientation).
+/// Decodes to RGB as TensorFlow does: gray is repeated, alpha dropped, 16 bits cut to 8, CMYK multiplied out; of a GIF
+/// or TIFF the first picture. Empty, truncated, damaged or too large images are errors, and so are other files, by
+/// name: web pages, Git LFS pointers, HEIC pictures. EXIF orientation is not applied (see apply_orientation).
 image decode_image(std::string_view bytes, std::string_view place, const decode_options& options = {});
 
 /// Does as decode_image, image after image, with one decoder and into buffers that are used again.
@@ -75,7 +102,10 @@ std::string encode_png(const image& source);
 /// JPEG of an image with 1 or 3 channels; quality 1 to 100.
 std::string encode_jpeg(const image& source, int quality = 95);
 
-/// Writes a .png, .jpg or .jpeg by the path's ending, atomically.
+/// Whether write_image knows the path's ending.
+bool is_written(std::string_view path);
+
+/// Writes a .png, .jpg or .jpeg by the path's ending (in small or capital letters), atomically.
 void write_image(const std::string& path, const image& source);
 
 }  // namespace odt

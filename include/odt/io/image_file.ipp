@@ -5,7 +5,9 @@
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
+#include <odt/io/image_outline.ipp>
 #include <odt/io/jpeg_rows.hpp>
+#include <odt/io/webp_tiff.ipp>
 
 #include <zlib.h>
 
@@ -44,6 +46,8 @@ ODT_INLINE unsigned char* deflate_for_stb(unsigned char* data, int size, int* ou
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_ONLY_GIF
 #define STBI_NO_STDIO
 #include <stb_image.h>
 #define STB_IMAGE_WRITE_STATIC
@@ -57,138 +61,24 @@ namespace odt {
 
 namespace detail::picture {
 
-ODT_INLINE unsigned byte_at(std::string_view bytes, std::size_t at) {
-  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0u;
-}
-
-ODT_INLINE std::uint32_t big_endian(std::string_view bytes, std::size_t at, int count) {
-  std::uint32_t value = 0;
-  for (int i = 0; i < count; ++i) value = (value << 8) | byte_at(bytes, at + static_cast<std::size_t>(i));
-  return value;
-}
-
-/// EXIF orientation from a TIFF block; 1 when it has none.
-ODT_INLINE int read_orientation(std::string_view tiff) {
-  const bool little = tiff.starts_with("II");
-  if (!little && !tiff.starts_with("MM")) return 1;
-  const auto number = [&](std::size_t at, int count) {
-    std::uint32_t value = 0;
-    for (int i = 0; i < count; ++i) {
-      const int shift = 8 * (little ? i : count - 1 - i);
-      value |= std::uint32_t{byte_at(tiff, at + static_cast<std::size_t>(i))} << shift;
-    }
-    return value;
-  };
-  const std::size_t directory = number(4, 4);
-  const std::uint32_t entries = directory + 2 <= tiff.size() ? number(directory, 2) : 0;
-  for (std::uint32_t i = 0; i < entries; ++i) {
-    const std::size_t entry = directory + 2 + std::size_t{12} * i;
-    if (entry + 12 > tiff.size()) return 1;
-    if (number(entry, 2) != 0x0112) continue;
-    const std::uint32_t value = number(entry + 8, 2);
-    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
-  }
-  return 1;
-}
-
-/// What the markers of a JPEG and the chunks of a PNG say.
-struct outline {
-  image_info info;
-  bool has_size = false;
-  bool complete = false;  ///< up to the end marker
-  bool adobe = false;     ///< JPEG: has Adobe's marker, so CMYK is stored inverted
-  bool damaged = false;   ///< PNG: a chunk's checksum is wrong
-  std::size_t damaged_at = 0;
-};
-
-/// The place of the marker behind a scan's entropy-coded bytes.
-ODT_INLINE std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
-  for (;; ++at) {
-    at = bytes.find('\xff', at);
-    if (at == std::string_view::npos) return bytes.size();
-    const unsigned next = byte_at(bytes, at + 1);
-    if (next != 0 && next != 0xff && (next < 0xd0 || next > 0xd7)) return at;
-  }
-}
-
-ODT_INLINE void read_frame(std::string_view segment, outline& out) {
-  out.has_size = segment.size() >= 6;
-  out.info.bits = static_cast<int>(byte_at(segment, 0));
-  out.info.height = static_cast<int>(big_endian(segment, 1, 2));
-  out.info.width = static_cast<int>(big_endian(segment, 3, 2));
-  out.info.channels = static_cast<int>(byte_at(segment, 5));
-}
-
-ODT_INLINE outline read_jpeg_outline(std::string_view bytes, bool to_the_end) {
-  outline out;
-  out.info.format = image_format::jpeg;
-  for (std::size_t at = 2; at < bytes.size();) {
-    at = bytes.find('\xff', at);
-    if (at == std::string_view::npos) break;
-    while (byte_at(bytes, at) == 0xff) ++at;
-    const unsigned marker = byte_at(bytes, at++);
-    if (marker == 0xd9) {
-      out.complete = true;
-      break;
-    }
-    if (marker <= 1 || (marker >= 0xd0 && marker <= 0xd8)) continue;
-    const std::size_t length = big_endian(bytes, at, 2);
-    if (length < 2 || at + length > bytes.size()) break;
-    const std::string_view segment = bytes.substr(at + 2, length - 2);
-    const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
-    if (frame) read_frame(segment, out);
-    if (frame && !to_the_end) break;
-    if (marker == 0xe1 && segment.starts_with(std::string_view("Exif\0\0", 6)))
-      out.info.orientation = read_orientation(segment.substr(6));
-    if (marker == 0xee && segment.starts_with("Adobe")) out.adobe = true;
-    at += length;
-    if (marker == 0xda) at = end_of_scan(bytes, at);
-  }
-  return out;
-}
-
-ODT_INLINE outline read_png_outline(std::string_view bytes) {
-  outline out;
-  out.info.format = image_format::png;
-  for (std::size_t at = 8; at + 12 <= bytes.size();) {
-    const std::size_t length = big_endian(bytes, at, 4);
-    if (length > bytes.size() - at - 12) break;
-    const std::string_view type = bytes.substr(at + 4, 4), data = bytes.substr(at + 8, length);
-    const auto* const checked = reinterpret_cast<const Bytef*>(type.data());
-    if (!out.damaged && ::crc32(0, checked, static_cast<uInt>(length + 4)) != big_endian(bytes, at + 8 + length, 4)) {
-      out.damaged = true;
-      out.damaged_at = at;
-    }
-    if (type == "IHDR" && length >= 13) {
-      constexpr int channels[8] = {1, 0, 3, 3, 2, 0, 4, 0};
-      out.has_size = true;
-      const auto side = [&](std::size_t place) {
-        return static_cast<int>(std::min<std::uint32_t>(big_endian(data, place, 4), 0x7fffffff));
-      };
-      out.info.width = side(0);
-      out.info.height = side(4);
-      out.info.bits = static_cast<int>(byte_at(data, 8));
-      out.info.channels = channels[byte_at(data, 9) & 7];
-    }
-    if (type == "eXIf") out.info.orientation = read_orientation(data);
-    if (type == "IEND") {
-      out.complete = true;
-      break;
-    }
-    at += 12 + length;
-  }
-  return out;
+/// ".jpg" of "photos/A.JPG", empty without one.
+ODT_INLINE std::string ending_of(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  std::string ending(name.substr(std::min(name.rfind('.'), name.size())));
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
 }
 
 ODT_INLINE outline read_outline(std::string_view bytes, std::string_view place, bool to_the_end) {
   if (bytes.empty()) fail(place, ": the image is empty (0 bytes); a JPEG or PNG file is expected");
-  outline out;
-  if (bytes.starts_with("\xff\xd8\xff"))
-    out = read_jpeg_outline(bytes, to_the_end);
-  else if (bytes.starts_with("\x89PNG\r\n\x1a\n"))
-    out = read_png_outline(bytes);
-  else
-    fail(place, ": neither a JPEG nor a PNG file (", bytes.size(), " bytes); convert the image to one of them");
+  const std::optional<image_format> format = image_format_of(bytes);
+  if (!format) fail(place, ": ", strange_file(bytes));
+  const outline out = *format == image_format::jpeg   ? read_jpeg_outline(bytes, to_the_end)
+                      : *format == image_format::png  ? read_png_outline(bytes)
+                      : *format == image_format::bmp  ? read_bmp_outline(bytes)
+                      : *format == image_format::gif  ? read_gif_outline(bytes)
+                      : *format == image_format::webp ? read_webp_outline(bytes, place)
+                                                      : read_tiff_outline(bytes, place);
   if (!out.has_size) fail(place, ": the image is cut short or damaged: no size within ", bytes.size(), " bytes");
   if (out.info.height < 1 || out.info.width < 1)
     fail(place, ": the image is ", out.info.width, " x ", out.info.height, "; at least 1 x 1 is expected");
@@ -208,17 +98,6 @@ ODT_INLINE void check_outline(const outline& seen, std::string_view bytes, std::
          "; fetch or save it anew");
   if (seen.info.format == image_format::jpeg && seen.info.bits != 8)
     fail(place, ": a JPEG of ", seen.info.bits, " bits; 8 are supported");
-}
-
-[[noreturn]] ODT_INLINE void fail_decoder(std::string_view place, std::string_view why) {
-  fail(place, ": the image is damaged: ", why, "; fetch or save it anew");
-}
-
-/// Makes the image that large and keeps its memory.
-ODT_INLINE void reshape(image& out, size2 size, int channels) {
-  out.height = size.height, out.width = size.width, out.channels = channels;
-  out.pixels.resize(static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) *
-                    static_cast<std::size_t>(channels));
 }
 
 ODT_INLINE void decode_by_stb(std::string_view bytes, std::string_view place, const outline& seen, image& out) {
@@ -314,6 +193,32 @@ ODT_INLINE bool has_turbojpeg() {
 #endif
 }
 
+ODT_INLINE bool has_webp() { return detail::picture::webp_is_there; }
+
+ODT_INLINE bool has_tiff() { return detail::picture::tiff_is_there; }
+
+ODT_INLINE std::string_view format_name(image_format format) {
+  constexpr std::string_view names[] = {"JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF"};
+  return names[static_cast<std::size_t>(format)];
+}
+
+ODT_INLINE std::optional<image_format> image_format_of(std::string_view bytes) {
+  using enum image_format;
+  const auto begins = [&](auto&&... parts) { return (bytes.starts_with(parts) || ...); };
+  if (begins("\xff\xd8\xff")) return jpeg;
+  if (begins("\x89PNG\r\n\x1a\n")) return png;
+  if (begins("RIFF") && bytes.size() > 8 && bytes.substr(8).starts_with("WEBP")) return webp;
+  if (begins("GIF87a", "GIF89a")) return gif;
+  if (begins("BM") && bytes.size() >= 18 && detail::picture::little_endian(bytes, 14, 4) <= 124) return bmp;
+  if (begins(std::string_view("II*\0", 4), std::string_view("MM\0*", 4))) return tiff;
+  return std::nullopt;
+}
+
+ODT_INLINE bool is_picture_name(std::string_view path) {
+  return !path.substr(path.rfind('/') + 1).starts_with('.') &&
+         std::ranges::find(picture_endings, detail::picture::ending_of(path)) != std::end(picture_endings);
+}
+
 ODT_INLINE image_info read_image_info(std::string_view bytes, std::string_view place) {
   return detail::picture::read_outline(bytes, place, false).info;
 }
@@ -336,7 +241,9 @@ ODT_INLINE void image_decoder::decode(std::string_view bytes, std::string_view p
   namespace d = detail::picture;
   const d::outline seen = d::read_outline(bytes, place, true);
   d::check_outline(seen, bytes, place, options.max_pixels);
-  if (seen.info.format == image_format::png || options.decoder == jpeg_decoder::stb)
+  if (seen.info.format == image_format::webp) return d::decode_webp(bytes, place, seen.info.size(), out);
+  if (seen.info.format == image_format::tiff) return d::decode_tiff(bytes, place, seen.info.size(), out);
+  if (seen.info.format != image_format::jpeg || options.decoder == jpeg_decoder::stb)
     return d::decode_by_stb(bytes, place, seen, out);
 #if defined(ODT_HAS_TURBOJPEG)
   d::decode_by_turbojpeg(state_->decoder, bytes, place, seen, out);
@@ -409,12 +316,14 @@ ODT_INLINE std::string encode_jpeg(const image& source, int quality) {
 #endif
 }
 
+ODT_INLINE bool is_written(std::string_view path) {
+  const std::string ending = detail::picture::ending_of(path);
+  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+}
+
 ODT_INLINE void write_image(const std::string& path, const image& source) {
-  std::string ending = path.substr(std::min(path.rfind('.'), path.size()));
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (ending == ".png") return write_file(path, encode_png(source));
-  if (ending == ".jpg" || ending == ".jpeg") return write_file(path, encode_jpeg(source));
-  fail(path, ": images are written as .png, .jpg or .jpeg");
+  if (!is_written(path)) fail(path, ": images are written as .png, .jpg or .jpeg");
+  write_file(path, detail::picture::ending_of(path) == ".png" ? encode_png(source) : encode_jpeg(source));
 }
 
 }  // namespace odt

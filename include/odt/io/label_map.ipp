@@ -7,6 +7,8 @@
 #include <odt/io/file.hpp>
 #include <odt/io/label_map.hpp>
 #include <odt/io/proto_text.ipp>
+#include <odt/io/text_file.hpp>
+#include <odt/io/unicode.hpp>
 
 #include <odt/label_map.pb.h>
 
@@ -48,7 +50,22 @@ ODT_INLINE void check_all(const std::vector<label_map_item>& items, const item_p
   }
 }
 
+/// Names that people would take for one, or that hold what they do not see.
+ODT_INLINE void warn_of_names(const label_map& map, std::string_view place) {
+  std::unordered_map<std::string, const label_map_item*> known;
+  for (const label_map_item& item : map.items()) {
+    if (const std::string what = deceptive_character(item.name + item.display_name); !what.empty())
+      warn(place, ": the name of id ", item.id, " (\"", map.display_name(item.id), "\") holds ", what);
+    if (item.name.empty()) continue;
+    const auto [first, fresh] = known.emplace(folded_text(item.name), &item);
+    if (!fresh)
+      warn(place, ": the names \"", first->second->name, "\" of id ", first->second->id, " and \"", item.name,
+           "\" of id ", item.id, " differ only in ", folded_difference(first->second->name, item.name));
+  }
+}
+
 ODT_INLINE void warn_of_oddities(const label_map& map, std::string_view place) {
+  warn_of_names(map, place);
   if (const auto gaps = map.gaps(); !gaps.empty())
     warn(place, ": no class has id ", join(gaps, ", "), " (the largest id is ", map.max_id(),
          "); num_classes must be at least ", map.max_id());
@@ -57,6 +74,45 @@ ODT_INLINE void warn_of_oddities(const label_map& map, std::string_view place) {
     if (!item.display_name.empty() && !seen.insert(item.display_name).second)
       warn(place, ": the display name \"", item.display_name, "\" occurs more than once; as a class text it means id ",
            *map.id(item.display_name));
+}
+
+/// A list of names as labelImg and YOLO's programs keep it: classes.txt, obj.names.
+ODT_INLINE bool is_list(std::string_view path) { return path.ends_with(".txt") || path.ends_with(".names"); }
+
+ODT_INLINE label_map from_list(std::string_view text, std::string_view place) {
+  std::vector<label_map_item> items;
+  std::vector<int> lines;
+  int line = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string name(trimmed_text(text.substr(at, end - at)));
+    at = end + 1;
+    ++line;
+    if (name.empty()) continue;
+    if (name.find_first_of("{}") != std::string::npos)
+      fail(place, ":", line, ": \"", name, "\" is no name of a class; a label map in protobuf's form ends in .pbtxt");
+    items.push_back({static_cast<int>(items.size()) + 1, name, ""});
+    lines.push_back(line);
+  }
+  if (items.empty()) fail(place, ": the list is empty; one class a line is needed");
+  check_all(items, [&](std::size_t i) { return str(place, ":", lines[i], ": "); });
+  label_map map(std::move(items), place);
+  info(place, ": taken as a list of classes with ids 1 to ", map.size(), " in its order");
+  warn_of_oddities(map, place);
+  return map;
+}
+
+/// What people have in place of a label map, by its content.
+ODT_INLINE void refuse_other_formats(std::string_view text, std::string_view place) {
+  const std::string_view start = trimmed_text(text);
+  const char* what = nullptr;
+  if (start.starts_with('[') || start.starts_with("{")) what = "JSON";
+  if (start.starts_with("<")) what = "XML";
+  if (str("\n", text).find("\nnames:") != std::string::npos) what = "YAML, such as YOLO's data.yaml";
+  if (what)
+    fail(place, ": is ", what,
+         "; a label map is needed: item { id: 1 name: 'cat' } for each class, or a file "
+         "classes.txt with one name a line (ids from 1 in its order)");
 }
 
 }  // namespace detail::labels_text
@@ -79,16 +135,22 @@ ODT_INLINE label_map label_map::from_names(const std::vector<std::string>& names
 
 ODT_INLINE label_map label_map::read(const std::string& path) { return parse(read_file(path), path); }
 
-ODT_INLINE label_map label_map::parse(std::string_view text, std::string_view place) {
+ODT_INLINE label_map label_map::parse(std::string_view bytes, std::string_view place) {
   namespace pb = google::protobuf;
-  if (text.starts_with("\xef\xbb\xbf")) fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
+  if (bytes.starts_with("\xef\xbb\xbf"))  // the API refuses it too
+    fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
+  const std::string text = plain_text(bytes, std::string(place));
+  if (detail::labels_text::is_list(place)) return detail::labels_text::from_list(text, place);
+  detail::labels_text::refuse_other_formats(text, place);
+  detail::proto_text::check_characters(text, place);
+  detail::proto_text::check_braces(text, place);
   proto::StringIntLabelMap message;
   pb::TextFormat::Parser parser;
   pb::TextFormat::ParseInfoTree locations;
   detail::proto_text::first_error error;
   parser.RecordErrorsTo(&error);
   parser.WriteLocationsTo(&locations);
-  if (!parser.ParseFromString(std::string(text), &message)) fail(place, ":", error.text);
+  if (!parser.ParseFromString(text, &message)) fail(place, ":", error.text);
 
   const auto* const field = message.GetDescriptor()->FindFieldByName("item");
   std::vector<label_map_item> items;

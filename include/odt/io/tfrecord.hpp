@@ -4,7 +4,7 @@
 // byte.
 #pragma once
 
-#include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -98,6 +98,9 @@ class record_writer {
   std::uint64_t count() const;
   void commit();
 
+  /// Nothing more will be written: the file, for commit_together.
+  atomic_writer& finish();
+
  private:
   struct state;
   std::unique_ptr<state> state_;
@@ -112,6 +115,8 @@ class sharded_record_writer {
   void write(int shard, std::string_view record);
   std::uint64_t count() const { return count_; }
   std::vector<std::string> paths() const { return paths_; }
+
+  /// All shards or none.
   void commit();
 
  private:

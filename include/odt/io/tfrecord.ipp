@@ -389,10 +389,12 @@ ODT_INLINE void record_writer::write(std::string_view record) {
 
 ODT_INLINE std::uint64_t record_writer::count() const { return state_->count; }
 
-ODT_INLINE void record_writer::commit() {
+ODT_INLINE atomic_writer& record_writer::finish() {
   if (state_->compression != record_compression::none) state_->put({}, Z_FINISH);
-  state_->file.commit();
+  return state_->file;
 }
+
+ODT_INLINE void record_writer::commit() { finish().commit(); }
 
 // sharded_record_writer
 
@@ -411,7 +413,9 @@ ODT_INLINE void sharded_record_writer::write(int shard, std::string_view record)
 }
 
 ODT_INLINE void sharded_record_writer::commit() {
-  for (record_writer& shard : shards_) shard.commit();
+  std::vector<atomic_writer*> files;
+  for (record_writer& shard : shards_) files.push_back(&shard.finish());
+  commit_together(files);
 }
 
 }  // namespace odt

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/display_width.hpp>
 #include <odt/core/target.hpp>
+#include <odt/core/text.hpp>
 #include <odt/metrics/coco.hpp>
 
 #include <algorithm>
@@ -297,15 +299,15 @@ ODT_INLINE std::string coco_detection_metrics::report() const {
                                 all[static_cast<std::size_t>(i)]);
   }
   std::size_t longest = 5;
-  for (const std::string& class_name : settings_.class_names) longest = std::max(longest, class_name.size());
-  text += detail::coco::print(" %-*s     AP   AP50   AR100  boxes\n",
-                              static_cast<int>(std::min<std::size_t>(longest, 60)), "class");
+  for (const std::string& class_name : settings_.class_names) longest = std::max(longest, display_width(class_name));
+  longest = std::min<std::size_t>(longest, 60);
+  text += str(" ", padded("class", longest), "     AP   AP50   AR100  boxes\n");
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (settings_.class_names[c].empty()) continue;
     const coco_summary one = summarize(std::span(classes).subspan(c, 1));
-    text += detail::coco::print(" %-*.60s %6.3f %6.3f  %6.3f %6lld\n",
-                                static_cast<int>(std::min<std::size_t>(longest, 60)), settings_.class_names[c].c_str(),
-                                one[0], one[1], one[8], static_cast<long long>(expected_[c][0]));
+    text += str(" ", padded(cut_to_width(settings_.class_names[c], longest), longest),
+                detail::coco::print(" %6.3f %6.3f  %6.3f %6lld\n", one[0], one[1], one[8],
+                                    static_cast<long long>(expected_[c][0])));
   }
   return text;
 }

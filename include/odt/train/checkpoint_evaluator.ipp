@@ -47,7 +47,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   refuse_unread(root);
   for (const data_input& input : e.inputs) check_input(input, &out);
   e.events.resize(e.inputs.size());
-  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size)));
+  out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size, out.columns())));
   return e;
 }
 
@@ -95,12 +95,20 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
                                              console& out) {
   namespace d = detail::checkpoint_evaluation;
   const console_log log(out);
+  if (!flags.output.empty() && (flags.output.ends_with('/') || is_directory(flags.output)))
+    fail("--output ", flags.output, ": is a directory; name a file, such as ",
+         join_path(flags.output, "detections.json"));
   const bool watch = is_directory(flags.source.checkpoint) && !flags.run_once;
   std::string newest;
   if (!watch) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else
   d::evaluator e = d::make(types, flags, out);
+  const auto close_events = [&e] {
+    for (const auto& events : e.events)
+      if (events) events->close();
+  };
   if (!watch) {
     d::evaluate_one(e, newest, flags, out);
+    close_events();
     return 1;
   }
   const stop_signal stop;
@@ -122,6 +130,7 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
     waiting = true;
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
+  close_events();
   return count;
 }
 

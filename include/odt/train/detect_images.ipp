@@ -5,6 +5,7 @@
 #include <odt/io/draw.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
+#include <odt/io/true_type.hpp>
 #include <odt/train/detect_images.hpp>
 #include <odt/train/evaluator.hpp>
 #include <odt/train/progress.hpp>
@@ -12,7 +13,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <filesystem>
 #include <set>
@@ -21,12 +21,6 @@
 namespace odt {
 
 namespace detail::detecting {
-
-ODT_INLINE bool is_image_name(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
-}
 
 /// Upright, as a viewer shows it.
 ODT_INLINE image read_upright(const std::string& path) {
@@ -53,7 +47,7 @@ ODT_INLINE void refuse_to_replace(const std::vector<std::string>& pictures, cons
 /// A name of its own in the output directory, with an ending that can be written.
 ODT_INLINE std::string output_name(const std::string& path, std::set<std::string>& taken) {
   const std::filesystem::path source(path);
-  const std::string ending = is_image_name(source) ? source.extension().string() : ".jpg";
+  const std::string ending = is_written(path) ? source.extension().string() : ".jpg";
   std::string name = source.stem().string() + ending;
   for (int n = 2; !taken.insert(name).second; ++n) name = str(source.stem().string(), "-", n, ending);
   return name;
@@ -74,9 +68,9 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
     }
     const std::size_t before = files.size();
     for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if (entry.is_regular_file() && detail::detecting::is_image_name(entry.path()))
+      if ((entry.is_regular_file() || !entry.exists()) && is_picture_name(entry.path().string()))
         files.push_back(entry.path().string());
-    if (files.size() == before) fail(argument, ": this directory has no .jpg, .jpeg or .png file");
+    if (files.size() == before) fail(argument, ": this directory has no picture (", join(picture_endings, ", "), ")");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
   return files;
@@ -86,7 +80,8 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
                                         const detect_options& how) {
   make_directories(how.output);
   const auto names = detector.class_names();
-  const draw_options drawing{.min_score = how.min_score, .max_boxes = how.max_boxes};
+  if (!how.font.empty()) true_type(how.font);  // before any work
+  const draw_options drawing{.min_score = how.min_score, .max_boxes = how.max_boxes, .font = how.font};
   console out;
   detect_summary summary;
   std::vector<image_result> results;
@@ -101,8 +96,10 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
     const std::string& path = images[i];
     try {
       image picture = detail::detecting::read_upright(path);
-      results.push_back({path, picture.size(), detector.model->detect(picture)});
+      results.push_back({path, picture.size(), detector.model->detect(picture),
+                         std::filesystem::path(drawings[i]).filename().string()});
       const detections& found = results.back().found;
+      for (const detection& d : found) summary.best_score = std::max(summary.best_score, d.score);
       drawn = std::move(picture);
       draw_detections(drawn, found, names, drawing);
       const auto shown = std::ranges::count_if(found, [&](const detection& d) { return d.score > how.min_score; });

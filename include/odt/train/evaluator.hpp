@@ -24,6 +24,7 @@ struct image_result {
   std::string id;
   size2 size;  ///< of the original, in pixels
   detections found;
+  std::string drawn;  ///< the name of the file that shows them; may be empty
 };
 
 /// A picture for TensorBoard.
@@ -70,8 +71,8 @@ void write_summaries(event_writer& events, const evaluation& result);
 std::string summary_text(const evaluation& result);
 
 /// COCO's result format: one element a detection, boxes in pixels as x, y, width, height; with the image's file and
-/// the class' name beside the numbers. image_id is the number in an id that is one, else the image's place in the list,
-/// from 1.
+/// the class' name beside the numbers, and the file that shows it as "drawn" where there is one. image_id is the number
+/// in an id that is one, else the image's place in the list, from 1.
 std::string coco_results(const std::vector<image_result>& results, const label_map& labels);
 
 }  // namespace odt

@@ -51,7 +51,7 @@ ODT_INLINE void add_image(evaluation& result, const batch& b, std::size_t i, det
   if (result.images < how.options.num_visualizations && i < b.originals.size())
     result.pictures.push_back({str("Detections_Left_Groundtruth_Right/", result.images),
                                left_detections_right_groundtruth(b.originals[i], found, b.groundtruth[i], how)});
-  if (how.keep_results) result.results.push_back({b.ids[i], b.original_sizes[i], std::move(found)});
+  if (how.keep_results) result.results.push_back({b.ids[i], b.original_sizes[i], std::move(found), {}});
   ++result.images;
 }
 
@@ -92,7 +92,8 @@ ODT_INLINE image left_detections_right_groundtruth(const image& picture, const d
   const draw_options drawing{.min_score = how.options.min_score_threshold,
                              .max_boxes = how.options.max_num_boxes_to_visualize,
                              .labels = !how.options.skip_labels,
-                             .scores = !how.options.skip_scores};
+                             .scores = !how.options.skip_scores,
+                             .font = {}};
   const auto names = how.labels.class_names();
   image left = picture, right = picture;
   draw_detections(left, found, names, drawing);
@@ -129,7 +130,7 @@ ODT_INLINE std::string coco_results(const std::vector<image_result>& results, co
     const auto [stop, status] = std::from_chars(one.id.data(), end, number);
     const bool is_number = status == std::errc{} && stop == end && !one.id.empty();
     const auto height = static_cast<double>(one.size.height), width = static_cast<double>(one.size.width);
-    for (const detection& d : one.found)
+    for (const detection& d : one.found) {
       list.push_back({{"image_id", is_number ? number : place},
                       {"file_name", one.id},
                       {"category_id", d.label + 1},
@@ -138,6 +139,8 @@ ODT_INLINE std::string coco_results(const std::vector<image_result>& results, co
                        {d.bounds.xmin * width, d.bounds.ymin * height, odt::width(d.bounds) * width,
                         odt::height(d.bounds) * height}},
                       {"score", d.score}});
+      if (!one.drawn.empty()) list.back()["drawn"] = one.drawn;
+    }
   }
   return list.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

@@ -60,8 +60,14 @@ ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
     }
     fail(path, ": this directory has no checkpoint (a file named checkpoint, and model.ckpt-N.index)");
   }
-  if (path.ends_with(".index")) return path.substr(0, path.size() - 6);
-  if (file_exists(path + ".index")) return path;
+  const std::size_t data = path.rfind(".data-0");
+  const std::string prefix = path.ends_with(".index")    ? path.substr(0, path.size() - 6)
+                             : path.ends_with(".meta")   ? path.substr(0, path.size() - 5)
+                             : data != std::string::npos ? path.substr(0, data)
+                                                         : path;
+  if (file_exists(prefix + ".index")) return prefix;
+  if (path == "checkpoint" || path.ends_with("/checkpoint"))
+    return checkpoint_prefix(detail::model_setup::directory_of(path));
   fail(path, ": there is no checkpoint of that name (", path, ".index)");
 }
 

@@ -32,6 +32,9 @@ class console {
 
   bool terminal() const { return terminal_; }
 
+  /// Characters that fit on a line; 0: as many as one likes.
+  std::size_t columns() const;
+
  private:
   void clear();
 
@@ -65,8 +68,9 @@ class step_meter {
   double steps_per_second() const { return seconds_ > 0 ? static_cast<double>(steps_) / seconds_ : 0; }
   double waiting() const { return seconds_ > 0 ? waited_ / seconds_ : 0; }  ///< share of the time without data
 
-  /// "step 120/1500  loss 3.41 (classification 2.1, localization 1.2)  lr 0.004  12.3 img/s  3 min 20 s left"
-  std::string line(std::int64_t step) const;
+  /// "step 120/1500  loss 3.41  12.3 img/s  3 min 20 s left  lr 0.004  classification 2.1, localization 1.2". What does
+  /// not fit into that many columns (0: all fits) is left out from its end.
+  std::string line(std::int64_t step, std::size_t columns = 0) const;
 
   void reset();
 

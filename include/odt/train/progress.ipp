@@ -12,21 +12,18 @@
 
 namespace odt {
 
-namespace detail::progress {
-
-ODT_INLINE std::size_t columns(std::FILE* out) {
-  winsize size{};
-  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-}  // namespace detail::progress
-
 ODT_INLINE console::console(std::FILE* out) : console(out, isatty(fileno(out)) == 1) {}
 
 ODT_INLINE console::~console() {
   if (!open_) return;
   std::fputc('\n', out_);
   std::fflush(out_);
+}
+
+ODT_INLINE std::size_t console::columns() const {
+  if (!terminal_) return 0;
+  winsize size{};
+  return ioctl(fileno(out_), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79;
 }
 
 ODT_INLINE void console::clear() {
@@ -46,7 +43,7 @@ ODT_INLINE void console::status(std::string_view text) {
   if (!terminal_) return line(text);
   const std::lock_guard lock(mutex_);
   clear();
-  text = text.substr(0, detail::progress::columns(out_) - 1);
+  text = cut_to_width(text, columns());
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
   open_ = true;
@@ -83,18 +80,23 @@ ODT_INLINE std::string short_loss_name(std::string_view tag) {
   return std::string(tag);
 }
 
-ODT_INLINE std::string step_meter::line(std::int64_t step) const {
+ODT_INLINE std::string step_meter::line(std::int64_t step, std::size_t columns) const {
   const double n = static_cast<double>(std::max<std::int64_t>(steps_, 1));
-  std::string text = str("step ", step);
-  if (last_ > 0) text += str("/", last_);
-  text += str("  loss ", significant(total_ / n));
-  std::string parts;
+  std::string text = str("step ", step, last_ > 0 ? str("/", last_) : "", "  loss ", significant(total_ / n));
+  const auto add = [&text, columns](const std::string& more) {
+    const bool fits = columns == 0 || text.size() + more.size() <= columns;
+    if (fits) text += more;
+    return fits;
+  };
+  const auto add_all = [&](const std::vector<std::string>& pieces) { return std::ranges::all_of(pieces, add); };
+  std::vector<std::string> pieces{str("  ", significant(images_per_second(), 3), " img/s")};
+  if (last_ > step) pieces.push_back(str("  ", human_duration(pace_ * static_cast<double>(last_ - step)), " left"));
+  if (waiting() > 0.1) pieces.push_back(str("  waits for data ", fixed(100 * waiting(), 0), " % of the time"));
+  pieces.push_back(str("  lr ", significant(learning_rate_, 3)));
   for (const auto& [tag, sum] : losses_)
-    parts += str(parts.empty() ? "" : ", ", short_loss_name(tag), " ", significant(sum / n, 3));
-  if (!parts.empty()) text += str(" (", parts, ")");
-  text += str("  lr ", significant(learning_rate_, 3), "  ", significant(images_per_second(), 3), " img/s");
-  if (last_ > step) text += str("  ", human_duration(pace_ * static_cast<double>(last_ - step)), " left");
-  if (waiting() > 0.1) text += str("  waits for data ", fixed(100 * waiting(), 0), " % of the time");
+    pieces.push_back(
+        str(&tag == &losses_.front().first ? "  " : ", ", short_loss_name(tag), " ", significant(sum / n, 3)));
+  add_all(pieces);
   return text;
 }
 

@@ -60,7 +60,7 @@ ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& ou
 
 ODT_INLINE void introduce(const training_setup& s, const train_flags& flags, console& out) {
   out.line(str("training ", s.config.name()));
-  out.line(describe(s));
+  out.line(describe(s, out.columns()));
   out.line(str("  checkpoints and summaries go to ", flags.model_dir, "; watch with: tensorboard --logdir ",
                flags.model_dir));
 }

@@ -52,6 +52,9 @@ ODT_INLINE training_outcome training_loop::run() {
   }
   save();
   if (stop.received() == 0 && evaluated_step_ != model_.global_step()) evaluate();
+  events_.close();
+  for (const auto& events : evaluation_events_)
+    if (events) events->close();
   return {model_.global_step(), stop.received()};
 }
 
@@ -87,10 +90,8 @@ ODT_INLINE void training_loop::tell(const step_report& report) {
   if (at_step || first_line_)
     detail::loop::write_step(events_, report, step, first_line_ ? 0 : meter_.steps_per_second());
   if (!at_step && !first_line_ && quiet < (out_.terminal() ? 0.5 : 30)) return;
-  if (at_step)
-    out_.line(meter_.line(step));
-  else
-    out_.status(meter_.line(step));
+  const std::string line = meter_.line(step, out_.columns());
+  at_step ? out_.line(line) : out_.status(line);
   if (at_step || !out_.terminal()) meter_.reset();
   first_line_ = false;
   last_line_ = clock::now();

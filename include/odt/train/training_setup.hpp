@@ -9,6 +9,7 @@
 #include <odt/train/progress.hpp>
 #include <odt/train/restore.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -63,8 +64,9 @@ training_setup set_up_training(std::span<const detector_type> types, const train
 /// Takes the variables that train_config.fine_tune_checkpoint has; nothing when it names none.
 std::optional<restore_report> fine_tune(training_setup& s);
 
-/// For people: the detector, the memory that it needs (too little is an error), images, seed and steps.
-std::string describe(const training_setup& s);
+/// For people: the detector, the memory that it needs (too little is an error), images, seed and steps. Lines are
+/// broken at that many columns; 0: not.
+std::string describe(const training_setup& s, std::size_t columns = 0);
 
 }  // namespace odt
 

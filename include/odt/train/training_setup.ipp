@@ -39,7 +39,11 @@ ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
   s.run.seed = flags.seed.value_or(0);
   if (flags.model_dir.empty() || !is_directory(flags.model_dir)) return;
   s.lock.emplace(flags.model_dir);
-  if (const int files = remove_unfinished(flags.model_dir); files > 0)
+  const std::string best = join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory);
+  int files = 0;
+  for (const std::string& directory : {flags.model_dir, best})
+    files += remove_unfinished(directory) + remove_headless_data(directory);
+  if (files > 0)
     info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
   const auto newest = find_checkpoint(flags.model_dir);
   if (!newest) {
@@ -135,8 +139,8 @@ ODT_INLINE std::optional<restore_report> fine_tune(training_setup& s) {
                               s.options.load_all_detection_checkpoint_vars});
 }
 
-ODT_INLINE std::string describe(const training_setup& s) {
-  std::string text = describe_detector(*s.model, s.options.batch_size);
+ODT_INLINE std::string describe(const training_setup& s, std::size_t columns) {
+  std::string text = describe_detector(*s.model, s.options.batch_size, columns);
   if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) text += memory + "\n";
   const auto boxes = static_cast<std::int64_t>(s.labels.usable_objects);
   return text + str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), " with ",

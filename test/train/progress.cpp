@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include <odt/train/describe.hpp>
+#include <odt/train/progress.hpp>
+
+#include "train/toy_detector.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace {
+
+odt::step_meter meter_after_a_step() {
+  odt::step_meter meter(1500);
+  odt::step_report report;
+  report.total_loss = 7.25f;
+  report.learning_rate = 0.002f;
+  report.losses = {{"Loss/classification_loss", 3.5f}, {"Loss/localization_loss", 3.75f}};
+  meter.add(report, 8, 0.1, 0.5);
+  return meter;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(progress_tests)
+
+BOOST_AUTO_TEST_CASE(what_matters_most_comes_first) {
+  BOOST_TEST(meter_after_a_step().line(100) ==
+             "step 100/1500  loss 7.25  16 img/s  11 min 40 s left  waits for data 20 % of the time  lr 0.002"
+             "  classification 3.5, localization 3.75");
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_fit_is_left_out_from_the_end) {
+  const auto meter = meter_after_a_step();
+  BOOST_TEST(meter.line(100, 120) ==
+             "step 100/1500  loss 7.25  16 img/s  11 min 40 s left  waits for data 20 % of the time  lr 0.002"
+             "  classification 3.5");
+  BOOST_TEST(meter.line(100, 52) == "step 100/1500  loss 7.25  16 img/s  11 min 40 s left");
+  for (std::size_t columns = 30; columns < 140; ++columns) BOOST_TEST(meter.line(100, columns).size() <= columns);
+}
+
+BOOST_AUTO_TEST_CASE(a_description_fits_the_terminal) {
+  const odt::test::toy_detector model;
+  const std::string whole = odt::describe_detector(model, 3);
+  BOOST_TEST(whole.find("parameters         4\n") != std::string::npos);
+  BOOST_TEST(odt::describe_detector(model, 3, 80) == whole);  // nothing in it is long
+}
+
+BOOST_AUTO_TEST_SUITE_END()
