@@ -46,7 +46,7 @@ ODT_INLINE label_map label_map_of(const settings& root, const std::string& given
   if (path.empty() && required) fail(root.place, ": no input reader names a label_map_path");
   if (path.empty()) return {};
   if (!required && given.empty() && !file_exists(path)) {
-    warn(named_by, ": there is no ", path, "; classes are shown by their numbers");
+    warn(named_by, ": there is no ", path, "; classes have the names that the checkpoint knows, else their numbers");
     return {};
   }
   return label_map::read(path);
@@ -92,7 +92,12 @@ ODT_INLINE ready_detector load_detector(std::span<const detector_type> types, co
   for (const auto* unused : {"train_config", "train_input_reader", "eval_input_reader", "eval_config"})
     root.at(unused).accept();
   refuse_unread(root);
-  restore_variables(*ready.model, checkpoint_reader(prefix), ready.options.use_moving_averages);
+  const checkpoint_reader checkpoint(prefix);
+  if (const label_map trained = read_labels(checkpoint); ready.labels.empty())
+    ready.labels = trained;
+  else if (!trained.empty())
+    warn_of_labels(prefix, trained, ready.labels);
+  restore_variables(*ready.model, checkpoint, ready.options.use_moving_averages);
   if (ready.options.use_moving_averages && ready.model->has_averages()) ready.model->swap_averages();
   return ready;
 }
