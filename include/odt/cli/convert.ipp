@@ -10,6 +10,7 @@
 #include <odt/train/progress.hpp>
 #include <odt/train/stop_signal.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,13 +53,26 @@ ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
   app.add_option("--shards", how.shards, "files that each set is dealt out to")
       ->check(between(1, 100000))
       ->capture_default_str();
-  app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
-      ->check(between(0.0, 1.0))
-      ->capture_default_str();
+  CLI::Option* split =
+      app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
+          ->check(between(0.0, 1.0))
+          ->capture_default_str();
+  app.add_option("--set", how.set, "name of the one set of records, instead of a split: valid for valid.record")
+      ->excludes(split);
   app.add_option("--seed", how.seed, "of the split and of the order");
   app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split");
   app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
       ->check(between(0, 1024));
+  app.add_flag("--overwrite", how.overwrite, "replace records that are there and would change");
+  app.add_flag("--normalized", how.normalized, "boxes are shares of the picture's sides (0 to 1), not pixels");
+  static const std::map<std::string, labels_of_turned> turned{{"upright", labels_of_turned::upright},
+                                                              {"stored", labels_of_turned::stored}};
+  app.add_option("--exif", how.turned,
+                 "on which picture boxes were drawn where its size does not tell: upright (turned as its EXIF "
+                 "orientation says) or stored (as it lies in the file)")
+      ->transform(CLI::CheckedTransformer(turned, CLI::ignore_case).description(""))
+      ->type_name("upright|stored")
+      ->default_str("upright");
   add_bad_example_flag(app, how.on_bad_example);
 }
 
@@ -87,6 +101,9 @@ ODT_INLINE int run_convert_csv(const convert_command& c) {
     if (!c.labels.empty() && !file_exists(tutorial.label_map))
       label_map::from_names(c.labels).write(tutorial.label_map);
     tutorial.on_bad_example = c.how.on_bad_example;
+    tutorial.overwrite = c.how.overwrite;
+    tutorial.turned = c.how.turned;
+    tutorial.normalized = c.how.normalized;
     return run_convert(c.how, [&tutorial](const convert_options&) { return convert_csv(tutorial); });
   }
   return run_convert(c.how, [](const convert_options& how) { return convert_csv(how); });
