@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(records_are_counted_by_class_and_the_first_are_shown) {
   odt::test::write_toy_records(at / "train.record", 5, 1);
   const std::string text = inspect(at / "train.record");
   BOOST_TEST(contains(text, "5 images"));
-  BOOST_TEST(contains(text, "24 high, 32 wide"));
+  BOOST_TEST(contains(text, "32 wide, 24 high"));
   BOOST_TEST(contains(text, "5  thing (1)"));
   BOOST_TEST(contains(text, "picture2.png"));
   BOOST_TEST(contains(text, "y 0.1000 to 0.6000, x 0.2000 to 0.7000"));
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(tensorflows_event_files_are_read, *odt::test::needs(program
   const std::string text = inspect((programs / "model/eval_0").string());
   BOOST_TEST(contains(text, "DetectionBoxes_Precision/mAP "));
   BOOST_TEST(contains(text, "2 values, steps 30 to 60: 0.2663 -> 0.2485"));
-  BOOST_TEST(contains(text, "image 320 x 480"));
+  BOOST_TEST(contains(text, "image 480 x 320"));
 }
 
 BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_read, *odt::test::needs(trained)) {

@@ -253,9 +253,22 @@ BOOST_AUTO_TEST_CASE(nothing_that_was_given_is_written_over) {
   o.overwrite = true;
   for (const char* output : {"t.csv", "./images/../t.csv", "link.record", "images/a.jpg", "train.record"}) {
     o.output_path = w.path(output);
-    BOOST_CHECK_EXCEPTION(convert_csv(o), error, says("which was given and would be written over"));
+    BOOST_CHECK_EXCEPTION(convert_csv(o), error, says("was given and would be written over"));
   }
   BOOST_TEST(read_file(w.path("t.csv")).starts_with("filename,"));
+}
+
+BOOST_AUTO_TEST_CASE(classes_can_be_given_in_the_order_of_their_ids) {
+  const workplace w;
+  w.add("a", {object("cat", {1, 1, 9, 9})});
+  convert_options o = w.options();
+  o.classes = {"dog", "cat"};
+  convert_voc(o);
+  BOOST_TEST(read_records({w.path("out/train.record")}).at(0).objects.at(0).label == 2);
+  BOOST_TEST((label_map::read(w.path("out/label_map.pbtxt")) == label_map::from_names({"dog", "cat"})));
+  o.classes = {"cat", "dog"};
+  BOOST_CHECK_EXCEPTION(convert_voc(o), error,
+                        says("out/label_map.pbtxt: is there already, and its classes are not cat, dog"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_odd_about_classes_is_said) {
@@ -272,7 +285,8 @@ BOOST_AUTO_TEST_CASE(what_is_odd_about_classes_is_said) {
        {"\"Circle\" and \"circle\" are two classes; they differ only in upper and lower case",
         "holds U+00A0 no-break space", "\"Circle\" has 1 box in all", "\"circle\" has 2 boxes in all",
         "\"square\" occurs in val, not in train", "\"circle\" occurs in train, not in val",
-        "boxes that occur twice in their picture, with the same class: 1"})
+        "boxes that occur twice in their picture, with the same class: 1",
+        "pictures with the bytes of another one: 1 (b.jpg is a.jpg)"})
     BOOST_TEST(text.find(sentence) != std::string::npos, sentence << " in " << text);
 }
 

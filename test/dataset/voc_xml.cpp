@@ -145,6 +145,8 @@ BOOST_AUTO_TEST_CASE(labels_that_stand_elsewhere_are_not_lost_in_silence) {
   BOOST_TEST(a.objects.empty());
   BOOST_REQUIRE(a.problems.size() == 1u);
   BOOST_TEST(a.problems[0].find("a.xml:3: an <object> within <objects> is not read") == 0u);
+  const std::string capitals = with(with(labelimg, "<object>", "<Object>"), "</object>", "</Object>");
+  BOOST_TEST(problem_of(capitals).find("a.xml:10: an <Object> within <annotation> is not read") == 0u);
   BOOST_TEST(a.place == "a.xml:1");
 
   const annotation twice = parse_voc_xml(labelimg + labelimg, "a.xml");

@@ -21,8 +21,7 @@ namespace detail::cli {
 
 struct convert_command {
   convert_options how;
-  tutorial_options tutorial;        // of csv only
-  std::vector<std::string> labels;  // of csv only
+  tutorial_options tutorial;  // of csv only
 };
 
 /// Runs a conversion with a line that says how far it is.
@@ -93,20 +92,19 @@ ODT_INLINE void add_convert_xml(CLI::App& app, program& p, const char* name, con
 }
 
 ODT_INLINE int run_convert_csv(const convert_command& c) {
-  if (c.how.output.empty()) {
+  if (!c.how.output.empty()) return run_convert(c.how, [](const convert_options& how) { return convert_csv(how); });
+  return run_convert(c.how, [&c](const convert_options& how) {
     tutorial_options tutorial = c.tutorial;
-    tutorial.label_map = c.how.label_map;
-    if (!c.labels.empty() && tutorial.label_map.empty())
-      tutorial.label_map = tutorial.output_path.substr(0, tutorial.output_path.rfind('/') + 1) + "label_map.pbtxt";
-    if (!c.labels.empty() && !file_exists(tutorial.label_map))
-      label_map::from_names(c.labels).write(tutorial.label_map);
-    tutorial.on_bad_example = c.how.on_bad_example;
-    tutorial.overwrite = c.how.overwrite;
-    tutorial.turned = c.how.turned;
-    tutorial.normalized = c.how.normalized;
-    return run_convert(c.how, [&tutorial](const convert_options&) { return convert_csv(tutorial); });
-  }
-  return run_convert(c.how, [](const convert_options& how) { return convert_csv(how); });
+    tutorial.label_map = how.label_map;
+    tutorial.classes = how.classes;
+    tutorial.on_bad_example = how.on_bad_example;
+    tutorial.overwrite = how.overwrite;
+    tutorial.turned = how.turned;
+    tutorial.normalized = how.normalized;
+    tutorial.threads = how.threads;
+    tutorial.progress = how.progress;
+    return convert_csv(tutorial);
+  });
 }
 
 ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
@@ -119,12 +117,16 @@ ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
   csv->add_option("--image_dir,--img_path", command->tutorial.image_dir,
                   "directory of the pictures, for one record file");
   csv->add_option("--output_path", command->tutorial.output_path, "the one record file");
-  csv->add_option("--label", command->labels,
+  csv->add_option("--label", command->how.classes,
                   "names of the classes in the order of their ids, for a label map that is made");
-  csv->callback([command, &p] {
+  csv->callback([command, csv, &p] {
     convert_options& how = command->how;
     tutorial_options& one = command->tutorial;
     if (how.output.empty() == one.output_path.empty()) throw CLI::ValidationError("one of --output and --output_path");
+    if (!one.output_path.empty())
+      for (const char* const flag : {"--split", "--set", "--shards", "--seed", "--ids"})
+        if (csv->count(flag))
+          throw CLI::ValidationError(str(flag, " is for --output; --output_path is one file of all rows"));
     if (how.annotations.empty()) how.annotations = one.csv_input;
     if (one.csv_input.empty()) one.csv_input = how.annotations;
     if (how.images.empty()) how.images = one.image_dir;

@@ -18,7 +18,8 @@ struct convert_options {
   std::string images;       ///< folder of pictures; empty: that of the annotations
   std::string annotations;  ///< folder of XML files, or the CSV file; empty: the folder of pictures
   std::string label_map;    ///< made when it is absent (ids from 1 in the order of the names); empty: in `output`
-  std::string output;       ///< folder for what is made
+  std::vector<std::string> classes;  ///< of a label map that is made, in the order of their ids; empty: all, by name
+  std::string output;                ///< folder for what is made
   int shards = 1;
   double split = .8;             ///< part of the pictures that goes to train.record, the others to val.record
   std::string set;               ///< instead of a split: the name of the one set, "valid" for valid.record
@@ -53,13 +54,16 @@ convert_report convert_csv(const convert_options& options);
 /// The tutorials' generate_tfrecord: one table, one record file.
 struct tutorial_options {
   std::string csv_input;
-  std::string image_dir;    ///< some tutorials call it img_path
-  std::string output_path;  ///< e.g. "data/train.record"
-  std::string label_map;    ///< made when it is absent; empty: label_map.pbtxt beside output_path
-  bool overwrite = false;   ///< see convert_options
+  std::string image_dir;             ///< some tutorials call it img_path
+  std::string output_path;           ///< e.g. "data/train.record"
+  std::string label_map;             ///< made when it is absent; empty: label_map.pbtxt beside output_path
+  std::vector<std::string> classes;  ///< these and the following: see convert_options
+  bool overwrite = false;
   labels_of_turned turned = labels_of_turned::upright;
   bool normalized = false;
   bad_example on_bad_example = bad_example::skip;
+  int threads = 0;
+  std::function<void(std::size_t, std::size_t)> progress;
 };
 convert_report convert_csv(const tutorial_options& options);
 

@@ -287,6 +287,9 @@ ODT_INLINE convert_report convert_csv(const tutorial_options& options) {
   common.on_bad_example = options.on_bad_example;
   common.overwrite = options.overwrite;
   common.turned = options.turned;
+  common.classes = options.classes;
+  common.threads = options.threads;
+  common.progress = options.progress;
   convert_report report;
   const picture_folder folder = d::table_folder(options.image_dir, report);
   std::vector<d::pending_set> sets(1);

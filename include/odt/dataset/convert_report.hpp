@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace odt {
@@ -38,9 +39,12 @@ struct convert_report {
   std::vector<double> box_sizes;       ///< of all boxes: root of the share of the picture
   std::size_t turned = 0;              ///< pictures turned upright as their EXIF orientation says
   std::size_t repeated_boxes = 0;      ///< of the same class and place as another one of their picture
+  std::size_t repeated_pictures = 0;   ///< the bytes of another one
+  std::string first_repeated;          ///< "b.jpg is a.jpg"
   std::size_t recoded = 0;             ///< WebP, BMP, GIF and TIFF pictures, encoded anew
   std::size_t without_annotation = 0;  ///< pictures in the folder that nothing was said about; left out
   std::vector<conversion_problem> problems;
+  std::unordered_map<std::string, std::string> picture_names;  ///< by the hash of their bytes
 
   std::size_t count(conversion_problem::outcome) const;
 

@@ -119,6 +119,8 @@ ODT_INLINE std::string convert_report::text(std::size_t most) const {
         str("  ", recoded, " pictures were encoded anew, since records hold JPEG and PNG: WebP as JPEG of quality 95, ",
             "BMP, GIF (its first picture) and TIFF as PNG\n");
   if (without_annotation) out += str("  ", without_annotation, " pictures without labels were left out\n");
+  if (repeated_pictures)
+    out += str("  pictures with the bytes of another one: ", repeated_pictures, " (", first_repeated, ")\n");
   if (repeated_boxes)
     out += str("  boxes that occur twice in their picture, with the same class: ", repeated_boxes, "\n");
   return out + detail::account::names_text(classes) + detail::account::scarcity_text(*this) + problems_text(most);

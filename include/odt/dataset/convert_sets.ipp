@@ -160,6 +160,9 @@ ODT_INLINE std::size_t repetitions(const example& record) {
 
 ODT_INLINE void count_record(const example& record, convert_report& report, converted_set& set) {
   ++set.pictures;
+  if (const auto [first, fresh] = report.picture_names.emplace(record.key, record.filename); !fresh) {
+    if (report.repeated_pictures++ == 0) report.first_repeated = str(record.filename, " is ", first->second);
+  }
   set.without_boxes += record.objects.empty();
   report.picture_sizes.push_back({record.height, record.width});
   report.repeated_boxes += repetitions(record);
@@ -261,6 +264,13 @@ ODT_INLINE void refuse_inputs_as_outputs(const std::vector<pending_set>& sets, s
   refuse_to_replace(inputs, outputs, "choose another name or folder for the records");
 }
 
+/// A label map that exists has the classes that were asked for, with the same ids.
+ODT_INLINE void refuse_other_classes(const convert_report& report, const std::vector<std::string>& classes) {
+  if (report.label_map_made || classes.empty() || report.classes == label_map::from_names(classes)) return;
+  fail(report.label_map_path, ": is there already, and its classes are not ", join(classes, ", "),
+       "; remove one of the two");
+}
+
 /// `attempted`: the report of a conversion that found no usable box.
 [[noreturn]] ODT_INLINE void fail_without_classes(const std::vector<pending_set>& sets,
                                                   std::optional<convert_report> attempted, convert_report report) {
@@ -285,17 +295,18 @@ ODT_INLINE convert_report write_sets(const std::vector<pending_set>& sets, const
   report.label_map_path = label_map_path;
   report.label_map_made = !file_exists(label_map_path);
   if (!report.label_map_made) report.classes = label_map::read(label_map_path);
+  refuse_other_classes(report, options.classes);
   std::set<std::string> unusable;
   for (std::optional<convert_report> last;;) {
     convert_report attempt = report;
     if (report.label_map_made) {
-      const std::vector<std::string> names = class_names(sets, unusable);
+      const std::vector<std::string> names = options.classes.empty() ? class_names(sets, unusable) : options.classes;
       if (names.empty()) fail_without_classes(sets, std::move(last), std::move(report));
       attempt.classes = label_map::from_names(names);
     }
     std::vector<record_writer> writers = write_records(sets, options, attempt);
     const std::set<std::string> empty = without_boxes(attempt);
-    if (!report.label_map_made || empty.empty()) {
+    if (!report.label_map_made || !options.classes.empty() || empty.empty()) {
       refuse_problems(attempt, options.on_bad_example);
       commit(writers, options, attempt);
       return attempt;

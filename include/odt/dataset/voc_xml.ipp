@@ -70,8 +70,14 @@ inline constexpr std::string_view label_elements[] = {
     "object", "bndbox", "bbox",     "box",      "robndbox",  "rotated_bndbox", "polygon", "segmentation", "mask",
     "part",   "points", "polyline", "keypoint", "keypoints", "ellipse",        "cuboid",  "line"};
 
+ODT_INLINE std::string in_small_letters(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
 ODT_INLINE bool is_label_element(pugi::xml_node node) {
-  return std::ranges::find(label_elements, std::string_view(node.name())) != std::end(label_elements);
+  return std::ranges::find(label_elements, in_small_letters(node.name())) != std::end(label_elements);
 }
 
 /// Each <bndbox> of an <object>.
@@ -112,9 +118,9 @@ ODT_INLINE void list_unread(pugi::xml_node node, const source& file, annotation&
     const bool read = (in_root && name == "object") || (in_object && name == "bndbox");
     if (read || !is_label_element(child)) {
       list_unread(child, file, out);
-    } else if (name == "object") {
-      out.problems.push_back(str(file.place(child), ": an <object> within <", node.name(),
-                                 "> is not read; it belongs directly below <annotation>"));
+    } else if (in_small_letters(child.name()) == "object") {
+      out.problems.push_back(str(file.place(child), ": an <", name, "> within <", node.name(),
+                                 "> is not read; an <object> directly below <annotation> is"));
     } else {
       out.unread.push_back(str(file.place(child), ": <", name, "> within <", node.name(), ">"));
     }
@@ -147,11 +153,9 @@ ODT_INLINE std::string declared_encoding(std::string_view bytes) {
 
 ODT_INLINE std::string decoded(std::string_view bytes, const std::string& path) {
   const std::string encoding = declared_encoding(bytes);
-  std::string start = encoding.substr(0, 4);
-  std::ranges::transform(start, start.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   // What declares UTF-16 and can be read as ASCII so far is UTF-8, as programs write it that know no bytes.
-  if (encoding.empty() || start.starts_with("UTF")) return plain_text(bytes, path, text_encoding::unicode);
+  if (encoding.empty() || in_small_letters(encoding).starts_with("utf"))
+    return plain_text(bytes, path, text_encoding::unicode);
   return decoded_text(bytes, encoding, path);
 }
 

@@ -7,6 +7,7 @@
 #include <odt/core/utf8.hpp>
 #include <odt/io/draw.hpp>
 #include <odt/io/outline_text.hpp>
+#include <odt/io/shaping.hpp>
 #include <odt/io/system_fonts.hpp>
 
 #include <algorithm>
@@ -180,10 +181,10 @@ ODT_INLINE void report_flaws(const std::string& name, const std::string& font) {
   if (const std::string missing = missing_characters(name, font); !missing.empty())
     warn("the class name \"", name, "\" is drawn with question marks, since no font has ", missing, ": ",
          font_advice(missing));
-  if (needs_shaper(name))
+  if (needs_shaper(name) && !can_shape())
     warn("the letters of the class name \"", name,
-         "\" are drawn apart and from left to right, since its script is not "
-         "shaped; a display_name in another script in the label map is drawn instead");
+         "\" are drawn apart and from left to right, since there is no HarfBuzz "
+         "(Debian's libharfbuzz0b, at build libharfbuzz-dev) to set its script");
 }
 
 ODT_INLINE std::string name_of(int label, std::span<const std::string> class_names, const draw_options& options) {

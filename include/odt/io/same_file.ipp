@@ -34,7 +34,8 @@ ODT_INLINE void refuse_to_replace(std::span<const std::string> inputs, std::span
   if (written.empty()) return;
   for (const std::string& path : inputs)
     if (const auto known = d::identity_of(path); known && written.contains(*known))
-      fail(written.at(*known), ": is ", path, ", which was given and would be written over; ", advice);
+      fail(written.at(*known), written.at(*known) == path ? str(": ") : str(": is ", path, ", which "),
+           "was given and would be written over; ", advice);
 }
 
 }  // namespace odt
