@@ -7,6 +7,7 @@
 
 #include <odt/exec/cpu/processor.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
+#include <odt/train/detect_images.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/version.hpp>
 
@@ -261,6 +262,16 @@ BOOST_AUTO_TEST_CASE(detect_takes_all_pictures_of_a_folder_and_says_which_drawin
     BOOST_TEST(found[i]["drawn"] == expected[i].second);
     BOOST_TEST(odt::file_exists(at / ("found/" + expected[i].second)));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_s_pictures_are_found_sorted_without_hidden_files_and_with_links_that_lead_nowhere) {
+  const scratch_directory at;
+  for (const char* name : {"b.PNG", "a.webp", "._a.webp", ".png", "c.txt"}) odt::write_file(at / name, "content");
+  std::filesystem::create_symlink(at / "gone.jpg", at / "z.jpg");
+  std::filesystem::create_directory(at / "folder.jpg");
+  BOOST_TEST(odt::find_images({at.path()}) == (std::vector<std::string>{at / "a.webp", at / "b.PNG", at / "z.jpg"}));
+  BOOST_TEST(odt::find_images({at / "._a.webp"}) == std::vector<std::string>{at / "._a.webp"});  // named, so meant
+  odt::test::check_error([&] { odt::find_images({at / "folder.jpg"}); }, {"folder.jpg", "no picture", ".jpg"});
 }
 
 BOOST_AUTO_TEST_CASE(detect_that_draws_nothing_says_the_best_score_and_what_would_draw_it) {
