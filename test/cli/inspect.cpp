@@ -97,6 +97,19 @@ BOOST_AUTO_TEST_CASE(a_config_shows_the_detector_that_it_makes) {
   BOOST_TEST(contains(text, "8 x 8, 3 a step"));
 }
 
+BOOST_AUTO_TEST_CASE(a_config_is_refused_for_all_that_a_training_would_refuse) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  BOOST_TEST(contains(inspect(config), "10 training images with 10 boxes"));
+  BOOST_TEST(contains(inspect(config), "evaluated on " + (at / "val.record")));
+  BOOST_TEST(!odt::is_directory(at / "model"));
+  odt::label_map::from_names({"thing", "other"}).write(at / "label_map.pbtxt");
+  BOOST_TEST(contains(error_of(config), "num_classes"));
+  odt::label_map::from_names({"thing"}).write(at / "label_map.pbtxt");
+  odt::remove_file(at / "val.record");
+  BOOST_TEST(contains(error_of(config), "eval_input_reader[0].tf_record_input_reader.input_path[0]"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_by_place) {
   const scratch_directory at;
   odt::write_file(at / "empty", "");

@@ -238,6 +238,37 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST(found[1]["bbox"] == (std::vector<double>{16, 12, 16, 24}));
 }
 
+BOOST_AUTO_TEST_CASE(another_label_map_than_that_of_the_training_is_told) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  odt::label_map::from_names({"thingy"}).write(at / "other.pbtxt");
+  write_picture(at / "a.png");
+  const auto detect = run(at, {"detect", "--checkpoint", model, "--output", at / "found", "--label_map_path",
+                               at / "other.pbtxt", at / "a.png"});
+  BOOST_TEST(detect.status == 0);
+  BOOST_TEST(contains(detect.err, "not the one that it was trained with: class 1 was thing and is thingy now"));
+  odt::label_map::from_names({"thingy"}).write(at / "label_map.pbtxt");
+  const auto eval = run(at, {"eval", "--checkpoint", model, "--run_once", "--on_bad_example", "skip"});
+  BOOST_TEST(contains(eval.out + eval.err, "class 1 was thing and is thingy now"));
+  odt::remove_file(at / "label_map.pbtxt");
+  const auto nameless = run(at, {"detect", "--checkpoint", model, "--output", at / "found", at / "a.png"});
+  BOOST_TEST(nameless.status == 0);
+  BOOST_TEST(contains(odt::read_file(at / "found/detections.json"), "\"thing\""));
+}
+
+BOOST_AUTO_TEST_CASE(the_schedule_is_stretched_and_the_config_overridden_on_demand) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  const auto train = run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "4",
+                              "--stretch_schedule", "--config_override",
+                              "train_config { batch_size: 2 optimizer { momentum_optimizer { learning_rate { "
+                              "cosine_decay_learning_rate { total_steps: 40 warmup_steps: 10 } } } } }"});
+  BOOST_TEST(train.status == 0);
+  BOOST_TEST(contains(train.out, "--stretch_schedule: total_steps 40 -> 4, warmup_steps 10 -> 1"));
+  BOOST_TEST(contains(odt::read_file(model + "/pipeline.config"), "total_steps: 4"));
+}
+
 BOOST_AUTO_TEST_CASE(detect_takes_all_pictures_of_a_folder_and_says_which_drawing_is_whose) {
   const scratch_directory at;
   const std::string config = odt::test::write_toy_run(at), model = at / "model";

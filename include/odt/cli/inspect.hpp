@@ -31,7 +31,8 @@ std::string inspect_events(const std::string& path);
 
 std::string inspect_label_map(const std::string& path);
 
-/// The detector that the config makes: its parts, parameters, anchors, multiply-adds, and bytes of a train step.
+/// The detector that the config makes: its parts, parameters, anchors, multiply-adds, and bytes of a train step; then
+/// the data. All that a training would refuse before its first step is refused here too.
 std::string inspect_config(const std::string& path, std::span<const detector_type> detectors);
 
 }  // namespace odt

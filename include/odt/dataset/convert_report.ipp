@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/display_width.hpp>
+#include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/text.hpp>
 #include <odt/dataset/convert_report.hpp>
@@ -118,7 +119,9 @@ ODT_INLINE std::string convert_report::text(std::size_t most) const {
     out +=
         str("  ", recoded, " pictures were encoded anew, since records hold JPEG and PNG: WebP as JPEG of quality 95, ",
             "BMP, GIF (its first picture) and TIFF as PNG\n");
-  if (without_annotation) out += str("  ", without_annotation, " pictures without labels were left out\n");
+  if (without_annotation)
+    out += str("  ", counted(static_cast<std::int64_t>(without_annotation), "picture"), " without labels ",
+               without_annotation == 1 ? "was" : "were", " left out\n");
   if (repeated_pictures)
     out += str("  pictures with the bytes of another one: ", repeated_pictures, " (", first_repeated, ")\n");
   if (repeated_boxes)
