@@ -62,6 +62,8 @@ ODT_INLINE std::string names_text(const label_map& classes) {
                   folded_difference(first->second, item.name), "\n");
     if (const std::string what = deceptive_character(item.name); !what.empty())
       text += str("  the name \"", item.name, "\" holds ", what, "\n");
+    if (item.name.find('\n') != std::string::npos)
+      text += str("  the name \"", item.name, "\" holds a line break; a quote may be missing in the table\n");
     if (const auto at = item.name.find('&'); at != std::string::npos && item.name.find(';', at) != std::string::npos)
       text += str("  the name \"", item.name, "\" holds an HTML entity\n");
   }

@@ -108,6 +108,7 @@ ODT_INLINE void refuse_other_formats(std::string_view text, std::string_view pla
   const char* what = nullptr;
   if (start.starts_with('[') || start.starts_with("{")) what = "JSON";
   if (start.starts_with("<")) what = "XML";
+  if (!start.empty() && start.find_first_of("{<#:") == std::string_view::npos) what = "a list of names";
   if (str("\n", text).find("\nnames:") != std::string::npos) what = "YAML, such as YOLO's data.yaml";
   if (what)
     fail(place, ": is ", what,
@@ -137,10 +138,10 @@ ODT_INLINE label_map label_map::read(const std::string& path) { return parse(rea
 
 ODT_INLINE label_map label_map::parse(std::string_view bytes, std::string_view place) {
   namespace pb = google::protobuf;
-  if (bytes.starts_with("\xef\xbb\xbf"))  // the API refuses it too
-    fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
   const std::string text = plain_text(bytes, std::string(place));
   if (detail::labels_text::is_list(place)) return detail::labels_text::from_list(text, place);
+  if (bytes.starts_with("\xef\xbb\xbf"))  // the API refuses it too
+    fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
   detail::labels_text::refuse_other_formats(text, place);
   detail::proto_text::check_characters(text, place);
   detail::proto_text::check_braces(text, place);
