@@ -108,6 +108,10 @@ BOOST_AUTO_TEST_CASE(what_was_pasted_or_saved_otherwise_is_named) {
   check("cat\nred dog\n", {"map.pbtxt: is a list of names", "classes.txt"});
 }
 
+BOOST_AUTO_TEST_CASE(names_are_utf_8) {
+  check_error([] { label_map::from_names({"cat", "caf\xe9"}); }, {"the name of id 2 is not UTF-8"});
+}
+
 BOOST_AUTO_TEST_CASE(a_list_of_names_is_taken) {
   std::vector<std::string> said;
   odt::set_log_sink([&](odt::log_level, std::string_view message) { said.emplace_back(message); });

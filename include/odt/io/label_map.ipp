@@ -29,6 +29,8 @@ using item_place = std::function<std::string(std::size_t index)>;
 ODT_INLINE void check_item(const label_map_item& item, const std::string& place) {
   if (item.name.empty() && item.display_name.empty()) fail(place, "an item without name; give each class a name");
   const std::string& shown = item.name.empty() ? item.display_name : item.name;
+  if (find_not_utf8(item.name + item.display_name) != std::string::npos)
+    fail(place, "the name of id ", item.id, " is not UTF-8, which label maps are");
   if (item.id < 0) fail(place, "\"", shown, "\" has id ", item.id, "; ids start at 1");
   if (item.id == 0 && item.name != "background" && item.display_name != "background")
     fail(place, "\"", shown, "\" has id 0 (or none), which only \"background\" may have; ids of classes start at 1");
