@@ -376,6 +376,24 @@ BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
                                 at / "shapes/annotations", "--output", at / "data", "--split", "0.5"});
   BOOST_TEST(convert.status == 0);
   BOOST_TEST(contains(convert.out, "train"));
+  const auto found =
+      run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--split", "0.5"});
+  BOOST_TEST(found.status == 0);
+  BOOST_TEST(contains(found.out, "shapes/annotations"));
+  const auto other =
+      run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--seed", "7"});
+  BOOST_TEST(other.status == 1);
+  BOOST_TEST(contains(other.err, "train.record: is there already, with other content; --overwrite"));
+  BOOST_TEST(
+      run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--set", "all"}).status == 0);
+  BOOST_TEST(odt::file_exists(at / "data/all.record"));
+  const auto two = run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--set", "all",
+                            "--split", "0.5"});
+  BOOST_TEST(two.status == 2);
+  const auto idle = run(at, {"convert", "csv", "--csv_input", "t.csv", "--image_dir", at / "shapes", "--output_path",
+                             at / "o.record", "--shards", "3"});
+  BOOST_TEST(idle.status == 2);
+  BOOST_TEST(contains(idle.err, "--shards is for --output"));
   const auto inspect = run(at, {"inspect", at / "data/train.record", at / "data/label_map.pbtxt"});
   BOOST_TEST(inspect.status == 0);
   BOOST_TEST(contains(inspect.out, "3 images"));

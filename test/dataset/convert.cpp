@@ -348,7 +348,7 @@ BOOST_AUTO_TEST_CASE(pictures_are_turned_upright_and_boxes_are_where_they_were_s
     const convert_report report = convert_voc(w.options());
     BOOST_TEST(report.problems.empty());
     BOOST_TEST(report.turned == 1u);
-    BOOST_TEST(report.text().find("1 pictures were turned upright") != std::string::npos);
+    BOOST_TEST(report.text().find("1 picture was turned upright") != std::string::npos);
     const auto records = read_records(report.sets.at(0).files);
     BOOST_REQUIRE(records.size() == 1u);
     const example& e = records[0];

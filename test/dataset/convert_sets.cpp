@@ -75,6 +75,20 @@ BOOST_AUTO_TEST_CASE(of_several_claims_to_a_picture_the_surest_has_it) {
   BOOST_CHECK_EXCEPTION(convert_voc(o), error, says("4 pictures or boxes cannot be used"));
 }
 
+BOOST_AUTO_TEST_CASE(of_several_spellings_in_a_table_the_exact_one_counts) {
+  const workplace w;
+  w.add_picture("a.jpg");
+  write_file(w.path("t.csv"),
+             str(header, "a,64,48,box,1,2,30,40\na.jpg,64,48,cat,1,2,30,40\nA.JPG,64,48,dog,1,2,3,4\n"));
+  convert_options o = w.options();
+  o.annotations = w.path("t.csv");
+  const convert_report report = convert_csv(o);
+  const auto records = read_records({w.path("out/train.record")});
+  BOOST_REQUIRE((records.size() == 1u && records[0].objects.size() == 1u));
+  BOOST_TEST(records[0].objects[0].text == "cat");
+  BOOST_TEST(report.count(conversion_problem::picture_left_out) == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_picture_in_two_lists_or_twice_in_one_is_said) {
   const workplace w;
   for (const char* stem : {"a", "b b"}) w.add(stem, {object("cat", {1, 1, 9, 9})});

@@ -141,6 +141,9 @@ BOOST_AUTO_TEST_CASE(rows_are_not_swallowed) {
   BOOST_CHECK_EXCEPTION(
       parse_csv_annotations(header + "a.jpg,cat,1,2,3,4\nb.jpg,\"cat,1,2,3,4\nc.jpg,cat,1,2,3,4\n", "t.csv"), error,
       says("t.csv:3: the quote (\") that opens here is never closed"));
+  BOOST_CHECK_EXCEPTION(
+      parse_csv_annotations(header + "a.jpg,\"cat,1,2,3,4\nb.jpg,\"dog\",1,2,3,4\n", "t.csv"), error,
+      says("t.csv:2: the quote (\") that opens here closes in line 3 before \"dog\",1,2,3,4\"; rows may be lost"));
   const annotated_table t = parse_csv_annotations(
       header + "a.jpg,12\" screen,1,2,3,4\nb.jpg,\"a,1\nc.jpg,b\",1,2,3,4\nd.jpg,\"x\ny\",1\n", "t.csv");
   BOOST_TEST(t.pictures.at(0).objects.at(0).name == "12\" screen");

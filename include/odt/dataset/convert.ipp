@@ -3,20 +3,18 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/dataset/claims.hpp>
 #include <odt/dataset/convert.hpp>
 #include <odt/dataset/convert_sets.hpp>
 #include <odt/dataset/csv.hpp>
+#include <odt/dataset/id_list.hpp>
 #include <odt/dataset/label_folders.hpp>
 #include <odt/dataset/picture_folder.hpp>
 #include <odt/dataset/voc_xml.hpp>
 #include <odt/io/file.hpp>
-#include <odt/io/text_file.hpp>
-#include <odt/io/unicode.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -26,29 +24,6 @@
 namespace odt {
 
 namespace detail::convert {
-
-/// The lines of a list such as VOC's ImageSets that are not blank.
-ODT_INLINE std::vector<std::string> read_ids(const std::string& path) {
-  const std::string text = read_text(path, text_encoding::unicode);
-  std::vector<std::string> ids;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    if (const auto id = trimmed_text(std::string_view(text).substr(at, end - at)); !id.empty()) ids.emplace_back(id);
-    at = end + 1;
-  }
-  if (ids.empty()) fail(path, ": the list is empty; one picture's name a line is needed");
-  return ids;
-}
-
-/// What a line of a list may mean: the whole of it, or its first word (VOC's lists of a class say 1, 0 or -1 after it),
-/// each also without folder and ending.
-ODT_INLINE std::vector<std::string> meanings(const std::string& line) {
-  std::vector<std::string> names;
-  for (const std::string& text : {line, line.substr(0, line.find_first_of(" \t"))})
-    for (const std::string& name : {text, last_part(text), without_ending(last_part(text))})
-      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-  return names;
-}
 
 /// "trainval" of "ImageSets/Main/trainval.txt".
 ODT_INLINE std::string set_name(const std::string& path) {
@@ -300,6 +275,7 @@ ODT_INLINE convert_report convert_csv(const tutorial_options& options) {
   const auto slash = options.output_path.rfind('/');
   const std::string output = slash == std::string::npos ? std::string() : options.output_path.substr(0, slash);
   if (!output.empty()) make_directories(output);
+  remove_unfinished(output.empty() ? "." : output);
   const std::string made = join_path(output, "label_map.pbtxt");
   return d::write_sets(sets, options.label_map.empty() ? made : options.label_map, {options.csv_input}, common,
                        std::move(report));

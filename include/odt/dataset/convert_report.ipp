@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/display_width.hpp>
+#include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/text.hpp>
 #include <odt/dataset/convert_report.hpp>
@@ -61,6 +62,8 @@ ODT_INLINE std::string names_text(const label_map& classes) {
                   folded_difference(first->second, item.name), "\n");
     if (const std::string what = deceptive_character(item.name); !what.empty())
       text += str("  the name \"", item.name, "\" holds ", what, "\n");
+    if (item.name.find('\n') != std::string::npos)
+      text += str("  the name \"", item.name, "\" holds a line break; a quote may be missing in the table\n");
     if (const auto at = item.name.find('&'); at != std::string::npos && item.name.find(';', at) != std::string::npos)
       text += str("  the name \"", item.name, "\" holds an HTML entity\n");
   }
@@ -112,13 +115,16 @@ ODT_INLINE std::string convert_report::text(std::size_t most) const {
     out += str("  boxes of ", show(0), " to ", show(sorted.size() - 1), " of the picture's side, in the middle ",
                show(sorted.size() / 2), "\n");
   }
-  if (turned)
-    out += str("  ", turned, " pictures were turned upright as their EXIF orientation says, and encoded anew\n");
+  const auto were = [](std::size_t n, std::string_view what) {
+    return str("  ", counted(static_cast<std::int64_t>(n), "picture"), what, n == 1 ? " was " : " were ");
+  };
+  if (turned) out += were(turned, "") + "turned upright as their EXIF orientation says, and encoded anew\n";
   if (recoded)
     out +=
-        str("  ", recoded, " pictures were encoded anew, since records hold JPEG and PNG: WebP as JPEG of quality 95, ",
-            "BMP, GIF (its first picture) and TIFF as PNG\n");
-  if (without_annotation) out += str("  ", without_annotation, " pictures without labels were left out\n");
+        were(recoded, "") +
+        "encoded anew, since records hold JPEG and PNG: WebP as JPEG of quality 95, BMP, GIF (its first picture) and "
+        "TIFF as PNG\n";
+  if (without_annotation) out += were(without_annotation, " without labels") + "left out\n";
   if (repeated_pictures)
     out += str("  pictures with the bytes of another one: ", repeated_pictures, " (", first_repeated, ")\n");
   if (repeated_boxes)

@@ -32,9 +32,6 @@ std::vector<std::string> record_files(const convert_options& options, const std:
 /// The two sets of a random split, or the one that has a name.
 std::vector<pending_set> split_sets(std::vector<pending> pictures, const convert_options& options);
 
-/// Of several labels that claim one picture, all but the surest leave the sets; a picture in two sets is reported.
-void settle_claims(std::vector<pending_set>& sets, convert_report& report);
-
 /// The message, after it all problems: for an error.
 std::string with_problems(const std::string& message, const convert_report& report);
 

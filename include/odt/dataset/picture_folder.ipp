@@ -124,7 +124,7 @@ ODT_INLINE picture_folder::candidates picture_folder::by_name(const std::string&
     const auto at = in.find(key);
     return at == in.end() ? std::vector<std::string>() : at->second;
   };
-  if (auto names = look(by_stem_, name); !names.empty()) return {std::move(names), {}, 0};
+  if (auto names = look(by_stem_, name); !names.empty()) return {std::move(names), {}, 1};
   const std::string stem = detail::without_ending(name);
   if (auto names = look(by_stem_, stem); !names.empty()) return {std::move(names), "the ending", 2};
   const std::string folded = folded_text(name);
