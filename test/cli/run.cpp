@@ -257,6 +257,16 @@ BOOST_AUTO_TEST_CASE(another_label_map_than_that_of_the_training_is_told) {
   BOOST_TEST(contains(odt::read_file(at / "found/detections.json"), "\"thing\""));
 }
 
+BOOST_AUTO_TEST_CASE(a_config_that_cannot_be_trained_with_is_described_and_refused) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  odt::remove_file(at / "train.record");
+  const auto inspect = run(at, {"inspect", config});
+  BOOST_TEST(inspect.status == 1);
+  BOOST_TEST(contains(inspect.out, "3 weights"));
+  BOOST_TEST(contains(inspect.err, "train_input_reader.tf_record_input_reader.input_path[0]: "));
+}
+
 BOOST_AUTO_TEST_CASE(the_schedule_is_stretched_and_the_config_overridden_on_demand) {
   const scratch_directory at;
   const std::string config = odt::test::write_toy_run(at), model = at / "model";

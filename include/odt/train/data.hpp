@@ -56,7 +56,8 @@ struct checked_input {
 
 /// Opens the files and looks at all labels, without decoding a picture. Files that cannot be read, and labels that
 /// would teach or tell nothing, are errors that name the config's field: an image of whose objects none can be used
-/// (unless bad examples are skipped), a set of whose objects most cannot. An evaluation without a box is warned of.
+/// (unless bad examples are skipped), a set of whose objects most cannot (likewise), a training without a box. An
+/// evaluation without a box is warned of.
 /// Where it takes longer than a second, `out` (if any) says how far it is.
 checked_input check_input(const data_input& input, console* out);
 

@@ -97,6 +97,13 @@ ODT_INLINE std::function<void(std::uint64_t)> survey_progress(const data_input& 
   };
 }
 
+/// Whatever may be skipped, something has to be left to learn.
+ODT_INLINE void refuse_nothing(const data_input& input, const label_survey& labels) {
+  if (input.options.evaluation || labels.usable_objects > 0) return;
+  fail(input.where, "none of the ", labels.images, " images has a box", labels.objects > 0 ? " that can be used" : "",
+       "; there is nothing to learn", labels.first_problem.empty() ? "" : "; the first: ", labels.first_problem);
+}
+
 ODT_INLINE void refuse_useless(const data_input& input, const label_survey& labels) {
   if (labels.unusable_images > 0)
     fail(input.where, labels.first_unusable_image, "\n", labels.unusable_images, " of the ", labels.images,
@@ -105,8 +112,6 @@ ODT_INLINE void refuse_useless(const data_input& input, const label_survey& labe
   if (labels.usable_objects * 2 < labels.objects)
     fail(input.where, "only ", labels.usable_objects, " of the ", labels.objects,
          " objects can be used; the first: ", labels.first_problem);
-  if (labels.objects == 0 && !input.options.evaluation)
-    fail(input.where, "none of the ", labels.images, " images has a box; there is nothing to learn");
 }
 
 }  // namespace detail::data
@@ -159,6 +164,7 @@ ODT_INLINE checked_input check_input(const data_input& input, console* out) {
   }
   result.labels = survey_labels(*result.records, input.options, detail::data::survey_progress(input, out));
   if (input.options.on_bad_example == bad_example::fail) detail::data::refuse_useless(input, result.labels);
+  detail::data::refuse_nothing(input, result.labels);
   if (input.options.evaluation && result.labels.usable_objects == 0)
     warn(input.where, "none of the ", result.labels.images,
          " images to evaluate on has a box that can be used; there will be no mAP, and no best checkpoint");
