@@ -37,7 +37,8 @@ images=$photos annotations=$photos
 [ -d "$photos/annotations" ] && annotations=$photos/annotations
 
 echo "== convert"
-$odt convert labelimg --images "$images" --annotations "$annotations" --output "$run/data" --split $split --seed 1
+$odt convert labelimg --images "$images" --annotations "$annotations" --output "$run/data" --split $split --seed 1 \
+  --overwrite
 classes=$(grep -c 'id:' "$run/data/label_map.pbtxt")
 
 echo "== train"

@@ -71,13 +71,13 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_ODT_PACKAGE_NAME odt)
 set(CPACK_DEBIAN_ODT_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_ODT_PACKAGE_RECOMMENDS libfontconfig1)  # loaded at run time
+set(CPACK_DEBIAN_ODT_PACKAGE_RECOMMENDS "libfontconfig1, libharfbuzz0b")  # loaded at run time
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_NAME libodt-dev)
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_ARCHITECTURE all)
 string(JOIN ", " CPACK_DEBIAN_LIBODT-DEV_PACKAGE_DEPENDS libxsimd-dev libprotobuf-dev protobuf-compiler libstb-dev
   libcli11-dev libpugixml-dev nlohmann-json3-dev libleveldb-dev libsnappy-dev zlib1g-dev)
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_RECOMMENDS "libturbojpeg0-dev, libjpeg-dev, libwebp-dev, libtiff-dev,
-  libfontconfig-dev, cmake (>= 3.25)")
+  libfontconfig-dev, libharfbuzz-dev, cmake (>= 3.25)")
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_SUGGESTS libxtensor-dev)
 include(CPack)

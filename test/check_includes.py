@@ -70,7 +70,7 @@ DOORS = [
     (r"stb_[a-z_]+\.h$", {"io"}, ""),
     (r"(turbojpeg|jpeglib)\.h$", {"io"}, ""),
     (r"zlib\.h$", {"io"}, ""),
-    (r"(webp/decode|tiffio|fontconfig/fontconfig)\.h$", {"io"}, ""),
+    (r"(webp/decode|tiffio|fontconfig/fontconfig|harfbuzz/hb)\.h$", {"io"}, ""),
     (r"leveldb/", {"io"}, ""),
     (r"pugixml", {"dataset"}, ""),
     (r"nlohmann/", {"dataset", "train", "cli", "serve"}, ""),

@@ -96,7 +96,9 @@ add_test(NAME vcpkg_port
 if(ODT_EXAMPLES)
   add_test(NAME kills COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/kills.py $<TARGET_FILE:odt>
                               ${PROJECT_SOURCE_DIR}/examples/shapes.config)
-  set_tests_properties(kills PROPERTIES TIMEOUT 900)
+  add_test(NAME examples COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/examples.py
+                                 $<TARGET_FILE_DIR:odt> ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+  set_tests_properties(kills examples PROPERTIES TIMEOUT 900)
 endif()
 
 include(toolchains.cmake)

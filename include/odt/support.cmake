@@ -82,6 +82,7 @@ function(odt_define_targets include_dir proto_dir)
   find_path(ODT_WEBP_INCLUDE_DIR webp/decode.h)
   find_package(TIFF QUIET)
   find_path(ODT_FONTCONFIG_INCLUDE_DIR fontconfig/fontconfig.h)
+  find_path(ODT_HARFBUZZ_INCLUDE_DIR harfbuzz/hb.h)
 
   add_library(odt_odt INTERFACE)
   add_library(odt::odt ALIAS odt_odt)
@@ -174,9 +175,12 @@ function(odt_define_targets include_dir proto_dir)
     list(APPEND libraries TIFF::TIFF)
     list(APPEND io_parts ODT_HAS_TIFF)
   endif()
+  list(APPEND libraries ${CMAKE_DL_LIBS})  # loads these two at run time
   if(ODT_FONTCONFIG_INCLUDE_DIR)
-    list(APPEND libraries ${CMAKE_DL_LIBS})  # which loads it at run time
     list(APPEND io_parts ODT_HAS_FONTCONFIG)
+  endif()
+  if(ODT_HARFBUZZ_INCLUDE_DIR)
+    list(APPEND io_parts ODT_HAS_HARFBUZZ)
   endif()
   set_source_files_properties(${generated}/odt/io.cpp PROPERTIES COMPILE_DEFINITIONS "${io_parts}")
 

@@ -35,19 +35,20 @@ BOOST_AUTO_TEST_CASE(pads_are_distributed_as_the_apis,
       a.opts.max_image_height = params["max_image_size"][0].get<int>();
       a.opts.max_image_width = params["max_image_size"][1].get<int>();
     }
+    const odt::size2 size{static_cast<int>(c.in("image_height")[0]), static_cast<int>(c.in("image_width")[0])};
     std::vector<double> height, width, top, left;
     double least_bottom = 1e9;
     for (std::uint64_t i = 0; i < 3000; ++i) {
       odt::labels truth;
       odt::recipe steps;
-      odt::sketch photo(truth, {60, 80}, steps);
+      odt::sketch photo(truth, size, steps);
       odt::random_stream random(7, i);
       a.draw(photo, random);
       const odt::pixel_window place = steps.empty() ? odt::pixel_window{} : steps.back().window;
       height.push_back(photo.size().height), width.push_back(photo.size().width);
       top.push_back(place.top), left.push_back(place.left);
-      const int bottom = photo.size().height - 60 - place.top;
-      if (photo.size().height > 60) least_bottom = std::min(least_bottom, static_cast<double>(bottom));
+      const int bottom = photo.size().height - size.height - place.top;
+      if (photo.size().height > size.height) least_bottom = std::min(least_bottom, static_cast<double>(bottom));
     }
     odt::test::check_distribution(height, c, "height");
     odt::test::check_distribution(width, c, "width");

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(records_are_counted_by_class_and_the_first_are_shown) {
   odt::test::write_toy_records(at / "train.record", 5, 1);
   const std::string text = inspect(at / "train.record");
   BOOST_TEST(contains(text, "5 images"));
-  BOOST_TEST(contains(text, "24 high, 32 wide"));
+  BOOST_TEST(contains(text, "32 wide, 24 high"));
   BOOST_TEST(contains(text, "5  thing (1)"));
   BOOST_TEST(contains(text, "picture2.png"));
   BOOST_TEST(contains(text, "y 0.1000 to 0.6000, x 0.2000 to 0.7000"));
@@ -97,6 +97,19 @@ BOOST_AUTO_TEST_CASE(a_config_shows_the_detector_that_it_makes) {
   BOOST_TEST(contains(text, "8 x 8, 3 a step"));
 }
 
+BOOST_AUTO_TEST_CASE(a_config_is_refused_for_all_that_a_training_would_refuse) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  BOOST_TEST(contains(inspect(config), "10 training images with 10 boxes"));
+  BOOST_TEST(contains(inspect(config), "evaluated on " + (at / "val.record")));
+  BOOST_TEST(!odt::is_directory(at / "model"));
+  odt::label_map::from_names({"thing", "other"}).write(at / "label_map.pbtxt");
+  BOOST_TEST(contains(error_of(config), "num_classes"));
+  odt::label_map::from_names({"thing"}).write(at / "label_map.pbtxt");
+  odt::remove_file(at / "val.record");
+  BOOST_TEST(contains(error_of(config), "eval_input_reader[0].tf_record_input_reader.input_path[0]"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_by_place) {
   const scratch_directory at;
   odt::write_file(at / "empty", "");
@@ -123,7 +136,7 @@ BOOST_AUTO_TEST_CASE(tensorflows_event_files_are_read, *odt::test::needs(program
   const std::string text = inspect((programs / "model/eval_0").string());
   BOOST_TEST(contains(text, "DetectionBoxes_Precision/mAP "));
   BOOST_TEST(contains(text, "2 values, steps 30 to 60: 0.2663 -> 0.2485"));
-  BOOST_TEST(contains(text, "image 320 x 480"));
+  BOOST_TEST(contains(text, "image 480 x 320"));
 }
 
 BOOST_AUTO_TEST_CASE(tensorflows_checkpoints_are_read, *odt::test::needs(trained)) {

@@ -7,6 +7,7 @@
 
 #include <odt/exec/cpu/machine/processor.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
+#include <odt/train/detect_images.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/version.hpp>
 
@@ -229,12 +230,53 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   for (const std::string& output : {at / "photos", at / "photos/../photos", at / "link", at / "links"}) {
     const auto over = run(at, {"detect", "--checkpoint", model, "--output", output, at / "photos"});
     BOOST_TEST(over.status == 1);
-    BOOST_TEST(contains(over.err, "one of the pictures that were given"));
+    BOOST_TEST(contains(over.err, "was given and would be written over"));
   }
   const auto found = odt::test::json::parse(odt::read_file(at / "found/detections.json"));
   BOOST_TEST_REQUIRE(found.size() == 2u);
   BOOST_TEST(found[1]["file_name"] == at / "photos/b.png");
   BOOST_TEST(found[1]["bbox"] == (std::vector<double>{16, 12, 16, 24}));
+}
+
+BOOST_AUTO_TEST_CASE(another_label_map_than_that_of_the_training_is_told) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "2", "--no_eval"});
+  odt::label_map::from_names({"thingy"}).write(at / "other.pbtxt");
+  write_picture(at / "a.png");
+  const auto detect = run(at, {"detect", "--checkpoint", model, "--output", at / "found", "--label_map_path",
+                               at / "other.pbtxt", at / "a.png"});
+  BOOST_TEST(detect.status == 0);
+  BOOST_TEST(contains(detect.err, "not the one that it was trained with: class 1 was thing and is thingy now"));
+  odt::label_map::from_names({"thingy"}).write(at / "label_map.pbtxt");
+  const auto eval = run(at, {"eval", "--checkpoint", model, "--run_once", "--on_bad_example", "skip"});
+  BOOST_TEST(contains(eval.out + eval.err, "class 1 was thing and is thingy now"));
+  odt::remove_file(at / "label_map.pbtxt");
+  const auto nameless = run(at, {"detect", "--checkpoint", model, "--output", at / "found", at / "a.png"});
+  BOOST_TEST(nameless.status == 0);
+  BOOST_TEST(contains(odt::read_file(at / "found/detections.json"), "\"thing\""));
+}
+
+BOOST_AUTO_TEST_CASE(a_config_that_cannot_be_trained_with_is_described_and_refused) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  odt::remove_file(at / "train.record");
+  const auto inspect = run(at, {"inspect", config});
+  BOOST_TEST(inspect.status == 1);
+  BOOST_TEST(contains(inspect.out, "3 weights"));
+  BOOST_TEST(contains(inspect.err, "train_input_reader.tf_record_input_reader.input_path[0]: "));
+}
+
+BOOST_AUTO_TEST_CASE(the_schedule_is_stretched_and_the_config_overridden_on_demand) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at), model = at / "model";
+  const auto train = run(at, {"train", "--pipeline_config_path", config, "--model_dir", model, "--num_train_steps", "4",
+                              "--stretch_schedule", "--config_override",
+                              "train_config { batch_size: 2 optimizer { momentum_optimizer { learning_rate { "
+                              "cosine_decay_learning_rate { total_steps: 40 warmup_steps: 10 } } } } }"});
+  BOOST_TEST(train.status == 0);
+  BOOST_TEST(contains(train.out, "--stretch_schedule: total_steps 40 -> 4, warmup_steps 10 -> 1"));
+  BOOST_TEST(contains(odt::read_file(model + "/pipeline.config"), "total_steps: 4"));
 }
 
 BOOST_AUTO_TEST_CASE(detect_takes_all_pictures_of_a_folder_and_says_which_drawing_is_whose) {
@@ -261,6 +303,16 @@ BOOST_AUTO_TEST_CASE(detect_takes_all_pictures_of_a_folder_and_says_which_drawin
     BOOST_TEST(found[i]["drawn"] == expected[i].second);
     BOOST_TEST(odt::file_exists(at / ("found/" + expected[i].second)));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_s_pictures_are_found_sorted_without_hidden_files_and_with_links_that_lead_nowhere) {
+  const scratch_directory at;
+  for (const char* name : {"b.PNG", "a.webp", "._a.webp", ".png", "c.txt"}) odt::write_file(at / name, "content");
+  std::filesystem::create_symlink(at / "gone.jpg", at / "z.jpg");
+  std::filesystem::create_directory(at / "folder.jpg");
+  BOOST_TEST(odt::find_images({at.path()}) == (std::vector<std::string>{at / "a.webp", at / "b.PNG", at / "z.jpg"}));
+  BOOST_TEST(odt::find_images({at / "._a.webp"}) == std::vector<std::string>{at / "._a.webp"});  // named, so meant
+  odt::test::check_error([&] { odt::find_images({at / "folder.jpg"}); }, {"folder.jpg", "no picture", ".jpg"});
 }
 
 BOOST_AUTO_TEST_CASE(detect_that_draws_nothing_says_the_best_score_and_what_would_draw_it) {
@@ -324,6 +376,26 @@ BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
                                 at / "shapes/annotations", "--output", at / "data", "--split", "0.5"});
   BOOST_TEST(convert.status == 0);
   BOOST_TEST(contains(convert.out, "train"));
+  const auto found =
+      run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--split", "0.5"});
+  BOOST_TEST(found.status == 0);
+  BOOST_TEST(contains(found.out, "shapes/annotations"));
+  const auto other =
+      run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--seed", "7"});
+  BOOST_TEST(other.status == 1);
+  BOOST_TEST(contains(other.err, "train.record: is there already, with other content; --overwrite"));
+  BOOST_TEST(
+      run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--set", "all"}).status == 0);
+  BOOST_TEST(odt::file_exists(at / "data/all.record"));
+  const auto two = run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--set", "all",
+                            "--split", "0.5"});
+  BOOST_TEST(two.status == 2);
+  BOOST_TEST(run(at, {"convert", "voc", "--images", "x", "--output", "y", "--ids", "z.txt", "--seed", "3"}).status ==
+             2);
+  const auto idle = run(at, {"convert", "csv", "--csv_input", "t.csv", "--image_dir", at / "shapes", "--output_path",
+                             at / "o.record", "--shards", "3"});
+  BOOST_TEST(idle.status == 2);
+  BOOST_TEST(contains(idle.err, "--shards is for --output"));
   const auto inspect = run(at, {"inspect", at / "data/train.record", at / "data/label_map.pbtxt"});
   BOOST_TEST(inspect.status == 0);
   BOOST_TEST(contains(inspect.out, "3 images"));

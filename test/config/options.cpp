@@ -93,6 +93,12 @@ BOOST_AUTO_TEST_CASE(a_missing_required_field_is_named_by_its_path) {
                       "eval_input_reader[1].tf_record_input_reader.input_path: is required"));
 }
 
+BOOST_AUTO_TEST_CASE(a_config_with_a_number_out_of_its_range_is_refused_for_every_use) {
+  for (const auto use : {config_use::train, config_use::evaluate, config_use::detect})
+    BOOST_TEST(incomplete(std::string(whole) + "eval_config { batch_size: 0 }", use) ==
+               "a.config:26:15: eval_config.batch_size: 0 is too small; at least 1 belongs here");
+}
+
 BOOST_AUTO_TEST_CASE(every_public_sample_config_is_complete, *odt::test::needs(odt::test::data() / "configs")) {
   for (const auto& entry : odt::test::fs::directory_iterator(odt::test::data() / "configs")) {
     const auto config = pipeline::load(entry.path().string());
@@ -148,9 +154,11 @@ BOOST_AUTO_TEST_CASE(values_that_cannot_be_meant_are_refused) {
     const auto config = pipeline::parse("train_config { " + fields + " }");
     return error_of([&] { odt::read_train_options(config.root()); });
   };
-  BOOST_TEST(contains(message("batch_size: 0"), "train_config.batch_size: 0 is too small"));
   BOOST_TEST(contains(message("merge_multiple_label_boxes: true"), "is not supported"));
   BOOST_TEST(contains(message("fine_tune_checkpoint: 'PATH_TO_BE_CONFIGURED/model.ckpt'"), "placeholder"));
+  BOOST_TEST(message("fine_tune_checkpoint: 'gs://bucket/model.ckpt'") ==
+             "pipeline.config:1:16: train_config.fine_tune_checkpoint: \"gs://bucket/model.ckpt\" is no path of this "
+             "machine; copy what it names here and write its path");
   const auto config = pipeline::parse(
       "train_input_reader { tf_record_input_reader { input_path: "
       "['a', 'PATH_TO_BE_CONFIGURED/b'] } }");

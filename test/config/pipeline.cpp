@@ -252,6 +252,40 @@ BOOST_AUTO_TEST_CASE(hparams_are_split_at_commas_outside_of_lists_and_quotes) {
   BOOST_TEST(contains(error_of([&] { config.apply_hparams("train_input_path=[a"); }), "open"));
 }
 
+BOOST_AUTO_TEST_CASE(a_path_overrides_any_field_whether_it_is_set_a_list_or_neither) {
+  auto config = pipeline::parse(
+      "train_config { optimizer { adam_optimizer { } } data_augmentation_options { random_horizontal_flip { } } }\n"
+      "eval_config { metrics_set: 'coco_detection_metrics' } eval_input_reader { name: 'a' }");
+  config.apply_hparams(
+      "eval_config.metrics_set=pascal_voc_detection_metrics,train_config.gradient_clipping_by_norm=5,"
+      "eval_input_reader[0].sample_1_of_n_examples=3,train_config.freeze_variables=[a,b],"
+      "train_config.data_augmentation_options[0].random_horizontal_flip.probability=0.25,train_steps=1000000");
+  const auto values = leaves(config);
+  BOOST_TEST(values.at("eval_config.metrics_set[0]") == "pascal_voc_detection_metrics");
+  BOOST_TEST(!values.contains("eval_config.metrics_set[1]"));
+  BOOST_TEST(values.at("train_config.gradient_clipping_by_norm") == "5");
+  BOOST_TEST(values.at("eval_input_reader[0].sample_1_of_n_examples") == "3");
+  BOOST_TEST(values.at("train_config.freeze_variables[1]") == "b");
+  BOOST_TEST(values.at("train_config.data_augmentation_options[0].random_horizontal_flip.probability") == "0.25");
+  BOOST_TEST(values.at("train_config.num_steps") == "1000000");
+  const auto message = [&config](const char* overrides) { return error_of([&] { config.apply_hparams(overrides); }); };
+  BOOST_TEST(contains(message("train_config.optimizer.rms_prop_optimizer.decay=0.5"),
+                      "\"rms_prop_optimizer\" would drop the \"adam_optimizer\""));
+  BOOST_TEST(contains(message("train_config.no_such_field=1"), "TrainConfig has no such field"));
+  BOOST_TEST(contains(message("train_config.batch_size=[1,2]"), "one value belongs here"));
+  BOOST_TEST(contains(message("eval_input_reader[7].shuffle=true"), "eval_input_reader[7]: the config has 1 of them"));
+  BOOST_TEST(contains(message("train_config.data_augmentation_options.random_vertical_flip.probability=1"),
+                      "data_augmentation_options[0]"));
+  BOOST_TEST(contains(message("train_config.optimizer=1"), "is a message"));
+}
+
+BOOST_AUTO_TEST_CASE(an_override_is_never_clamped_in_silence) {
+  auto config = pipeline::parse("train_config { optimizer { momentum_optimizer { } } }");
+  for (const char* overrides : {"batch_size=0", "batch_size=-3", "batch_size=0.2"})
+    BOOST_TEST(contains(error_of([&] { config.apply_hparams(overrides); }), "at least 1 belongs here"));
+  BOOST_TEST(contains(error_of([&] { config.apply_hparams("momentum_optimizer_value=1.7"); }), "from 0 to 1"));
+}
+
 BOOST_AUTO_TEST_CASE(the_text_written_back_reads_as_the_same_config) {
   const auto config = pipeline::parse(
       "train_config { batch_size: 3 gradient_clipping_by_norm: 0.1 fine_tune_checkpoint: "

@@ -11,89 +11,13 @@
 #include <odt/io/sha256.hpp>
 #include <odt/io/tfrecord.hpp>
 
-#include "../golden.hpp"
 #include "../io/image_samples.hpp"
-
-#include <unistd.h>
+#include "workplace.hpp"
 
 using namespace odt;
 using namespace odt::test;
 
 namespace {
-
-/// A folder of its own for each test, gone afterwards.
-struct workplace {
-  fs::path root = fs::temp_directory_path() / (str("odt_convert_", ::getpid()));
-
-  workplace() {
-    fs::remove_all(root);
-    fs::create_directories(root / "images");
-    fs::create_directories(root / "annotations");
-  }
-  ~workplace() { fs::remove_all(root); }
-
-  std::string path(const std::string& name) const { return (root / name).string(); }
-
-  convert_options options() const {
-    convert_options o;
-    o.images = path("images");
-    o.annotations = path("annotations");
-    o.output = path("out");
-    o.threads = 2;
-    return o;
-  }
-
-  void add_picture(const std::string& name, int height = 48, int width = 64) const {
-    image picture(height, width);
-    for (int y = 0; y < height; ++y)
-      for (int x = 0; x < width; ++x) picture.at(y, x)[0] = static_cast<std::uint8_t>(x * 3);
-    write_image(path("images/" + name), picture);
-  }
-
-  void add_xml(const std::string& name, const annotation& labels) const {
-    write_file(path("annotations/" + name), voc_xml_text(labels));
-  }
-
-  /// A picture of 64 x 48 pixels with objects.
-  void add(const std::string& stem, std::vector<annotated_object> objects, size2 size = {48, 64}) const {
-    add_picture(stem + ".jpg");
-    add_xml(stem + ".xml", {"", stem + ".jpg", size, std::move(objects), {}});
-  }
-};
-
-annotated_object object(const std::string& name, pixel_box b) { return {name, b, false, false, "", ""}; }
-
-std::vector<example> read_records(const std::vector<std::string>& files) {
-  std::vector<example> examples;
-  for (const std::string& file : files) {
-    const record_file records(file);
-    for (std::size_t i = 0; i < records.size(); ++i)
-      examples.push_back(parse_example(records.read(i), records.place(i)));
-  }
-  return examples;
-}
-
-/// The JPEG with an EXIF orientation.
-std::string oriented(const std::string& jpeg, char orientation) {
-  std::string segment(
-      "\xFF\xE1\0\x22"
-      "Exif\0\0"
-      "II*\0\x08\0\0\0\x01\0"
-      "\x12\x01\x03\0\x01\0\0\0?\0\0\0"
-      "\0\0\0\0",
-      36);
-  segment[segment.find('?')] = orientation;
-  std::string result = jpeg;
-  result.insert(2, segment);
-  return result;
-}
-
-auto says(const std::string& piece) {
-  return [piece](const error& e) {
-    BOOST_TEST_MESSAGE(e.what());
-    return std::string(e.what()).find(piece) != std::string::npos;
-  };
-}
 
 /// Converts with good pictures beside the bad one and returns the only problem.
 conversion_problem only_problem(const workplace& w, convert_options options) {
@@ -147,7 +71,7 @@ BOOST_AUTO_TEST_CASE(the_split_follows_from_the_seed_alone) {
   for (int i = 0; i < 20; ++i) w.add(str("p", i), {object("cat", {1, 1, 9, 9})});
   const auto train = [&](std::uint64_t seed, int threads) {
     convert_options o = w.options();
-    o.seed = seed, o.threads = threads, o.split = .5;
+    o.seed = seed, o.threads = threads, o.split = .5, o.overwrite = true;
     convert_voc(o);
     return read_file(w.path("out/train.record"));
   };
@@ -424,7 +348,7 @@ BOOST_AUTO_TEST_CASE(pictures_are_turned_upright_and_boxes_are_where_they_were_s
     const convert_report report = convert_voc(w.options());
     BOOST_TEST(report.problems.empty());
     BOOST_TEST(report.turned == 1u);
-    BOOST_TEST(report.text().find("1 pictures were turned upright") != std::string::npos);
+    BOOST_TEST(report.text().find("1 picture was turned upright") != std::string::npos);
     const auto records = read_records(report.sets.at(0).files);
     BOOST_REQUIRE(records.size() == 1u);
     const example& e = records[0];

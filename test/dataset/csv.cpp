@@ -5,6 +5,8 @@
 
 #include "../golden.hpp"
 
+#include <algorithm>
+
 using namespace odt;
 using namespace odt::test;
 
@@ -81,6 +83,87 @@ BOOST_AUTO_TEST_CASE(rows_that_cannot_be_read_are_listed_with_their_lines) {
   BOOST_REQUIRE(t.problems.size() == 2u);
   BOOST_TEST(t.problems[0].find("t.csv:7: the filename is empty") == 0u);
   BOOST_TEST(t.problems[1].find("t.csv:8: 4 cells; the header has 8") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_spreadsheets_write_is_read) {
+  const std::string header = "filename,width,height,class,xmin,ymin,xmax,ymax", row = "a.jpg,64,48,box,16,12,48,36";
+  const auto box_of = [](std::string_view bytes) {
+    const annotated_table t = parse_csv_annotations(bytes, "t.csv");
+    BOOST_TEST(t.problems.empty());
+    return t.pictures.at(0).objects.at(0).bounds;
+  };
+  const pixel_box expected{16, 12, 48, 36};
+  BOOST_TEST((box_of(header + "\r" + row + "\r") == expected));
+  const auto with_separator = [](std::string text, char separator) {
+    std::ranges::replace(text, ',', separator);
+    return text;
+  };
+  BOOST_TEST((box_of("sep=;\r\n" + with_separator(header + "\r\n" + row, ';')) == expected));
+  BOOST_TEST((box_of("sep=|\n" + with_separator(header + "\n" + row, '|')) == expected));
+  std::string wide = "\xFF\xFE";
+  for (const char c : with_separator(header + "\r\n" + row + "\r\n", '\t')) wide += {c, '\0'};
+  BOOST_TEST((box_of(wide) == expected));
+  BOOST_TEST((box_of(header + "\na.jpg,64,48,box,+16,12,48,36") == expected));
+  BOOST_TEST((box_of("Filename,Width,HEIGHT,Class,xMin,yMin,xMax,yMax\n" + row) == expected));
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations("PK\x03\x04", "t.csv"), error, says("t.csv: is an Excel workbook"));
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations(header + "\na.jpg,64,48,caf\xE9,1,2,3,4", "t.csv"), error,
+                        says("t.csv:2: not UTF-8 (byte 0xE9)"));
+}
+
+BOOST_AUTO_TEST_CASE(pictures_of_one_name_in_two_folders_are_two) {
+  const annotated_table t = parse_csv_annotations(
+      "filename,class,xmin,ymin,xmax,ymax\ntrain/a.jpg,box,1,2,3,4\ntest\\a.jpg,box,5,6,7,8\n./train//"
+      "a.jpg,box,2,2,3,4\n",
+      "t.csv");
+  BOOST_REQUIRE(t.pictures.size() == 2u);
+  BOOST_TEST((t.pictures[0].folder == "train" && t.pictures[0].filename == "a.jpg"));
+  BOOST_TEST((t.pictures[1].folder == "test" && t.pictures[1].place == "t.csv:3"));
+  BOOST_TEST(t.pictures[0].objects.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(pictures_without_objects_are_given_by_empty_cells_or_minus_ones) {
+  const annotated_table t = parse_csv_annotations(
+      "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+      "a.jpg,64,48,,,,,\nb.jpg,64,48,-1,-1,-1,-1,-1\nc.jpg,,,,,,,\n"
+      "d.jpg,64,48,cat,1,2,3,4\nd.jpg,64,48,,,,,\ne.jpg,64,48,cat,,,,\n",
+      "t.csv");
+  BOOST_REQUIRE(t.pictures.size() == 5u);
+  for (int i = 0; i < 3; ++i)
+    BOOST_TEST((t.pictures[i].objects.empty() && t.pictures[i].problems.empty()), t.pictures[i].filename);
+  BOOST_REQUIRE(t.pictures[3].problems.size() == 1u);
+  BOOST_TEST(t.pictures[3].problems[0] == "t.csv:6: says that d.jpg has no objects, but t.csv:5 has one");
+  BOOST_REQUIRE(t.pictures[4].problems.size() == 1u);
+  BOOST_TEST(t.pictures[4].problems[0].find("t.csv:7: xmin is \"\"") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(rows_are_not_swallowed) {
+  const std::string header = "filename,class,xmin,ymin,xmax,ymax\n";
+  BOOST_CHECK_EXCEPTION(
+      parse_csv_annotations(header + "a.jpg,cat,1,2,3,4\nb.jpg,\"cat,1,2,3,4\nc.jpg,cat,1,2,3,4\n", "t.csv"), error,
+      says("t.csv:3: the quote (\") that opens here is never closed"));
+  BOOST_CHECK_EXCEPTION(
+      parse_csv_annotations(header + "a.jpg,\"cat,1,2,3,4\nb.jpg,\"dog\",1,2,3,4\n", "t.csv"), error,
+      says("t.csv:2: the quote (\") that opens here closes in line 3 before \"dog\",1,2,3,4\"; rows may be lost"));
+  const annotated_table t = parse_csv_annotations(
+      header + "a.jpg,12\" screen,1,2,3,4\nb.jpg,\"a,1\nc.jpg,b\",1,2,3,4\nd.jpg,\"x\ny\",1\n", "t.csv");
+  BOOST_TEST(t.pictures.at(0).objects.at(0).name == "12\" screen");
+  BOOST_TEST(t.pictures.at(1).objects.at(0).name == "a,1\nc.jpg,b");
+  BOOST_TEST(t.pictures[1].objects[0].place == "t.csv:3 (to line 4, within quotes)");
+  BOOST_REQUIRE(t.problems.size() == 1u);
+  BOOST_TEST(t.problems[0].find("t.csv:5 (to line 6, within quotes): 3 cells") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(columns_that_occur_twice_or_are_not_read_are_named) {
+  BOOST_CHECK_EXCEPTION(parse_csv_annotations("filename,class,xmin,ymin,xmax,ymax,xmin\n", "t.csv"), error,
+                        says("t.csv:1: more than one column \"xmin\""));
+  BOOST_TEST(
+      parse_csv_annotations("id,filename,class,xmin,ymin,xmax,ymax,difficult\n1,a,b,1,2,3,4,0", "t.csv").unread ==
+      "t.csv:1: the columns id, difficult");
+  BOOST_TEST(parse_csv_annotations(",filename,class,xmin,ymin,xmax,ymax\n1,a,b,1,2,3,4", "t.csv").unread == "");
+  BOOST_TEST(parse_csv_annotations("filename,class,xmin,ymin,xmax,ymax\na,b,1\u00A0,2,3,4\n", "t.csv")
+                 .pictures.at(0)
+                 .problems.at(0) ==
+             "t.csv:2: xmin is \"1\u00A0\" (holds U+00A0 no-break space); a number of pixels is needed");
 }
 
 BOOST_AUTO_TEST_CASE(the_raccoons_are_read, *needs(data() / "raccoon/train_labels.csv")) {

@@ -463,6 +463,58 @@ BOOST_AUTO_TEST_CASE(the_fingerprint_follows_the_data_and_not_its_directory) {
   BOOST_TEST(odt::loader(options(files)).fingerprint() != before);
 }
 
+BOOST_AUTO_TEST_CASE(the_contents_follow_every_byte_and_not_the_names_of_files) {
+  records files;
+  files.write("a.record", pictures(3));
+  const auto before = odt::loader(options(files)).contents();
+  fs::rename(files.path("a.record"), files.path("b.record"));
+  BOOST_TEST(odt::loader(options(files)).contents() == before);
+  auto changed = pictures(3);
+  auto relabelled = picture(1, 21, 29, 1);
+  relabelled.objects[0].bounds.ymin += 0.125f;
+  changed[1] = odt::serialize_example(relabelled);
+  BOOST_REQUIRE(changed[1].size() == pictures(3)[1].size());
+  files.write("b.record", changed);
+  BOOST_TEST(odt::loader(options(files)).contents() != before);
+  auto every_other = options(files);
+  every_other.sample_1_of_n_examples = 2;
+  BOOST_TEST(odt::loader(every_other).contents() != odt::loader(options(files)).contents());
+}
+
+BOOST_AUTO_TEST_CASE(records_that_are_open_already_are_taken) {
+  records files;
+  files.write("a.record", pictures(5));
+  auto o = options(files);
+  const auto expected = take(o, 3);
+  o.records = std::make_shared<const odt::record_set>(o.input_path);
+  fs::remove(files.path("a.record"));
+  const auto batches = take(o, 3);
+  for (std::size_t i = 0; i < batches.size(); ++i) BOOST_TEST(same(batches[i], expected[i]));
+}
+
+BOOST_AUTO_TEST_CASE(an_image_of_whose_objects_none_can_be_used_is_a_bad_example) {
+  records files;
+  auto useless = picture(1), half = picture(2);
+  for (auto& object : useless.objects) object.bounds = {12, 16, 36, 48};
+  half.objects[0].bounds = {12, 16, 36, 48};
+  files.write("a.record", {odt::serialize_example(picture(0)), odt::serialize_example(useless),
+                           odt::serialize_example(half), odt::serialize_example(picture(3, 24, 32, 0))});
+  auto o = options(files);
+  o.augmentations = {};
+  const auto message = message_of([&] { take(o, 2); });
+  BOOST_TEST(has(message, "record 1 "));
+  BOOST_TEST(has(message, "none of its 2 objects can be used: object 0: box (ymin 12"));
+  o.on_bad_example = odt::bad_example::skip;
+  for (const bool evaluation : {false, true}) {
+    o.evaluation = evaluation;
+    o.max_boxes = 8;
+    odt::loader from(o);
+    for (const auto& b : take(from, 1))
+      for (int i = 0; i < b.size; ++i) BOOST_TEST(b.ids[static_cast<std::size_t>(i)] != "1");
+    BOOST_TEST(from.skipped().size() == 1u);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(buffers_go_round) {
   records files;
   files.write("a.record", pictures(8));

@@ -114,6 +114,81 @@ BOOST_AUTO_TEST_CASE(an_object_that_cannot_be_read_is_listed_with_its_line) {
                  .find("a.xml:10: \"cat\" has no <bndbox>") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(each_box_of_an_object_is_one) {
+  const std::string two = with(labelimg, "</bndbox>",
+                               "</bndbox>\n<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>");
+  const annotation a = parse_voc_xml(two, "a.xml");
+  BOOST_REQUIRE(a.objects.size() == 3u);
+  BOOST_TEST((a.objects[0].name == "cat" && a.objects[1].name == "cat" && a.objects[1].difficult));
+  BOOST_TEST((a.objects[1].bounds == pixel_box{1, 2, 3, 4}));
+  BOOST_TEST(a.objects[1].place == "a.xml:21");
+  BOOST_TEST((a.problems.empty() && a.unread.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_one_object_is_a_problem) {
+  BOOST_TEST(
+      problem_of(with(labelimg, "<pose>", "<name>dog</name>\n<pose>")).find("a.xml:12: a second <name>, \"dog\"") ==
+      0u);
+  BOOST_TEST(problem_of(with(labelimg, "<ymin>20.5</ymin>", "<xmin>4</xmin><ymin>20.5</ymin>"))
+                 .find("a.xml:17: a second <xmin> of \"cat\"") == 0u);
+  const std::string polygon = with(with(labelimg, "<bndbox>", "<polygon>"), "</bndbox>", "</polygon>");
+  BOOST_TEST(problem_of(polygon).find("has no <bndbox> but a <polygon>, which is not read") != std::string::npos);
+  BOOST_TEST(problem_of(with(labelimg, ">110<", ">110\u00A0<")).find("holds U+00A0 no-break space") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(labels_that_stand_elsewhere_are_not_lost_in_silence) {
+  const std::string nested =
+      "<annotation><filename>a.jpg</filename>\n<objects>\n<object><name>cat</name><bndbox>"
+      "<xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object></objects></annotation>";
+  const annotation a = parse_voc_xml(nested, "a.xml");
+  BOOST_TEST(a.objects.empty());
+  BOOST_REQUIRE(a.problems.size() == 1u);
+  BOOST_TEST(a.problems[0].find("a.xml:3: an <object> within <objects> is not read") == 0u);
+  const std::string capitals = with(with(labelimg, "<object>", "<Object>"), "</object>", "</Object>");
+  BOOST_TEST(problem_of(capitals).find("a.xml:10: an <Object> within <annotation> is not read") == 0u);
+  BOOST_TEST(a.place == "a.xml:1");
+
+  const annotation twice = parse_voc_xml(labelimg + labelimg, "a.xml");
+  BOOST_TEST(twice.objects.size() == 2u);
+  BOOST_REQUIRE(twice.problems.size() == 1u);
+  BOOST_TEST(twice.problems[0].find("a.xml:27: <annotation> beside the first <annotation> is not read") == 0u);
+
+  const annotation part = parse_voc_xml(
+      with(labelimg, "</bndbox>", "</bndbox>\n<part><name>head</name><bndbox/></part><polygon/>"), "a.xml");
+  BOOST_TEST((part.objects.size() == 2u && part.problems.empty()));
+  BOOST_TEST((part.unread ==
+              std::vector<std::string>{"a.xml:21: <part> within <object>", "a.xml:21: <polygon> within <object>"}));
+  BOOST_TEST(parse_voc_xml(with(labelimg, "<size>", "<filename>b.jpg</filename><size>"), "a.xml").unread.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_declared_encoding_counts) {
+  const auto name_of = [](const std::string& bytes) { return parse_voc_xml(bytes, "a.xml").objects.at(0).name; };
+  const auto declared = [](const char* encoding, const char* name) {
+    return str("<?xml version=\"1.0\" encoding=\"", encoding, "\"?>\n", with(labelimg, " cat ", name));
+  };
+  BOOST_TEST(name_of(declared("GBK", "\xE4\xBD\xD0\xDC")) == "\xE6\xB5\xA3\xE7\x86\x8A");
+  BOOST_TEST(name_of(declared("gb2312", "\xE4\xBD\xD0\xDC")) == "\xE6\xB5\xA3\xE7\x86\x8A");
+  BOOST_TEST(name_of(declared("windows-1252", "cr\xEApe \x96 x")) == "crêpe – x");
+  BOOST_TEST(name_of(declared("ISO-8859-1", "cr\xEApe")) == "crêpe");
+  BOOST_TEST(name_of(declared("utf-8", "crêpe")) == "crêpe");
+  BOOST_TEST(name_of(declared("utf-16", "crêpe")) == "crêpe");  // of programs that declare what they do not write
+  BOOST_TEST(name_of("\xEF\xBB\xBF" + labelimg) == "cat");
+  std::string wide = "\xFF\xFE";
+  for (const char c : declared("UTF-16", "cat")) wide += {c, '\0'};
+  BOOST_TEST(name_of(wide) == "cat");
+  BOOST_CHECK_EXCEPTION(name_of(with(labelimg, " cat ", "\xE4\xBD\xD0\xDC")), error,
+                        says("a.xml:11: not UTF-8 (byte 0xE4); save the file as UTF-8, or declare its encoding"));
+  BOOST_CHECK_EXCEPTION(name_of(declared("klingon", "cat")), error,
+                        says("a.xml: the encoding \"klingon\" is not known"));
+  BOOST_CHECK_EXCEPTION(parse_voc_xml("<!DOCTYPE html>", "a.xml"), error, says("a.xml: is a web page"));
+}
+
+BOOST_AUTO_TEST_CASE(a_path_stands_in_for_the_filename) {
+  const annotation a = parse_voc_xml(with(labelimg, "<filename>cat 1.jpg</filename>", ""), "a.xml");
+  BOOST_TEST((a.filename == "cat 1.jpg" && a.place == "a.xml:4"));
+}
+
 BOOST_AUTO_TEST_CASE(every_label_of_the_blood_cells_is_read, *needs(data() / "bccd/Annotations")) {
   std::map<std::string, int> boxes;
   for (const auto& entry : fs::directory_iterator(data() / "bccd/Annotations")) {

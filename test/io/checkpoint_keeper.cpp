@@ -5,6 +5,9 @@
 #include <golden.hpp>
 #include <scratch.hpp>
 
+#include <cmath>
+#include <limits>
+
 namespace {
 
 using odt::checkpoint_keeper;
@@ -131,6 +134,45 @@ BOOST_AUTO_TEST_CASE(the_best_is_copied_and_stays_when_it_is_old) {
   BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), metric, 0.5));
   BOOST_CHECK(keeper.offer_best(keeper.prefix(2), metric, 0.6));
   BOOST_CHECK(steps_in(scratch / "best") == (steps{2}));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_metric_says_of_no_boxes_is_no_best) {
+  const scratch_directory scratch;
+  const std::string metric = "DetectionBoxes_Precision/mAP";
+  checkpoint_keeper keeper(scratch.path());
+  save(keeper, 1, 1);
+  for (const double nothing : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    BOOST_CHECK(!keeper.offer_best(keeper.prefix(1), metric, nothing));
+  BOOST_CHECK(!odt::is_directory(scratch / "best"));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(1), metric, 0));
+}
+
+BOOST_AUTO_TEST_CASE(a_best_of_no_number_is_passed_by) {
+  const scratch_directory scratch;
+  const std::string metric = "PascalBoxes_Precision/mAP@0.5IOU";
+  odt::make_directories(scratch / "best");
+  odt::checkpoint_writer old(scratch / "best/model.ckpt-2");
+  old.add<std::int64_t>("global_step", 2);
+  old.add("odt/best/" + metric, std::nan(""));
+  old.commit();
+  odt::write_checkpoint_state(scratch / "best", {.newest = "model.ckpt-2", .all = {"model.ckpt-2"}, .timestamps = {}});
+  checkpoint_keeper keeper(scratch.path());
+  BOOST_CHECK(!keeper.best(metric));
+  save(keeper, 3, 3);
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(3), metric, 0.25));
+  BOOST_CHECK(steps_in(scratch / "best") == (steps{3}));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_of_other_data_does_not_count) {
+  const scratch_directory scratch;
+  const std::string metric = "DetectionBoxes_Precision/mAP";
+  checkpoint_keeper keeper(scratch.path());
+  for (int step = 1; step < 5; ++step) save(keeper, step, step);
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(1), metric, 0.9, 17));
+  BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), metric, 0.5, 17));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(3), metric, 0.5, 18));
+  BOOST_CHECK_EQUAL(*keeper.best(metric), 0.5);
+  BOOST_CHECK(!keeper.offer_best(keeper.prefix(4), metric, 0.4));  // of data that is not known
 }
 
 BOOST_AUTO_TEST_CASE(steps_are_read_from_prefixes) {

@@ -101,6 +101,58 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_example_are_refused_with_their_place) {
               {"here", "image/height", "pixels"});
 }
 
+/// The labels of an example, and how many of its bytes were read.
+std::pair<example, std::uint64_t> labels_of(const std::string& serialized) {
+  std::uint64_t bytes = 0;
+  const odt::byte_source read = [&](std::uint64_t offset, std::span<char> out) {
+    bytes += out.size();
+    BOOST_REQUIRE(offset <= serialized.size() && out.size() <= serialized.size() - offset);
+    std::copy_n(serialized.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
+  };
+  return {odt::parse_example_labels(serialized.size(), read, "here"), bytes};
+}
+
+void check_labels_alone(const std::string& serialized) {
+  const auto whole = odt::parse_example(serialized, "here"), alone = labels_of(serialized).first;
+  BOOST_CHECK(alone.encoded.empty());
+  BOOST_CHECK(alone.objects == whole.objects);
+  BOOST_CHECK_EQUAL(alone.source_id, whole.source_id);
+  BOOST_CHECK_EQUAL(alone.height, whole.height);
+  BOOST_CHECK(alone.problems == whole.problems);
+}
+
+BOOST_AUTO_TEST_CASE(labels_are_read_without_the_picture) {
+  for (const std::size_t picture : {0, 1, 100, 3000, 300000}) {
+    example e = with({object({0, 0, 1, 1}, 2, "dog"), object({0.25f, 0.5f, 0.75f, 1}, 1)});
+    e.encoded.assign(picture, 'p');
+    e.source_id = "a.jpg";
+    e.height = 3;
+    const std::string serialized = odt::serialize_example(e);
+    check_labels_alone(serialized);
+    BOOST_CHECK(labels_of(serialized).second < 8000);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(labels_of_bytes_laid_out_otherwise_are_read_all_the_same) {
+  const std::string feature = field(1, field(1, "image/source_id") + field(2, field(1, field(1, "a.jpg"))));
+  const std::string value_first = field(1, field(2, field(1, field(1, "a.jpg"))) + field(1, "image/source_id"));
+  const std::string another = field(1, field(1, "image/object/class/text") + field(2, field(1, field(1, "x"))));
+  for (const std::string& serialized :
+       {field(1, feature), field(1, value_first), field(1, feature) + field(1, another)})
+    check_labels_alone(serialized);
+  check_error([] { labels_of("nonsense"); }, {"here: ", "8 bytes that are not a tf.Example"});
+  BOOST_CHECK(labels_of("").first.objects.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_example_is_useless_when_it_has_objects_and_none_can_be_used) {
+  const auto useless = [](std::vector<labelled_object> objects) {
+    return odt::to_labels(with(std::move(objects)), animals, {10, 10}).useless();
+  };
+  const labelled_object good = object({0, 0, 1, 1}, 2), bad = object({5, 5, 9, 9}, 2);
+  BOOST_CHECK(!useless({}) && !useless({good}) && !useless({bad, good}));
+  BOOST_CHECK(useless({bad}) && useless({bad, bad}));
+}
+
 BOOST_AUTO_TEST_CASE(class_text_wins_over_the_label) {
   const example e = with({object({0, 0, 1, 1}, 1, "dog"), object({0, 0, 1, 1}, 2, "Cat the animal"),
                           object({0, 0, 1, 1}, 9, "/m/0k4j"), object({0, 0, 1, 1}, 3)});
@@ -246,6 +298,7 @@ BOOST_AUTO_TEST_CASE(real_records, *odt::test::needs(odt::test::data() / "tf_fil
   BOOST_REQUIRE_EQUAL(records.size(), 10u);
   for (std::size_t i = 0; i < records.size(); ++i) {
     const example e = odt::parse_example(records.read(i), records.place(i));
+    check_labels_alone(records.read(i));
     const odt::image picture = odt::decode_image(e.encoded, records.place(i));
     BOOST_CHECK(picture.height == e.height && picture.width == e.width);
     const auto result = odt::to_labels(e, pets, picture.size());

@@ -83,6 +83,22 @@ BOOST_AUTO_TEST_CASE(a_file_appears_only_when_it_is_whole) {
   BOOST_CHECK_EQUAL(scratch.entries(), 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_writer_knows_whether_anything_changes) {
+  const odt::test::scratch_directory scratch;
+  const std::string path = scratch / "data", content(300000, 'x');
+  const auto unchanged = [&](const std::string& text) {
+    odt::atomic_writer writer(path);
+    writer.write(text);
+    return writer.unchanged();
+  };
+  BOOST_TEST(!unchanged(""));
+  odt::write_file(path, content);
+  BOOST_TEST(unchanged(content));
+  BOOST_TEST(!unchanged(content + "x"));
+  BOOST_TEST(!unchanged(content.substr(1) + "y"));
+  BOOST_TEST(scratch.entries() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_full_disk_leaves_the_old_file_and_nothing_else) {
   const scratch_directory scratch;
   odt::write_file(scratch / "a", "old");

@@ -105,13 +105,17 @@ BOOST_AUTO_TEST_CASE(what_was_pasted_or_saved_otherwise_is_named) {
   check("<!DOCTYPE html>", {"map.pbtxt: is a web page"});
   check("train: images\nnc: 1\nnames: ['cat']\n", {"map.pbtxt: is YAML", "data.yaml", "item { id: 1 name: 'cat' }"});
   check("[{\"id\": 1}]", {"map.pbtxt: is JSON", "item { id: 1"});
-  check("cat\ndog\n", {"map.pbtxt:"});
+  check("cat\nred dog\n", {"map.pbtxt: is a list of names", "classes.txt"});
+}
+
+BOOST_AUTO_TEST_CASE(names_are_utf_8) {
+  check_error([] { label_map::from_names({"cat", "caf\xe9"}); }, {"the name of id 2 is not UTF-8"});
 }
 
 BOOST_AUTO_TEST_CASE(a_list_of_names_is_taken) {
   std::vector<std::string> said;
   odt::set_log_sink([&](odt::log_level, std::string_view message) { said.emplace_back(message); });
-  const label_map map = label_map::parse("red car\r\n\r\ncat \n", "classes.txt");
+  const label_map map = label_map::parse("\xef\xbb\xbfred car\r\n\r\ncat \n", "classes.txt");
   odt::set_log_sink({});
   BOOST_CHECK(map == label_map::from_names({"red car", "cat"}));
   BOOST_REQUIRE_EQUAL(said.size(), 1u);

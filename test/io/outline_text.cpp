@@ -5,6 +5,7 @@
 #include <odt/io/draw.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/font.hpp>
+#include <odt/io/shaping.hpp>
 #include <odt/io/system_fonts.hpp>
 
 #include "../scratch.hpp"
@@ -53,13 +54,23 @@ struct font_file {
   scratch_directory at;
   std::string path = at / "toy.ttf";
 
-  explicit font_file(std::string_view text, std::string_view empty = {}) { write_file(path, toy_font(text, empty)); }
+  explicit font_file(std::string_view text, std::string_view empty = {}, std::string_view low = {}) {
+    write_file(path, toy_font(text, empty, low));
+  }
 };
 
 boost::unit_test::precondition needs_a_font_with(const char32_t* characters) {
   return boost::unit_test::precondition([=](boost::unit_test::test_unit_id) {
     boost::test_tools::assertion_result found(!system_fonts(characters).empty());
     found.message() << "no installed font has the characters, or fontconfig is missing";
+    return found;
+  });
+}
+
+boost::unit_test::precondition needs_a_shaper() {
+  return boost::unit_test::precondition([](boost::unit_test::test_unit_id) {
+    boost::test_tools::assertion_result found(can_shape());
+    found.message() << "HarfBuzz is missing";
     return found;
   });
 }
@@ -118,6 +129,39 @@ BOOST_AUTO_TEST_CASE(a_name_that_cannot_be_drawn_is_told_once_with_what_to_do) {
   BOOST_TEST_REQUIRE(heard.texts.size() == 1u);
   for (const std::string& piece : {names[0], std::string("--font"), std::string("fonts-")})
     BOOST_TEST((heard.texts[0].find(piece) != std::string::npos), heard.texts[0]);
+}
+
+BOOST_AUTO_TEST_CASE(scripts_that_need_a_shaper) {
+  for (const char* name : {"עברית", "عربي", "हिन्दी", "ខ្មែរ"}) BOOST_TEST(needs_shaper(name), name);
+  for (const char* name : {"cat", "浣熊", "енот", "너구리", "ไทย", "é"}) BOOST_TEST(!needs_shaper(name), name);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_of_a_script_that_is_not_shaped_is_told) {
+  const font_file font("cat:% 0123456789קת");
+  draw_options options;
+  options.font = font.path;
+  const warnings heard;
+  image picture = plain(100, 200);
+  for (int i = 0; i < 2; ++i)
+    draw_detections(picture, {{{.2f, .2f, .8f, .8f}, 0, .9f}}, std::vector<std::string>{"קת cat"}, options);
+  BOOST_TEST(heard.texts.size() == (can_shape() ? 0u : 1u));
+}
+
+BOOST_AUTO_TEST_CASE(hebrew_runs_from_the_right, *needs_a_shaper()) {
+  // In this font bet is higher than a capital, and alef is not.
+  const font_file font("H7ב", "", "א");
+  const auto high_places = [&](std::string_view text) {
+    image picture = plain(130, 400);
+    draw_text(picture, 0, 0, text, 70, {0, 0, 0}, font.path);
+    std::string places;
+    for (int x = 25; x < text_size(text, 70, font.path).width; x += 60)
+      places += black_pixels(picture, 0, x, 15, x + 1) ? 'h' : '.';
+    return places;
+  };
+  BOOST_TEST(high_places("אב") == "h.");
+  BOOST_TEST(high_places("בא") == ".h");
+  BOOST_TEST(high_places("בב א 7") == "..hh..");
+  BOOST_TEST(high_places("H7אב") == "..h.");
 }
 
 BOOST_AUTO_TEST_CASE(advice_names_the_package_of_the_script) {

@@ -74,6 +74,38 @@ BOOST_AUTO_TEST_CASE(records_are_read_in_any_order_by_index) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_part_of_a_record_is_read_by_its_place) {
+  const scratch_directory scratch;
+  odt::record_writer writer(scratch / "a.record");
+  writer.write("first");
+  writer.write("the second one");
+  writer.commit();
+  const odt::record_file file(scratch / "a.record");
+  std::string part(6, '\0');
+  file.read_part(1, 4, part);
+  BOOST_CHECK_EQUAL(part, "second");
+  check_error([&] { file.read_part(0, 3, part); }, {"a.record, record 0 (byte 0)", "has 5 bytes; 6 from 3 on"});
+}
+
+BOOST_AUTO_TEST_CASE(the_contents_follow_every_byte_and_the_order_of_records) {
+  const scratch_directory scratch;
+  const auto contents = [&](const std::vector<std::string>& records, odt::record_compression how) {
+    odt::record_writer writer(scratch / "a.record", how);
+    for (const auto& one : records) writer.write(one);
+    writer.commit();
+    return odt::record_file(scratch / "a.record").contents();
+  };
+  using enum odt::record_compression;
+  const auto before = contents({"abc", "de", ""}, none);
+  BOOST_CHECK_EQUAL(contents({"abc", "de", ""}, gzip), before);
+  for (const std::vector<std::string>& other : {std::vector<std::string>{"abd", "de", ""},
+                                                {"abc", "dE", ""},
+                                                {"de", "abc", ""},
+                                                {"abc", "de"},
+                                                {"abc", "de", "x"}})
+    BOOST_CHECK(contents(other, none) != before);
+}
+
 BOOST_AUTO_TEST_CASE(many_threads_read_one_file) {
   const scratch_directory scratch;
   std::vector<std::string> records;

@@ -31,12 +31,14 @@ inline std::string rectangle(int bottom, int top) {
 }  // namespace toy
 
 /// A font of 1000 units an em in which each character advances by 600: those of `text` are rectangles as high as a
-/// capital (700) or, beyond ASCII, from -100 to 900; a space and those of `empty` have no outline.
-inline std::string toy_font(std::string_view text, std::string_view empty = {}) {
+/// capital (700) or, beyond ASCII, from -100 to 900; those of `low` are as high as a capital too, a
+/// space and those of `empty` have no outline.
+inline std::string toy_font(std::string_view text, std::string_view empty = {}, std::string_view low = {}) {
   using namespace toy;
   std::map<char32_t, std::string> shapes = {{U' ', ""}};
   for_each_character(
       text, [&](char32_t c, std::string_view) { shapes[c] = c < 0x80 ? rectangle(0, 700) : rectangle(-100, 900); });
+  for_each_character(low, [&](char32_t c, std::string_view) { shapes[c] = rectangle(0, 700); });
   for_each_character(empty, [&](char32_t c, std::string_view) { shapes[c] = ""; });
   std::string glyf = rectangle(0, 100), loca = d(0), groups;
   int count = 1;

@@ -39,11 +39,11 @@ using namespace full_cases;
 BOOST_AUTO_TEST_SUITE(full_tests, *test::needs(test::models()))
 
 BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
-                     data::make({"full_ssd_mobilenet_v1", "full_ssd_inception_v2"})) {
+                     data::make(test::present_cases({"full_ssd_mobilenet_v1", "full_ssd_inception_v2"}))) {
   const auto folder = test::models() / std::string(sample);
   const auto what = test::load_json(folder / "case.json");
   const auto detector = test::make_detector(folder / "pipeline.config");
-  test::load_formula_weights(*detector, what["params"]["scales"]);
+  test::load_formula_weights(*detector, what["params"]);
   const odt::image photo = load_photo(folder / "photo.npy");
 
   const odt::network_input input = odt::prepare(photo, detector->resizer(), detector->pixels());
@@ -51,8 +51,12 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
 
   const odt::detections found = detector->detect(photo);
   auto& step = static_cast<odt::cpu::ssd_step<test::any_ssd::axes>&>(detector->device());
-  BOOST_TEST(distance(step.network_runner().encodings(), folder / "box_encodings") < 3e-5);
-  BOOST_TEST(distance(step.network_runner().logits(), folder / "class_predictions_with_background") < 3e-5);
+  const auto& moved = what["sensitivity"].front();  // TensorFlow's own, when the weights move by a rounding error
+  const auto near = [&](const float* actual, const char* array) {
+    BOOST_TEST(distance(actual, folder / array) < test::asked(3e-5, moved[array]["over_max"]));
+  };
+  near(step.network_runner().encodings(), "box_encodings");
+  near(step.network_runner().logits(), "class_predictions_with_background");
 
   const auto anchors = test::load_npy(folder / "anchors.npy");
   BOOST_REQUIRE_EQUAL(step.last_anchors().size() * 4, anchors.size());

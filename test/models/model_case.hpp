@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,10 +42,24 @@ inline std::vector<sampled_tensor> load_samples(const fs::path& stem) {
   return result;
 }
 
-/// The weight that the fixtures' README gives variable `name` at flat index i.
-inline float formula_weight(const std::string& name, const std::vector<int>& shape, std::uint64_t i, double factor) {
+/// Those of the named cases that are there; the others are told, and skipped.
+inline std::vector<std::string> present_cases(std::vector<std::string> names) {
+  std::erase_if(names, [](const std::string& name) {
+    const bool absent = !fs::exists(models() / name);
+    if (absent) std::cerr << "SKIPPED: " << (models() / name).string() << " is not there\n";
+    return absent;
+  });
+  return names;
+}
+
+/// What is asked of a number: the README's `ask`, or twice what the case says of TensorFlow's own float32.
+inline double asked(double ask, const json& tensorflow) { return std::max(ask, 2 * tensorflow.get<double>()); }
+
+/// The weight that the fixtures' README gives variable `name` (behind the case's salt) at flat index i.
+inline float formula_weight(const std::string& salt, const std::string& name, const std::vector<int>& shape,
+                            std::uint64_t i, double factor) {
   std::uint64_t h = 0xcbf29ce484222325u;
-  for (const char c : name) h = (h ^ static_cast<std::uint8_t>(c)) * 0x100000001b3u;
+  for (const char c : salt + name) h = (h ^ static_cast<std::uint8_t>(c)) * 0x100000001b3u;
   std::uint64_t z = h + i + 0x9E3779B97F4A7C15u;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
@@ -71,14 +86,17 @@ inline std::unique_ptr<any_ssd> make_detector(const fs::path& config, int thread
   return std::make_unique<any_ssd>(any_ssd::options::from(p.root()), run_options{.seed = 1, .threads = threads});
 }
 
-inline void load_formula_weights(detector& d, const json& scales) {
-  d.edit_state([&scales](std::span<const editable_tensor> state) {
+/// `params` are the case's.
+inline void load_formula_weights(detector& d, const json& params) {
+  const std::string salt = params.at("salt");
+  const json& scales = params.at("scales");
+  d.edit_state([&](std::span<const editable_tensor> state) {
     for (const editable_tensor& t : state) {
       if (!t.model_variable) continue;
       double factor = 1;
       for (const json& scale : scales)
         if (t.name.find(scale[0].get<std::string>()) != std::string::npos) factor *= scale[1].get<double>();
-      for (std::size_t i = 0; i < t.values.size(); ++i) t.values[i] = formula_weight(t.name, t.shape, i, factor);
+      for (std::size_t i = 0; i < t.values.size(); ++i) t.values[i] = formula_weight(salt, t.name, t.shape, i, factor);
     }
   });
   d.reset_averages();

@@ -5,9 +5,12 @@
 #include "train/toy_detector.hpp"
 
 #include <odt/config/pipeline.hpp>
+#include <odt/core/log.hpp>
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/directory_lock.hpp>
+#include <odt/io/example.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/tfrecord.hpp>
 #include <odt/train/choose_detector.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -144,6 +147,107 @@ BOOST_AUTO_TEST_CASE(going_on_with_other_data_or_another_config_is_told) {
   BOOST_TEST(contains(text, "--seed 12 is not used"));
 }
 
+/// The toy's records with another box, of the same size and name.
+void relabel(const std::string& path) {
+  const odt::record_file old(path);
+  std::vector<std::string> records;
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    odt::example e = odt::parse_example(old.read(i), old.place(i));
+    e.objects[0].bounds.ymax = 0.75f;
+    records.push_back(odt::serialize_example(e));
+  }
+  odt::record_writer writer(path);
+  for (const std::string& one : records) writer.write(one);
+  writer.commit();
+}
+
+BOOST_AUTO_TEST_CASE(other_boxes_in_records_of_the_same_size_are_told) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  const auto size = odt::file_size(at / "train.record");
+  relabel(at / "train.record");
+  BOOST_TEST_REQUIRE(odt::file_size(at / "train.record") == size);
+  f.num_train_steps = 4;
+  const std::string text = run(f);
+  BOOST_TEST(contains(text, "warning: the training data is not what this run began with"));
+  f.num_train_steps = 6;
+  BOOST_TEST(!contains(run(f), "warning: the training data"));
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_knows_no_contents_goes_on_without_a_warning) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  const std::string prefix = at / "model/model.ckpt-2";
+  {
+    const odt::checkpoint_reader now(prefix);
+    odt::checkpoint_writer before(prefix);
+    for (const auto& tensor : now.tensors())
+      if (tensor.name != "odt/data_contents" && tensor.name != "odt/label_map")
+        before.add_raw(tensor, now.read_raw(tensor));
+    before.commit();
+  }
+  f.num_train_steps = 4;
+  const std::string text = run(f);
+  BOOST_TEST(contains(text, "goes on from"));
+  BOOST_TEST(!contains(text, "warning"));
+}
+
+BOOST_AUTO_TEST_CASE(classes_that_changed_places_are_refused_and_renamed_ones_told) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  std::string text = odt::read_file(config);
+  text.replace(text.find("num_classes: 1"), 14, "num_classes: 2");
+  odt::write_file(config, text);
+  odt::label_map::from_names({"thing", "other"}).write(at / "label_map.pbtxt");
+  auto f = flags(at, config, "model");
+  f.num_train_steps = 2;
+  run(f);
+  odt::label_map::from_names({"other", "thing"}).write(at / "label_map.pbtxt");
+  f.num_train_steps = 4;
+  BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) {
+    return contains(e.what(), "class 1 was thing and is other now; class 2 was other and is thing now");
+  });
+  odt::label_map::from_names({"thing", "another"}).write(at / "label_map.pbtxt");
+  BOOST_TEST(contains(run(f),
+                      "warning: the label map has changed since this run began: class 2 was other and is "
+                      "another now"));
+}
+
+BOOST_AUTO_TEST_CASE(the_config_that_is_saved_has_the_number_of_steps_that_ran) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 3;
+  run(f);
+  const auto saved = odt::pipeline::load(at / "model/pipeline.config");
+  BOOST_TEST(saved.root().at("train_config").get<int>("num_steps") == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_is_evaluated_on_its_training_data_on_demand) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  f.evaluations.training_data = true;
+  const std::string text = run(f);
+  BOOST_TEST(contains(text, "evaluation at step 2: 2 images"));
+  BOOST_TEST(odt::is_directory(at / "model/eval_training_data"));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_starts_anew_with_other_evaluation_data) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  odt::test::write_toy_records(at / "val.record", 6, 3);
+  f.num_train_steps = 4;
+  const std::string text = run(f);
+  BOOST_TEST(contains(text, "was of other evaluation data; the best starts anew"));
+  BOOST_TEST(contains(text, "best so far"));
+}
+
 BOOST_AUTO_TEST_CASE(a_run_never_begins_over_checkpoints_that_exist) {
   const scratch_directory at;
   auto f = flags(at, odt::test::write_toy_run(at), "model");
@@ -203,6 +307,52 @@ BOOST_AUTO_TEST_CASE(num_classes_unlike_the_label_map_is_refused) {
   auto f = flags(at, odt::test::write_toy_run(at), "model");
   odt::label_map::from_names({"thing", "other"}).write(at / "label_map.pbtxt");
   BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) { return contains(e.what(), "num_classes"); });
+}
+
+BOOST_AUTO_TEST_CASE(a_config_of_the_model_dir_is_not_written_over) {
+  const scratch_directory at;
+  std::filesystem::create_directory(at / "model");
+  const std::string config = at / "model/pipeline.config";
+  const std::string text = "# mine\n" + odt::read_file(odt::test::write_toy_run(at));
+  odt::write_file(config, text);
+  auto f = flags(at, config, "model");
+  f.num_train_steps = 2;
+  run(f);
+  BOOST_TEST(odt::read_file(config) == text);
+  f.num_train_steps = 3;
+  run(f);
+  BOOST_TEST(odt::read_file(config) == text);
+}
+
+BOOST_AUTO_TEST_CASE(a_config_that_an_earlier_run_wrote_follows_the_run) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  f.pipeline_config_path = at / "model/pipeline.config";
+  f.num_train_steps = 3;
+  run(f);
+  BOOST_TEST(odt::pipeline::load(at / "model/pipeline.config").root().at("train_config").at("num_steps").text == "3");
+}
+
+BOOST_AUTO_TEST_CASE(a_model_dir_that_was_copied_brings_its_label_map) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  BOOST_TEST(odt::read_file(at / "model/label_map.pbtxt") == odt::read_file(at / "label_map.pbtxt"));
+  std::filesystem::rename(at / "label_map.pbtxt", at / "gone.pbtxt");
+  std::filesystem::rename(at / "model", at / "copy");
+  odt::model_source source;
+  source.checkpoint = at / "copy";
+  const std::vector<odt::detector_type> types{toy_detector::type()};
+  BOOST_TEST(odt::load_detector(types, source).class_names().front() == "thing");
+  std::string said;
+  odt::set_log_sink([&said](odt::log_level, std::string_view message) { said += message; });
+  BOOST_TEST(odt::load_config(source).root().at("train_input_reader").at("label_map_path").text ==
+             at / "copy/label_map.pbtxt");
+  odt::set_log_sink({});
+  BOOST_TEST(said.find("copy/label_map.pbtxt is taken") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -10,6 +10,7 @@
 #include <odt/train/progress.hpp>
 #include <odt/train/stop_signal.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,8 +21,7 @@ namespace detail::cli {
 
 struct convert_command {
   convert_options how;
-  tutorial_options tutorial;        // of csv only
-  std::vector<std::string> labels;  // of csv only
+  tutorial_options tutorial;  // of csv only
 };
 
 /// Runs a conversion with a line that says how far it is.
@@ -52,13 +52,30 @@ ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
   app.add_option("--shards", how.shards, "files that each set is dealt out to")
       ->check(between(1, 100000))
       ->capture_default_str();
-  app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
-      ->check(between(0.0, 1.0))
-      ->capture_default_str();
-  app.add_option("--seed", how.seed, "of the split and of the order");
-  app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split");
+  CLI::Option* split =
+      app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
+          ->check(between(0.0, 1.0))
+          ->capture_default_str();
+  CLI::Option* set =
+      app.add_option("--set", how.set, "name of the one set of records, instead of a split: valid for valid.record")
+          ->excludes(split);
+  CLI::Option* seed = app.add_option("--seed", how.seed, "of the split and of the order");
+  app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split")
+      ->excludes(split)
+      ->excludes(set)
+      ->excludes(seed);
   app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
       ->check(between(0, 1024));
+  app.add_flag("--overwrite", how.overwrite, "replace records that are there and would change");
+  app.add_flag("--normalized", how.normalized, "boxes are shares of the picture's sides (0 to 1), not pixels");
+  static const std::map<std::string, labels_of_turned> turned{{"upright", labels_of_turned::upright},
+                                                              {"stored", labels_of_turned::stored}};
+  app.add_option("--exif", how.turned,
+                 "on which picture boxes were drawn where its size does not tell: upright (turned as its EXIF "
+                 "orientation says) or stored (as it lies in the file)")
+      ->transform(CLI::CheckedTransformer(turned, CLI::ignore_case).description(""))
+      ->type_name("upright|stored")
+      ->default_str("upright");
   add_bad_example_flag(app, how.on_bad_example);
 }
 
@@ -79,17 +96,19 @@ ODT_INLINE void add_convert_xml(CLI::App& app, program& p, const char* name, con
 }
 
 ODT_INLINE int run_convert_csv(const convert_command& c) {
-  if (c.how.output.empty()) {
+  if (!c.how.output.empty()) return run_convert(c.how, [](const convert_options& how) { return convert_csv(how); });
+  return run_convert(c.how, [&c](const convert_options& how) {
     tutorial_options tutorial = c.tutorial;
-    tutorial.label_map = c.how.label_map;
-    if (!c.labels.empty() && tutorial.label_map.empty())
-      tutorial.label_map = tutorial.output_path.substr(0, tutorial.output_path.rfind('/') + 1) + "label_map.pbtxt";
-    if (!c.labels.empty() && !file_exists(tutorial.label_map))
-      label_map::from_names(c.labels).write(tutorial.label_map);
-    tutorial.on_bad_example = c.how.on_bad_example;
-    return run_convert(c.how, [&tutorial](const convert_options&) { return convert_csv(tutorial); });
-  }
-  return run_convert(c.how, [](const convert_options& how) { return convert_csv(how); });
+    tutorial.label_map = how.label_map;
+    tutorial.classes = how.classes;
+    tutorial.on_bad_example = how.on_bad_example;
+    tutorial.overwrite = how.overwrite;
+    tutorial.turned = how.turned;
+    tutorial.normalized = how.normalized;
+    tutorial.threads = how.threads;
+    tutorial.progress = how.progress;
+    return convert_csv(tutorial);
+  });
 }
 
 ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
@@ -98,16 +117,22 @@ ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
   const auto command = std::make_shared<convert_command>();
   add_convert_flags(*csv, command->how);
   csv->add_option("--annotations", command->how.annotations, "the table, for records in --output with a split");
-  csv->add_option("--csv_input", command->tutorial.csv_input, "the table, for one record file");
+  csv->add_option("--csv_input", command->tutorial.csv_input, "the table, for one record file")
+      ->excludes("--annotations");
   csv->add_option("--image_dir,--img_path", command->tutorial.image_dir,
-                  "directory of the pictures, for one record file");
+                  "directory of the pictures, for one record file")
+      ->excludes("--images");
   csv->add_option("--output_path", command->tutorial.output_path, "the one record file");
-  csv->add_option("--label", command->labels,
+  csv->add_option("--label", command->how.classes,
                   "names of the classes in the order of their ids, for a label map that is made");
-  csv->callback([command, &p] {
+  csv->callback([command, csv, &p] {
     convert_options& how = command->how;
     tutorial_options& one = command->tutorial;
     if (how.output.empty() == one.output_path.empty()) throw CLI::ValidationError("one of --output and --output_path");
+    if (!one.output_path.empty())
+      for (const char* const flag : {"--split", "--set", "--shards", "--seed", "--ids"})
+        if (csv->count(flag))
+          throw CLI::ValidationError(str(flag, " is for --output; --output_path is one file of all rows"));
     if (how.annotations.empty()) how.annotations = one.csv_input;
     if (one.csv_input.empty()) one.csv_input = how.annotations;
     if (how.images.empty()) how.images = one.image_dir;

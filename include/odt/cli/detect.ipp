@@ -73,6 +73,7 @@ ODT_INLINE void add_detect(CLI::App& app, program& p) {
       "a font file (.ttf, .otf, .ttc) for class names; when not given, what the system has for those beyond ASCII");
   detect->add_option("--label_map_path", c.source.label_map_path, "instead of the config's");
   detect->add_option("--hparams_overrides", c.source.hparams_overrides, "changes to the config");
+  detect->add_option("--config_override", c.source.config_override, "text that is merged into the config");
   detect->add_option("--threads", c.source.threads, "threads that compute; 0: all of the machine's")
       ->check(between(0, 1024));
   add_device_flags(*detect, c.source.device, c.source.compute);

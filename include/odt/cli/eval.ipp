@@ -28,6 +28,7 @@ ODT_INLINE void add_eval(CLI::App& app, program& p) {
   eval->add_option("--eval_dir", flags->eval_dir, "where summaries go; when not given, eval_0 beside the checkpoint");
   eval->add_option("--output", flags->output, "write all detections to this file in COCO's result format");
   eval->add_option("--hparams_overrides", source.hparams_overrides, "changes to the config: eval_config.batch_size=8");
+  eval->add_option("--config_override", source.config_override, "text that is merged into the config");
   eval->add_flag("--eval_training_data", flags->evaluations.training_data, "evaluate on the training data instead");
   eval->add_option("--sample_1_of_n_eval_examples", flags->evaluations.sample_1_of_n_eval_examples,
                    "evaluate on every n-th example only")

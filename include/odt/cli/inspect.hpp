@@ -2,10 +2,12 @@
 // What a file of the Object Detection API's world holds, for people.
 #pragma once
 
+#include <odt/core/error.hpp>
 #include <odt/detector.hpp>
 
 #include <span>
 #include <string>
+#include <utility>
 
 namespace odt {
 
@@ -31,7 +33,18 @@ std::string inspect_events(const std::string& path);
 
 std::string inspect_label_map(const std::string& path);
 
-/// The detector that the config makes: its parts, parameters, anchors, multiply-adds, and bytes of a train step.
+/// A file that cannot be used as it is, with the text about what is well in it.
+class inspection_error : public error {
+ public:
+  inspection_error(const error& wrong, std::string text) : error(wrong), text_(std::move(text)) {}
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// The detector that the config makes: its parts, parameters, anchors, multiply-adds, and bytes of a train step; then
+/// the data. All that a training would refuse before its first step is refused here too, as an inspection_error.
 std::string inspect_config(const std::string& path, std::span<const detector_type> detectors);
 
 }  // namespace odt

@@ -26,10 +26,13 @@ ODT_INLINE void add_inspect(CLI::App& app, program& p) {
   inspect->add_flag("--tensors", given->tensors, "list the tensors of checkpoints");
   inspect->callback([given, &p] {
     p.action = [given, &p] {
-      for (const std::string& path : given->paths) {
-        const std::string text = odt::inspect(path, p.detectors, given->tensors);
-        std::fwrite(text.data(), 1, text.size(), stdout);
-      }
+      const auto print = [](const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); };
+      for (const std::string& path : given->paths) try {
+          print(odt::inspect(path, p.detectors, given->tensors));
+        } catch (const inspection_error& wrong) {
+          print(wrong.text());
+          throw;
+        }
       return 0;
     };
   });

@@ -137,7 +137,8 @@ ODT_INLINE std::string directory_text(const std::string& directory) {
 
 ODT_INLINE std::string tensors_text(const checkpoint_reader& reader, bool has_data) {
   std::size_t widest = 0;
-  for (const tensor_info& t : reader.tensors()) widest = std::min<std::size_t>(100, std::max(widest, display_width(t.name)));
+  for (const tensor_info& t : reader.tensors())
+    widest = std::min<std::size_t>(100, std::max(widest, display_width(t.name)));
   std::string text;
   for (const tensor_info& t : reader.tensors())
     text += str("  ", padded(t.name, widest), "  ", padded(describe(t), 24), "  ",

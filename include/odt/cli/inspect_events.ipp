@@ -40,7 +40,7 @@ ODT_INLINE void add(tag_summary& tag, const event& e) {
 ODT_INLINE std::string describe(const tag_summary& tag) {
   std::string times = tag.count == 1 ? str("step ", tag.first_step)
                                      : str(tag.count, " values, steps ", tag.first_step, " to ", tag.last_step);
-  if (tag.what == event::kind::picture) return str(times, ": image ", tag.height, " x ", tag.width);
+  if (tag.what == event::kind::picture) return str(times, ": image ", tag.width, " x ", tag.height);
   if (tag.what == event::kind::histogram) return str(times, ": histogram");
   if (tag.what != event::kind::scalar) return times;
   if (tag.count == 1) return str(times, ": ", significant(tag.last));

@@ -47,8 +47,8 @@ ODT_INLINE void add(totals& t, const example& e, const std::string& place) {
     ++t.formats[std::string(format_name(info.format))];
     size = info.size();
     if (e.height != 0 && e.width != 0 && size2{e.height, e.width} != size)
-      note(t, str(place, ": image/height and image/width say ", e.height, " x ", e.width, ", the image has ",
-                  size.height, " x ", size.width));
+      note(t, str(place, ": image/width and image/height say ", e.width, " x ", e.height, ", the image has ",
+                  size.width, " x ", size.height));
   } catch (const error& wrong) {
     note(t, wrong.what());
   }
@@ -62,7 +62,7 @@ ODT_INLINE void add(totals& t, const example& e, const std::string& place) {
 
 ODT_INLINE std::string describe(const example& e, std::int64_t number) {
   std::string text =
-      str("example ", number, ": ", e.name("(no name)"), ", ", e.format, " ", e.height, " x ", e.width, ", ",
+      str("example ", number, ": ", e.name("(no name)"), ", ", e.format, " ", e.width, " x ", e.height, ", ",
           human_bytes(std::ssize(e.encoded)), ", ", e.objects.size(), e.objects.size() == 1 ? " box\n" : " boxes\n");
   for (std::size_t i = 0; i < std::min<std::size_t>(5, e.objects.size()); ++i) {
     const labelled_object& o = e.objects[i];
@@ -79,7 +79,7 @@ ODT_INLINE std::string range(int low, int high) { return low == high ? str(low) 
 ODT_INLINE std::string summary(const totals& t, const std::string& path) {
   std::string text = str("records ", path, ": ", counted(t.images, "image"), " (", human_bytes(t.bytes));
   for (const auto& [format, n] : t.formats) text += str(", ", n, " ", format);
-  text += str("), ", range(t.low_height, t.high_height), " high, ", range(t.low_width, t.high_width), " wide\n",
+  text += str("), ", range(t.low_width, t.high_width), " wide, ", range(t.low_height, t.high_height), " high\n",
               grouped(t.boxes), t.boxes == 1 ? " box, " : " boxes, ",
               fixed(static_cast<double>(t.boxes) / static_cast<double>(t.images), 1), " an image; ", t.empty,
               t.empty == 1 ? " image has none\n" : " images have none\n");

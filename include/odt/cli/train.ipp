@@ -30,6 +30,10 @@ ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
       ->check(not_negative());
   app.add_option("--hparams_overrides", f.hparams_overrides,
                  "changes to the config: learning_rate=0.01,batch_size=8,train_config.gradient_clipping_by_norm=5");
+  app.add_option("--config_override", f.config_override,
+                 "text that is merged into the config: 'train_config { batch_size: 8 }'");
+  app.add_flag("--stretch_schedule", f.stretch_schedule,
+               "make the learning rate's schedule longer or shorter, so that it ends with the last step");
   app.add_flag("--eval_training_data", f.evaluations.training_data, "evaluate on the training data instead");
   app.add_option("--sample_1_of_n_eval_examples", f.evaluations.sample_1_of_n_eval_examples,
                  "evaluate on every n-th example only")
@@ -71,7 +75,7 @@ ODT_INLINE int run_train(const train_command& c, const program& p) {
     eval_flags flags;
     flags.source = {c.flags.pipeline_config_path,
                     c.flags.hparams_overrides,
-                    {},
+                    c.flags.config_override,
                     c.checkpoint_dir,
                     {},
                     c.flags.threads,

@@ -22,9 +22,13 @@ struct hparam {
 /// Splits "key=value,key=[value,value],key='va,lue'".
 std::vector<hparam> parse_hparams(std::string_view text);
 
-/// Changes a message TrainEvalPipelineConfig. A value "" changes nothing. False: there is no such key, and nothing was
-/// changed. A value that does not fit, or a key that does not fit the config, is an error.
+/// Changes a message TrainEvalPipelineConfig as the API does. A value "" changes nothing. False: there is no such key,
+/// and nothing was changed. A value that does not fit, or a key that does not fit the config, is an error.
 bool apply_hparam(google::protobuf::Message& pipeline, const hparam& override, field_places& places);
+
+/// The same for people: a path may name any field, also one that the config does not set, a list (whose elements the
+/// values replace), or one of eval_input_reader[N]; and a value that the API would clamp in silence is an error.
+bool override_field(google::protobuf::Message& pipeline, const hparam& override, field_places& places);
 
 /// The keys that are not paths, for messages and help.
 std::vector<std::string_view> hparam_keys();

@@ -72,7 +72,20 @@ class editor {
     const auto [parent, field] = split(path);
     set_field(message(parent), field, value, std::string(path), origin, places_);
   }
-  void set(std::string_view path, double value) const { set(path, std::string_view(str(value))); }
+  void set(std::string_view path, double value) const {
+    const bool whole = std::trunc(value) == value && std::abs(value) < 1e15;  // else 1000000 becomes 1e+06
+    set(path, std::string_view(whole ? str(static_cast<std::int64_t>(value)) : str(value)));
+  }
+
+  /// Sets any field, made where it is absent, without dropping another member of a oneof.
+  void set_any(std::string_view path, const std::vector<std::string>& values) const {
+    const auto [at, field] = find(path);
+    if (!field) fail(origin, ": ", path, ": ", std::string_view(at->GetDescriptor()->name()), " has no such field");
+    keep_oneof(*at, *field);
+    if (field->is_repeated()) return set_list(path, values, false);
+    if (values.size() != 1) fail(origin, ": ", path, ": one value belongs here, not a list");
+    set(path, values[0]);
+  }
 
   /// Replaces, or extends, a list.
   void set_list(std::string_view path, const std::vector<std::string>& values, bool append) const {
@@ -110,10 +123,23 @@ class editor {
     const pb::FieldDescriptor* field = at.GetDescriptor()->FindFieldByName(std::string(name));
     const pb::Reflection& access = *at.GetReflection();
     if (!field || field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE || field->is_repeated() != (index >= 0))
-      fail(origin, ": \"", name, "\" is not a message of ", std::string_view(at.GetDescriptor()->name()));
+      fail(origin, ": \"", name, "\" is not a message of ", std::string_view(at.GetDescriptor()->name()),
+           field && field->is_repeated() ? str("; it is a list, whose first element is ", name, "[0]") : "");
+    if (index >= 0 && index >= access.FieldSize(at, field))
+      fail(origin, ": ", name, "[", index, "]: the config has ", access.FieldSize(at, field), " of them");
+    if (make) keep_oneof(at, *field);
     if (index >= 0) return access.MutableRepeatedMessage(&at, field, index);
     if (!make && !access.HasField(at, field)) return nullptr;
     return access.MutableMessage(&at, field);
+  }
+
+  /// Refuses to drop another member of a field's oneof.
+  static void keep_oneof(const pb::Message& at, const pb::FieldDescriptor& field) {
+    const pb::OneofDescriptor* group = field.containing_oneof();
+    const pb::FieldDescriptor* member = group ? at.GetReflection()->GetOneofFieldDescriptor(at, group) : nullptr;
+    if (member && member != &field)
+      fail(origin, ": \"", std::string_view(field.name()), "\" would drop the \"", std::string_view(member->name()),
+           "\" that the config has in its place; a config override can do so");
   }
 
   pb::Message& root_;
@@ -337,6 +363,27 @@ ODT_INLINE std::string generic_path(std::string_view key) {
   return {};
 }
 
+/// The same with the elements of eval_input_reader.
+ODT_INLINE std::string any_path(std::string_view key) {
+  for (const std::string_view list : {"eval_input_reader", "eval_input_config"})
+    if (key.starts_with(list) && key.substr(list.size()).starts_with("["))
+      return str("eval_input_reader", key.substr(list.size()));
+  return generic_path(key);
+}
+
+/// Refuses what the API would clamp.
+ODT_INLINE void check_unclamped(const change& c) {
+  const std::string& key = c.wanted.key;
+  if (key == "batch_size" && std::nearbyint(c.number()) < 1)
+    fail(origin, ": ", key, ": ", c.value(), " is too small; at least 1 belongs here");
+  if (key == "momentum_optimizer_value" && !(c.number() >= 0 && c.number() <= 1))
+    fail(origin, ": ", key, ": ", c.value(), " is out of range; a number from 0 to 1 belongs here");
+}
+
+ODT_INLINE bool says_nothing(const hparam& override) {
+  return override.values.size() == 1 && override.values[0].empty();
+}
+
 ODT_INLINE std::string unquoted(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -390,7 +437,7 @@ ODT_INLINE std::vector<hparam> parse_hparams(std::string_view text) {
 
 ODT_INLINE bool apply_hparam(google::protobuf::Message& pipeline, const hparam& override, field_places& places) {
   namespace d = detail::hparams;
-  if (override.values.size() == 1 && override.values[0].empty()) return true;
+  if (d::says_nothing(override)) return true;
   const d::change c{override, d::editor(pipeline, places)};
   const auto rule = std::ranges::find(d::rules, override.key, &d::rule::key);
   if (rule != d::rules.end()) {
@@ -400,12 +447,24 @@ ODT_INLINE bool apply_hparam(google::protobuf::Message& pipeline, const hparam& 
   } else if (const std::string path = d::generic_path(override.key); !path.empty()) {
     if (!c.config.has(path))
       fail(d::origin, ": ", override.key,
-           ": the config does not set this field, and only fields that it sets can be "
-           "overridden so (a config override can add it)");
+           ": the config does not set this field, and only fields that it sets can be overridden so");
     c.config.set(path, c.value());
   } else {
     return false;
   }
+  return true;
+}
+
+ODT_INLINE bool override_field(google::protobuf::Message& pipeline, const hparam& override, field_places& places) {
+  namespace d = detail::hparams;
+  if (d::says_nothing(override)) return true;
+  const d::change c{override, d::editor(pipeline, places)};
+  const std::string path = d::any_path(override.key);
+  if (path.empty()) {
+    d::check_unclamped(c);
+    return apply_hparam(pipeline, override, places);
+  }
+  c.config.set_any(path, override.values);
   return true;
 }
 

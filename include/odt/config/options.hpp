@@ -73,8 +73,9 @@ struct input_options {
 /// What a config is asked for.
 enum class config_use { train, evaluate, detect };
 
-/// Refuses a config that lacks what `use` needs, by path: the model and its parts, an initializer and a regularizer
-/// wherever there are hyperparams, the optimizer, the readers. Marks nothing as read but what it proves to be there.
+/// Refuses a config with numbers out of their ranges (ranges.hpp), and one that lacks what `use` needs, by path: the
+/// model and its parts, an initializer and a regularizer wherever there are hyperparams, the optimizer, the readers.
+/// Marks nothing as read but what it proves to be there.
 void check_complete(const settings& root, config_use use);
 
 /// Reads and checks `train_config`. Fields that are not supported stay unread.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/config/options.hpp>
+#include <odt/config/ranges.hpp>
 #include <odt/config/text_format.hpp>
 
 #include <algorithm>
@@ -29,16 +30,13 @@ ODT_INLINE std::vector<std::string> strings(const settings& list, bool mark) {
   return result;
 }
 
-ODT_INLINE int positive(const settings& message, std::string_view field) {
-  const int value = message.get<int>(field);
-  if (value < 1) fail(message.at(field).where(), value, " is too small; at least 1 belongs here");
-  return value;
-}
-
 /// A path of the file system, not the sample configs' placeholder.
 ODT_INLINE std::string path(const settings& scalar) {
   if (scalar.text.find("PATH_TO_BE_CONFIGURED") != std::string::npos)
     fail(scalar.where(), "\"", scalar.text, "\" is a placeholder; write the real path");
+  if (scalar.text.find("://") != std::string::npos)
+    fail(scalar.where(), "\"", scalar.text,
+         "\" is no path of this machine; copy what it names here and write its path");
   if (std::ranges::any_of(scalar.text, [](unsigned char c) { return c < 32; }))
     fail(scalar.where(), "the name holds a control character; ", backslash_advice);
   return scalar.as<std::string>();
@@ -152,6 +150,7 @@ void accept_fields(const settings& message, const Fields& fields, std::vector<st
 
 ODT_INLINE void check_complete(const settings& root, config_use use) {
   namespace d = detail::options;
+  check_ranges(root);
   d::require_model(root);
   const auto require_reader = [](const settings& reader) {
     d::require(reader, "label_map_path");
@@ -176,7 +175,7 @@ ODT_INLINE train_options read_train_options(const settings& root) {
   namespace d = detail::options;
   const settings& train = root.at("train_config");
   train_options o;
-  o.batch_size = d::positive(train, "batch_size");
+  o.batch_size = train.get<int>("batch_size");
   o.num_steps = train.get<std::int64_t>("num_steps");
   o.keep_checkpoint_every_n_hours = train.get<float>("keep_checkpoint_every_n_hours");
   o.fine_tune_checkpoint = d::path(train.at("fine_tune_checkpoint"));
@@ -187,7 +186,7 @@ ODT_INLINE train_options read_train_options(const settings& root) {
                                                                                   : fine_tune_kind::classification;
   type.read = true;
   o.load_all_detection_checkpoint_vars = train.get<bool>("load_all_detection_checkpoint_vars");
-  o.max_number_of_boxes = d::positive(train, "max_number_of_boxes");
+  o.max_number_of_boxes = train.get<int>("max_number_of_boxes");
   o.data_augmentation_options = train.find("data_augmentation_options");
   if (const settings& merge = train.at("merge_multiple_label_boxes"); merge.text == "true")
     fail(merge.where(), "is not supported; give each box one class");
@@ -206,7 +205,7 @@ ODT_INLINE eval_options read_eval_options(const settings& root) {
   namespace d = detail::options;
   const settings& eval = root.at("eval_config");
   eval_options o;
-  o.batch_size = d::positive(eval, "batch_size");
+  o.batch_size = eval.get<int>("batch_size");
   o.num_visualizations = eval.get<int>("num_visualizations");
   o.num_examples = eval.get<std::int64_t>("num_examples");
   o.eval_interval_secs = eval.get<int>("eval_interval_secs");
@@ -231,7 +230,7 @@ ODT_INLINE input_options read_input_options(const settings& reader) {
   o.label_map_path = d::path(reader.at("label_map_path"));
   o.shuffle = reader.get<bool>("shuffle");
   o.num_epochs = reader.get<int>("num_epochs");
-  o.sample_1_of_n_examples = d::positive(reader, "sample_1_of_n_examples");
+  o.sample_1_of_n_examples = reader.get<int>("sample_1_of_n_examples");
   o.max_number_of_boxes = reader.get<int>("max_number_of_boxes");
   o.use_display_name = reader.get<bool>("use_display_name");
   const settings& paths = reader.at("tf_record_input_reader").at("input_path");

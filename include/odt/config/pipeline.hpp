@@ -33,10 +33,10 @@ class pipeline {
   /// Merges another text into it (the API's config_override).
   void merge(std::string_view text, std::string_view name = "config_override");
 
-  /// Applies "key=value,key=value" (hparams.hpp); an unknown key is an error.
+  /// Applies "key=value,key=value" for people (hparams.hpp, override_field); an unknown key is an error.
   void apply_hparams(std::string_view overrides);
 
-  /// Applies one override; false when there is no such key.
+  /// Applies one override as the API does; false when there is no such key.
   bool apply_hparam(std::string_view key, const std::vector<std::string>& values);
 
   /// The set fields in protobuf's text format, as they are saved beside a model.

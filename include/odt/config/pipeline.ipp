@@ -59,7 +59,7 @@ ODT_INLINE void pipeline::merge(std::string_view text, std::string_view name) {
 ODT_INLINE void pipeline::apply_hparams(std::string_view overrides) {
   state_ = state_->changed([&](impl& copy) {
     for (const hparam& one : parse_hparams(overrides)) {
-      if (odt::apply_hparam(copy.message, one, copy.places)) continue;
+      if (override_field(copy.message, one, copy.places)) continue;
       const std::string near = closest(one.key, hparam_keys());
       fail("hparams_overrides: there is no key \"", one.key, "\"; ",
            near.empty() ? "there are " + join(hparam_keys(), ", ") + ", and paths such as model.ssd.num_classes"

@@ -3,7 +3,12 @@
 #pragma once
 
 #include <odt/core/image.hpp>
+#include <odt/core/text.hpp>
+#include <odt/io/unicode.hpp>
 
+#include <charconv>
+#include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +39,10 @@ struct annotation {
   size2 size;            ///< of the picture, in pixels; 0 x 0 when it is not given
   std::vector<annotated_object> objects;
   std::vector<std::string> problems;  ///< objects that could not be read: "file:line: what; value; what would be right"
+  std::vector<std::string> unread = {};  ///< what else says something about objects: "file:line: what"
+  std::string folder = {};               ///< that was written before the filename, with "/" between its parts
+  std::string place = {};                ///< of the filename: "file:line"
+  bool normalized = false;               ///< bounds are shares of the picture's sides, from 0 to 1
 };
 
 namespace detail {
@@ -42,6 +51,22 @@ namespace detail {
 inline std::string last_part(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+/// A number as people write it, also with a plus sign; nothing when it is none, or not finite.
+inline std::optional<double> number_in(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || status != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
+  return value;
+}
+
+/// " (holds U+00A0 no-break space)" for messages about a text that does not look wrong.
+inline std::string deception(std::string_view text) {
+  const std::string what = deceptive_character(text);
+  return what.empty() ? what : str(" (holds ", what, ")");
 }
 
 }  // namespace detail

@@ -19,9 +19,12 @@
 
 namespace odt {
 
+class record_set;
+
 struct loader_options {
-  std::vector<std::string> input_path;  ///< record files or patterns
-  label_map classes;                    ///< empty: the records' labels count
+  std::vector<std::string> input_path;        ///< record files or patterns
+  std::shared_ptr<const record_set> records;  ///< the same, where they are open already
+  label_map classes;                          ///< empty: the records' labels count
   image_resizer resizer;
   pixel_transform transform;         ///< the feature extractor's
   augmentation_chain augmentations;  ///< training only
@@ -63,8 +66,11 @@ class loader {
   /// Examples of an epoch.
   std::uint64_t size() const;
 
-  /// Of the records (see record_set) and how they are drawn on; resuming with another one is not the same run.
+  /// Of the records' files and how they are drawn on.
   std::uint64_t fingerprint() const;
+
+  /// Of the records' bytes and how they are drawn on; resuming with another one is not the same run.
+  std::uint64_t contents() const;
 
   /// Seconds that `next` has waited for data in all.
   double waited() const;

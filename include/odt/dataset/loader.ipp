@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/core/fingerprint.hpp>
 #include <odt/core/target.hpp>
 #include <odt/dataset/loader.hpp>
 #include <odt/dataset/record_set.hpp>
@@ -104,6 +105,12 @@ ODT_INLINE void clear_behind(batch& b, std::size_t size) {
   clear(b.originals, 1);
 }
 
+/// The fingerprint of records and of which of them are taken, and in what order.
+ODT_INLINE std::uint64_t as_drawn(std::uint64_t records, const loader_options& o) {
+  const auto step = static_cast<std::uint64_t>(o.sample_1_of_n_examples);
+  return records ^ (step * 0x9E3779B97F4A7C15u + (o.shuffle ? 1u : 0u));
+}
+
 /// Closes the gaps of skipped images; `made` places were asked for.
 ODT_INLINE void compact(slot& s, int made) {
   std::size_t kept = 0;
@@ -123,7 +130,8 @@ ODT_INLINE void compact(slot& s, int made) {
 struct loader::state {
   explicit state(loader_options given)
       : options(detail::loading::checked(std::move(given))),
-        records(options.input_path),
+        opened(options.records ? options.records : std::make_shared<const record_set>(options.input_path)),
+        records(*opened),
         examples(epoch_size(options, records)) {
     count_samples();
     slots.resize(static_cast<std::size_t>(options.prefetch) + 1);
@@ -222,7 +230,8 @@ struct loader::state {
   }
 
   const loader_options options;
-  const record_set records;
+  const std::shared_ptr<const record_set> opened;
+  const record_set& records;
   const std::uint64_t examples;
   std::uint64_t tickets = 0;
   example_reports reports;
@@ -244,8 +253,12 @@ ODT_INLINE std::uint64_t loader::size() const { return state_->examples; }
 ODT_INLINE std::vector<std::string> loader::skipped() const { return state_->reports.skipped(); }
 
 ODT_INLINE std::uint64_t loader::fingerprint() const {
-  const std::uint64_t step = static_cast<std::uint64_t>(state_->options.sample_1_of_n_examples);
-  return state_->records.fingerprint() ^ (step * 0x9E3779B97F4A7C15u + (state_->options.shuffle ? 1u : 0u));
+  return detail::loading::as_drawn(state_->records.fingerprint(), state_->options);
+}
+
+ODT_INLINE std::uint64_t loader::contents() const {
+  const loader_options& o = state_->options;
+  return detail::loading::as_drawn(odt::fingerprint(state_->records.contents(), o.max_examples), o);
 }
 
 ODT_INLINE double loader::waited() const {

@@ -21,9 +21,14 @@ struct prepared_picture {
   std::vector<conversion_problem> problems;
 };
 
+/// On which picture boxes were drawn where its size does not tell: as viewers show it, turned upright as its EXIF
+/// orientation says, or as it is stored (labelImg before 1.8.4).
+enum class labels_of_turned { upright, stored };
+
 /// Reads and decodes the picture (damage is found here, not in training), turns it upright, and checks its labels: see
 /// convert_voc for what is repaired and what is left out. Does not throw for what is wrong with the picture.
-prepared_picture prepare_picture(const annotation& source, const std::string& picture_path, const label_map& classes);
+prepared_picture prepare_picture(const annotation& source, const std::string& picture_path, const label_map& classes,
+                                 labels_of_turned turned = labels_of_turned::upright);
 
 /// Where a box of a stored picture lies once the picture is turned upright; `stored` is the size before.
 pixel_box turn_upright(const pixel_box& b, int orientation, size2 stored);

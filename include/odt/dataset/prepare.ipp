@@ -7,8 +7,10 @@
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/io/sha256.hpp>
+#include <odt/io/unicode.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -22,10 +24,10 @@ ODT_INLINE std::string show(const pixel_box& b) {
   return str("xmin ", b.xmin, ", ymin ", b.ymin, ", xmax ", b.xmax, ", ymax ", b.ymax);
 }
 
-/// How the labels' pixels become those of the upright picture.
+/// How the labels' coordinates become those of the upright picture.
 struct frame {
-  double scale_x = 1, scale_y = 1;
-  int orientation = 1;  ///< of the labels, too: turn them
+  size2 labelled;       ///< of the picture as it was labelled
+  int orientation = 1;  ///< in which it was labelled: turn the boxes
 };
 
 ODT_INLINE bool same_shape(size2 a, size2 b) {
@@ -33,25 +35,46 @@ ODT_INLINE bool same_shape(size2 a, size2 b) {
   return std::abs(expected - a.height) <= 1 + 1e-9;
 }
 
+/// Whether the labels were made on the picture as it is stored; reports where their size does not tell.
+ODT_INLINE bool labelled_as_stored(const annotation& source, const std::string& picture, const image_info& info,
+                                   size2 upright, labels_of_turned turned, std::vector<conversion_problem>& problems) {
+  if (info.orientation <= 1) return false;
+  const bool exact = source.size == upright || source.size == info.size();
+  const auto fits = [&](size2 size) { return exact ? source.size == size : same_shape(source.size, size); };
+  if (source.size != size2{} && fits(upright) != fits(info.size())) return fits(info.size());
+  const bool stored = turned == labels_of_turned::stored;
+  problems.push_back({conversion_problem::guessed,
+                      str(source.path, ": ", picture, " has EXIF orientation ", info.orientation,
+                          "; its size does not tell whether it was labelled upright or as it is stored; taken as ",
+                          stored ? "stored (upright: --exif upright)" : "upright (as stored: --exif stored)")});
+  return stored;
+}
+
 /// What the size in the labels says about them; throws when it contradicts the picture.
 ODT_INLINE frame frame_of(const annotation& source, const std::string& picture, const image_info& info, size2 upright,
-                          std::vector<conversion_problem>& problems) {
+                          labels_of_turned turned, std::vector<conversion_problem>& problems) {
+  const bool stored = labelled_as_stored(source, picture, info, upright, turned, problems);
+  const int orientation = stored ? info.orientation : 1;
+  const size2 size = stored ? info.size() : upright;
+  if (source.normalized) return {{1, 1}, orientation};
   if (source.size == size2{}) {
     problems.push_back(
         {conversion_problem::repaired, str(source.path, ": no <size> with positive <width> and <height> for ",
-                                           source.filename, "; that of the picture was taken: ", show(upright))});
-    return {};
+                                           source.filename, "; that of the picture was taken: ", show(size))});
+    return {size, orientation};
   }
-  if (source.size == upright) return {};
-  if (source.size == info.size()) return {1, 1, info.orientation};
-  if (!same_shape(source.size, upright))
+  if (source.size == size) return {size, orientation};
+  if (!same_shape(source.size, size))
     fail(source.path, ": the labels are for a picture of ", show(source.size), " pixels, but ", picture, " has ",
          show(upright), "; label it anew, or put the right picture there");
   problems.push_back({conversion_problem::repaired,
                       str(source.path, ": the labels are for a picture of ", show(source.size), " pixels, but ",
-                          picture, " has ", show(upright), ", the same shape; the boxes were scaled")});
-  return {static_cast<double>(upright.width) / source.size.width,
-          static_cast<double>(upright.height) / source.size.height, 1};
+                          picture, " has ", show(size), ", the same shape; the boxes were scaled")});
+  return {source.size, orientation};
+}
+
+ODT_INLINE bool within_unit_square(const pixel_box& b) {
+  return std::ranges::all_of(std::array{b.xmin, b.ymin, b.xmax, b.ymax}, [](double v) { return v >= 0 && v <= 1; });
 }
 
 /// Why a box cannot be used; empty when it can.
@@ -63,19 +86,26 @@ ODT_INLINE std::string_view uselessness(const pixel_box& b, size2 size) {
 }
 
 /// The box in the upright picture; throws when it cannot be used.
-ODT_INLINE pixel_box usable_box(const annotated_object& object, const frame& f, size2 stored, size2 upright,
+ODT_INLINE pixel_box usable_box(const annotated_object& object, const frame& f, bool normalized, size2 upright,
                                 std::vector<conversion_problem>& problems) {
-  pixel_box b = turn_upright(object.bounds, f.orientation, stored);
-  b = {b.xmin * f.scale_x, b.ymin * f.scale_y, b.xmax * f.scale_x, b.ymax * f.scale_y};
+  pixel_box b = turn_upright(object.bounds, f.orientation, f.labelled);
+  const size2 turned = f.orientation > 4 ? size2{f.labelled.width, f.labelled.height} : f.labelled;
+  const double scale_x = static_cast<double>(upright.width) / turned.width,
+               scale_y = static_cast<double>(upright.height) / turned.height;
+  b = {b.xmin * scale_x, b.ymin * scale_y, b.xmax * scale_x, b.ymax * scale_y};
+  const std::string units = normalized ? str("shares of ", show(upright), " pixels") : show(upright) + " pixels";
   if (const std::string_view why = uselessness(b, upright); !why.empty())
-    fail(object.place, ": the box of \"", object.name, "\" ", why, ": ", show(object.bounds), " in ", show(upright),
-         " pixels; xmin < xmax and ymin < ymax within the picture are needed");
+    fail(object.place, ": the box of \"", object.name, "\" ", why, ": ", show(object.bounds), " in ", units,
+         "; xmin < xmax and ymin < ymax within the picture are needed");
+  if (!normalized && within_unit_square(object.bounds))
+    fail(object.place, ": the box of \"", object.name, "\" lies between 0 and 1: ", show(object.bounds), " in ", units,
+         "; pixels are needed, or --normalized, which takes all boxes as shares of the picture");
   const pixel_box inside{std::max(b.xmin, 0.), std::max(b.ymin, 0.), std::min<double>(b.xmax, upright.width),
                          std::min<double>(b.ymax, upright.height)};
   if (!(inside == b))
-    problems.push_back({conversion_problem::repaired, str(object.place, ": the box of \"", object.name,
-                                                          "\" reaches beyond the picture: ", show(object.bounds),
-                                                          " in ", show(upright), " pixels; clipped")});
+    problems.push_back({conversion_problem::repaired,
+                        str(object.place, ": the box of \"", object.name,
+                            "\" reaches beyond the picture: ", show(object.bounds), " in ", units, "; clipped")});
   return inside;
 }
 
@@ -97,7 +127,11 @@ ODT_INLINE int id_of(const annotated_object& object, const label_map& classes) {
   std::vector<std::string> names;
   for (const label_map_item& item : classes.items()) names.push_back(item.name);
   if (names.size() > 12) names.resize(12), names.push_back("...");
-  fail(object.place, ": class \"", object.name, "\" is not in the label map; it has ", join(names, ", "));
+  std::string alike;
+  for (const label_map_item& item : classes.items())
+    if (folded_text(item.name) == folded_text(object.name))
+      alike = str("; \"", item.name, "\" differs in ", folded_difference(object.name, item.name));
+  fail(object.place, ": class \"", object.name, "\" is not in the label map; it has ", join(names, ", "), alike);
 }
 
 /// The picture's part of the example: its bytes, upright.
@@ -143,20 +177,21 @@ ODT_INLINE pixel_box turn_upright(const pixel_box& b, int orientation, size2 sto
 }
 
 ODT_INLINE prepared_picture prepare_picture(const annotation& source, const std::string& picture_path,
-                                            const label_map& classes) {
+                                            const label_map& classes, labels_of_turned turned) {
   namespace d = detail::prepare;
   prepared_picture out;
   for (const std::string& problem : source.problems)
     out.problems.push_back({conversion_problem::box_left_out, problem});
+  for (const std::string& what : source.unread) out.problems.push_back({conversion_problem::not_read, what});
   try {
     image_info info;
     d::read_picture(picture_path, out, info);
     const size2 upright{out.record->height, out.record->width};
-    const d::frame frame = d::frame_of(source, picture_path, info, upright, out.problems);
+    const d::frame frame = d::frame_of(source, picture_path, info, upright, turned, out.problems);
     for (const annotated_object& object : source.objects) {
       try {
+        const pixel_box b = d::usable_box(object, frame, source.normalized, upright, out.problems);
         const int id = d::id_of(object, classes);
-        const pixel_box b = d::usable_box(object, frame, info.size(), upright, out.problems);
         out.record->objects.push_back(d::to_labelled(object, b, upright, id));
       } catch (const error& e) {
         out.problems.push_back({conversion_problem::box_left_out, e.what()});

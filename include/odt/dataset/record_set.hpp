@@ -2,10 +2,12 @@
 // All records of a data set as one numbered list.
 #pragma once
 
+#include <odt/core/fingerprint.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,10 @@ class record_set {
   const std::vector<record_file>& files() const { return files_; }
   std::string read(std::uint64_t record) const;
 
+  std::uint64_t length(std::uint64_t record) const;  ///< in bytes
+  /// Fills `out` with bytes of one record from `offset` on, without looking at its checksum.
+  void read_part(std::uint64_t record, std::uint64_t offset, std::span<char> out) const;
+
   /// "path, record 3 (byte 1234)", for messages.
   std::string place(std::uint64_t record) const;
 
@@ -31,12 +37,16 @@ class record_set {
   /// when they move to another directory).
   std::uint64_t fingerprint() const { return fingerprint_; }
 
+  /// A number that changes when any byte of any record does, or their order (not when files are renamed).
+  std::uint64_t contents() const { return contents_; }
+
  private:
   std::size_t file_of(std::uint64_t record) const;
 
   std::vector<record_file> files_;
   std::vector<std::uint64_t> starts_;  ///< number of the first record of each file; then of all
-  std::uint64_t fingerprint_ = 0;
+  std::uint64_t fingerprint_ = empty_fingerprint;
+  std::uint64_t contents_ = empty_fingerprint;
 };
 
 }  // namespace odt

@@ -4,6 +4,7 @@
 #include <odt/core/log.hpp>
 #include <odt/core/picture_job.hpp>
 #include <odt/core/target.hpp>
+#include <odt/dataset/label_survey.hpp>
 #include <odt/dataset/sample_maker.hpp>
 #include <odt/dataset/shuffle.hpp>
 #include <odt/io/example.hpp>
@@ -96,6 +97,7 @@ ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t samp
   }
   const size2 original = pixels_.size();
   checked_labels checked = to_labels(source, options_.classes, original);
+  if (checked.useless()) fail(describe_useless(place, source, checked));
   if (!checked.problems.empty())
     reports_.problem(2 * record, str(place, " (", source.name("no name"), "): ", join(checked.problems, "; ")));
   labels& truth = checked.truth;

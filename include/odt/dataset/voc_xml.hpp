@@ -9,9 +9,10 @@
 
 namespace odt {
 
-/// Reads the labels of one picture. What is no such XML is an error with file and line; an object that cannot be read
-/// (no name, no box, a coordinate that is no number) is listed in `problems` and left out. A size that is missing or
-/// not positive is 0 x 0; whether boxes fit into the picture is not looked at.
+/// Reads the labels of one picture, in the encoding that the XML declares. Each <bndbox> of an <object> is a box. What
+/// is no such XML is an error with file and line; an object that cannot be read (no name, no box, a coordinate that is
+/// no number, another nesting) is listed in `problems` and left out; other shapes and parts of objects are listed in
+/// `unread`. A size that is missing or not positive is 0 x 0; whether boxes fit into the picture is not looked at.
 annotation read_voc_xml(const std::string& path);
 annotation parse_voc_xml(std::string_view text, const std::string& path);
 

@@ -68,9 +68,11 @@ class checkpoint_keeper {
   void saved(const std::string& prefix);
 
   /// Copies the checkpoint to best_directory/model.ckpt-N when `value` is higher than that of the best so far, which it
-  /// replaces; says whether it did. The value is kept inside the copy as the tensor "odt/best/<metric>", so that a
-  /// resumed run knows it.
-  bool offer_best(const std::string& prefix, const std::string& metric, double value);
+  /// replaces; says whether it did. A value that is not finite or below 0 (a metric of no boxes) is no best. `data` is
+  /// a fingerprint of what it was measured on (0: not known): the best of other data does not count, which is said.
+  /// Value and data are kept inside the copy as the tensors "odt/best/<metric>" and "odt/best/data", so that a resumed
+  /// run knows them.
+  bool offer_best(const std::string& prefix, const std::string& metric, double value, std::uint64_t data = 0);
 
   /// The best value so far of that metric, if any.
   std::optional<double> best(const std::string& metric) const;

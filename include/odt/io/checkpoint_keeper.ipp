@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
@@ -13,8 +14,10 @@
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <utility>
 
@@ -67,15 +70,31 @@ ODT_INLINE std::string most_steps(const std::string& directory) {
   return best;
 }
 
-/// Copies a checkpoint, sharded or not, with one value more.
-ODT_INLINE void copy_checkpoint(const std::string& from, const std::string& to, const std::string& name, double value) {
+inline constexpr std::string_view best_tensors = "odt/best/", best_data = "odt/best/data";
+
+/// Copies a checkpoint, sharded or not, with a value and what it was measured on.
+ODT_INLINE void copy_best(const std::string& from, const std::string& to, const std::string& name, double value,
+                          std::uint64_t data) {
   const checkpoint_reader source(from);
   checkpoint_writer copy(to);
   for (const tensor_info& tensor : source.tensors())
-    if (!tensor.name.starts_with("odt/best/")) copy.add_raw(tensor, source.read_raw(tensor));
+    if (!tensor.name.starts_with(best_tensors)) copy.add_raw(tensor, source.read_raw(tensor));
   copy.add(name, value);
+  if (data != 0) copy.add<std::int64_t>(std::string(best_data), std::bit_cast<std::int64_t>(data));
   copy.commit();
 }
+
+/// Whether the best of the directory was measured on something else.
+ODT_INLINE bool is_of_other_data(const std::string& directory, std::uint64_t data) {
+  const auto prefix = latest_checkpoint(directory);
+  if (!prefix || data == 0) return false;
+  const checkpoint_reader reader(*prefix);
+  return reader.find(best_data) &&
+         std::bit_cast<std::uint64_t>(reader.read<std::int64_t>(std::string(best_data)).at(0)) != data;
+}
+
+/// Whether a metric says something: it is -1 or not a number where there are no boxes.
+ODT_INLINE bool says_something(double value) { return std::isfinite(value) && value >= 0; }
 
 }  // namespace detail::keeper
 
@@ -225,21 +244,27 @@ ODT_INLINE void checkpoint_keeper::saved(const std::string& prefix, double now) 
   for (const std::string& path : old) remove_checkpoint(path);
 }
 
-ODT_INLINE bool checkpoint_keeper::offer_best(const std::string& prefix, const std::string& metric, double value) {
-  if (const auto known = best(metric); known && !(value > *known)) return false;
+ODT_INLINE bool checkpoint_keeper::offer_best(const std::string& prefix, const std::string& metric, double value,
+                                              std::uint64_t data) {
+  namespace d = detail::keeper;
+  if (!d::says_something(value)) return false;
   const std::string directory = join_path(directory_, options_.best_directory);
+  const auto known = best(metric);
+  if (known && d::is_of_other_data(directory, data))
+    warn(directory, ": its best, ", metric, " = ", *known, ", was of other evaluation data; the best starts anew");
+  else if (known && !(value > *known))
+    return false;
   make_directories(directory);
   const auto before = read_checkpoint_state(directory);
   const std::string name = prefix.substr(prefix.rfind('/') + 1);
-  detail::keeper::copy_checkpoint(prefix, join_path(directory, name), str("odt/best/", metric), value);
+  d::copy_best(prefix, join_path(directory, name), str(d::best_tensors, metric), value, data);
   checkpoint_state now;
   now.newest = name;
   now.all = {name};
   write_checkpoint_state(directory, now);
   if (before)
     for (const std::string& path : before->all)
-      if (path != name && !detail::keeper::leads_elsewhere(directory, path))
-        remove_checkpoint(join_path(directory, path));
+      if (path != name && !d::leads_elsewhere(directory, path)) remove_checkpoint(join_path(directory, path));
   return true;
 }
 
@@ -247,9 +272,10 @@ ODT_INLINE std::optional<double> checkpoint_keeper::best(const std::string& metr
   const auto prefix = latest_checkpoint(join_path(directory_, options_.best_directory));
   if (!prefix) return std::nullopt;
   const checkpoint_reader reader(*prefix);
-  const std::string name = str("odt/best/", metric);
+  const std::string name = str(detail::keeper::best_tensors, metric);
   if (!reader.find(name)) return std::nullopt;
-  return reader.read<double>(name).at(0);
+  const double value = reader.read<double>(name).at(0);
+  return detail::keeper::says_something(value) ? std::optional(value) : std::nullopt;
 }
 
 ODT_INLINE std::vector<std::string> checkpoint_keeper::checkpoints() const {

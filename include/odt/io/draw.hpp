@@ -34,7 +34,8 @@ std::string label_text(std::string_view class_name, float score, bool name = tru
 void draw_box(image& picture, const boxf& bounds, color ink, int line_width);
 
 /// Draws detections with their labels. Names are by class (label_map::class_names), in any script; characters that no
-/// font has become question marks, with a warning once for each name. For images with three channels.
+/// font has become question marks, and scripts that need a shaper are set letter by letter, with a warning once for
+/// each name. For images with three channels.
 void draw_detections(image& picture, const detections& found, std::span<const std::string> class_names,
                      const draw_options& options = {});
 

@@ -7,6 +7,7 @@
 #include <odt/core/utf8.hpp>
 #include <odt/io/draw.hpp>
 #include <odt/io/outline_text.hpp>
+#include <odt/io/shaping.hpp>
 #include <odt/io/system_fonts.hpp>
 
 #include <algorithm>
@@ -170,8 +171,8 @@ ODT_INLINE void draw_items(image& picture, const std::vector<item>& items, const
   });
 }
 
-/// Says once what a name lacks.
-ODT_INLINE void report_missing_characters(const std::string& name, const std::string& font) {
+/// Says once why a name does not look as it should.
+ODT_INLINE void report_flaws(const std::string& name, const std::string& font) {
   if (is_ascii(name)) return;
   static std::mutex mutex;
   static std::set<std::string> known;
@@ -180,12 +181,16 @@ ODT_INLINE void report_missing_characters(const std::string& name, const std::st
   if (const std::string missing = missing_characters(name, font); !missing.empty())
     warn("the class name \"", name, "\" is drawn with question marks, since no font has ", missing, ": ",
          font_advice(missing));
+  if (needs_shaper(name) && !can_shape())
+    warn("the letters of the class name \"", name,
+         "\" are drawn apart and from left to right, since there is no HarfBuzz "
+         "(Debian's libharfbuzz0b, at build libharfbuzz-dev) to set its script");
 }
 
 ODT_INLINE std::string name_of(int label, std::span<const std::string> class_names, const draw_options& options) {
   if (label < 0 || static_cast<std::size_t>(label) >= class_names.size()) return {};
   const std::string& name = class_names[static_cast<std::size_t>(label)];
-  if (options.labels) report_missing_characters(name, options.font);
+  if (options.labels) report_flaws(name, options.font);
   return name;
 }
 

@@ -7,7 +7,10 @@
 #include <odt/core/image.hpp>
 #include <odt/io/label_map.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +54,13 @@ struct example {
 /// that are too few or too many are listed in `problems` and left at their defaults.
 example parse_example(std::string_view serialized, std::string_view place);
 
+/// Fills a span with the bytes of one serialized example from an offset on.
+using byte_source = std::function<void(std::uint64_t offset, std::span<char> out)>;
+
+/// The same of an example of `size` bytes but for its picture and masks, which take nearly all of the bytes and are not
+/// read: `encoded` stays empty.
+example parse_example_labels(std::uint64_t size, const byte_source& read, std::string_view place);
+
 /// The tf.Example with the API's keys. Area, weight, crowd, difficult, group_of, truncated and view are written when an
 /// object has them.
 std::string serialize_example(const example& source);
@@ -59,6 +69,10 @@ std::string serialize_example(const example& source);
 struct checked_labels {
   labels truth;                       ///< the usable objects
   std::vector<std::string> problems;  ///< one line each, with the object and its value; empty when all is well
+  std::size_t objects = 0;            ///< that the record has
+
+  /// Whether the record has objects and none of them can be used: it would teach that there is nothing.
+  bool useless() const { return objects > 0 && truth.size() == 0; }
 };
 
 /// Ground truth for training and evaluation. Class text wins over the label (by name or display name of the map);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace odt {
@@ -130,6 +131,69 @@ ODT_INLINE void read_attributes(feature_reader& features, example& out) {
   texts("image/object/view", &object::view);
 }
 
+/// Walks through the wire format of an example, piece by piece, and keeps what is no picture.
+class picture_filter {
+ public:
+  picture_filter(std::uint64_t size, const byte_source& read) : size_(size), read_(read) {}
+
+  /// The serialized features without pictures; nothing where the bytes are not laid out as writers do, with one message
+  /// of features and each feature's key before its value.
+  std::optional<std::string> run() {
+    if (size_ == 0 || message_end(0) != size_) return {};
+    std::string kept;
+    for (std::uint64_t at = begin_; at < size_;) {
+      const auto end = message_end(at);
+      if (!end) return {};
+      const auto key_end = message_end(begin_);
+      if (!key_end || *key_end > *end) return {};
+      if (!is_picture(begin_, *key_end)) kept += bytes(at, *end);
+      at = *end;
+    }
+    return kept;
+  }
+
+ private:
+  /// Of the message with field number 1 at that byte: where it ends, and in `begin_` where its content begins.
+  std::optional<std::uint64_t> message_end(std::uint64_t at) {
+    constexpr std::uint64_t tag_and_length = 11;
+    const std::string head = bytes(at, std::min(size_, at + tag_and_length));
+    if (head.empty() || head[0] != '\x0A') return {};
+    std::uint64_t length = 0;
+    for (std::size_t i = 1; i < head.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(head[i]);
+      length |= std::uint64_t{byte & 0x7Fu} << (7 * (i - 1));
+      if (byte & 0x80u) continue;
+      begin_ = at + i + 1;
+      if (length > size_ - begin_) return {};
+      return begin_ + length;
+    }
+    return {};
+  }
+
+  bool is_picture(std::uint64_t begin, std::uint64_t end) {
+    constexpr std::uint64_t longest = 32;
+    if (end - begin > longest) return false;
+    const std::string key = bytes(begin, end);
+    return key == "image/encoded" || key == "image/object/mask";
+  }
+
+  /// From the window that was read last where they lie in it.
+  std::string bytes(std::uint64_t begin, std::uint64_t end) {
+    if (begin < window_at_ || end > window_at_ + window_.size()) {
+      constexpr std::uint64_t ahead = 2048;
+      window_at_ = begin;
+      window_.resize(std::max(end - begin, std::min(ahead, size_ - begin)));
+      read_(begin, window_);
+    }
+    return window_.substr(begin - window_at_, end - begin);
+  }
+
+  std::uint64_t size_;
+  const byte_source& read_;
+  std::string window_;
+  std::uint64_t window_at_ = 0, begin_ = 0;
+};
+
 class feature_writer {
  public:
   explicit feature_writer(proto::Example& message) : features_(*message.mutable_features()->mutable_feature()) {}
@@ -222,6 +286,21 @@ ODT_INLINE void add_object(const labelled_object& object, int label, size2 size,
   truth.group_of.push_back(object.group_of);
 }
 
+ODT_INLINE example read(proto::Example& message, std::string_view place) {
+  feature_reader features(message, place);
+  example out;
+  out.encoded = features.text("image/encoded");
+  out.format = features.text("image/format");
+  out.filename = features.text("image/filename");
+  out.source_id = features.text("image/source_id");
+  out.key = features.text("image/key/sha256");
+  out.height = features.pixels("image/height");
+  out.width = features.pixels("image/width");
+  read_boxes(features, out, place);
+  read_attributes(features, out);
+  return out;
+}
+
 }  // namespace detail::tf_example
 
 ODT_INLINE std::string example::name(std::string_view otherwise) const {
@@ -234,17 +313,18 @@ ODT_INLINE example parse_example(std::string_view serialized, std::string_view p
   if (serialized.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
       !message.ParseFromArray(serialized.data(), static_cast<int>(serialized.size())))
     fail(place, ": ", serialized.size(), " bytes that are not a tf.Example");
-  detail::tf_example::feature_reader features(message, place);
-  example out;
-  out.encoded = features.text("image/encoded");
-  out.format = features.text("image/format");
-  out.filename = features.text("image/filename");
-  out.source_id = features.text("image/source_id");
-  out.key = features.text("image/key/sha256");
-  out.height = features.pixels("image/height");
-  out.width = features.pixels("image/width");
-  detail::tf_example::read_boxes(features, out, place);
-  detail::tf_example::read_attributes(features, out);
+  return detail::tf_example::read(message, place);
+}
+
+ODT_INLINE example parse_example_labels(std::uint64_t size, const byte_source& read, std::string_view place) {
+  const auto features = detail::tf_example::picture_filter(size, read).run();
+  proto::Example message;
+  if (features && message.mutable_features()->ParseFromString(*features))
+    return detail::tf_example::read(message, place);
+  std::string whole(size, '\0');
+  read(0, whole);
+  example out = parse_example(whole, place);
+  out.encoded.clear();
   return out;
 }
 
@@ -273,6 +353,7 @@ ODT_INLINE checked_labels to_labels(const example& source, const label_map& clas
   namespace d = detail::tf_example;
   checked_labels out;
   out.problems = source.problems;
+  out.objects = source.objects.size();
   for (std::size_t i = 0; i < source.objects.size(); ++i) {
     const labelled_object& object = source.objects[i];
     const auto report = [&](const auto&... pieces) { out.problems.push_back(str("object ", i, ": ", pieces...)); };

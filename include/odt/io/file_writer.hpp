@@ -25,6 +25,9 @@ class atomic_writer {
   /// Bytes written so far.
   std::uint64_t size() const { return size_; }
 
+  /// Whether what was written so far is what the file at `path` holds already.
+  bool unchanged();
+
   /// Flushes, syncs and renames; no writes afterwards.
   void commit();
 

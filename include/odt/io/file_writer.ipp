@@ -98,6 +98,20 @@ ODT_INLINE void atomic_writer::write(std::string_view bytes) {
   size_ += bytes.size();
 }
 
+ODT_INLINE bool atomic_writer::unchanged() {
+  flush();
+  if (!file_exists(path_) || file_size(path_) != size_) return false;
+  const input_file before(path_), now(temporary_);
+  std::string a(detail::file_writer::buffer_bytes, '\0'), b = a;
+  for (std::uint64_t at = 0; at < size_; at += a.size()) {
+    const std::size_t count = before.read_some_at(at, a);
+    if (count != now.read_some_at(at, b) ||
+        !std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(count), b.begin()))
+      return false;
+  }
+  return true;
+}
+
 ODT_INLINE void atomic_writer::settle() {
   flush();
   if (::fsync(descriptor_) != 0 || ::close(std::exchange(descriptor_, -1)) != 0) fail_write();

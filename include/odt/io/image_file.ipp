@@ -179,7 +179,7 @@ ODT_INLINE void check_encodable(const image& source, std::initializer_list<int> 
   const auto size = static_cast<std::size_t>(std::max(source.height, 0)) *
                     static_cast<std::size_t>(std::max(source.width, 0)) * static_cast<std::size_t>(source.channels);
   if (size == 0 || size != source.pixels.size() || std::ranges::find(channels, source.channels) == channels.end())
-    fail("cannot encode an image of ", source.height, " x ", source.width, " x ", source.channels, " with ",
+    fail("cannot encode an image of ", source.width, " x ", source.height, " x ", source.channels, " with ",
          source.pixels.size(), " values; ", join(channels, " or "), " channels are supported");
 }
 
@@ -298,7 +298,7 @@ ODT_INLINE std::string encode_png(const image& source) {
   std::string out;
   if (!::stbi_write_png_to_func(detail::picture::append_bytes, &out, source.width, source.height, source.channels,
                                 source.pixels.data(), source.width * source.channels))
-    fail("cannot encode a PNG of ", source.height, " x ", source.width, ": out of memory");
+    fail("cannot encode a PNG of ", source.width, " x ", source.height, ": out of memory");
   return out;
 }
 
@@ -311,7 +311,7 @@ ODT_INLINE std::string encode_jpeg(const image& source, int quality) {
   std::string out;
   if (!::stbi_write_jpg_to_func(detail::picture::append_bytes, &out, source.width, source.height, source.channels,
                                 source.pixels.data(), quality))
-    fail("cannot encode a JPEG of ", source.height, " x ", source.width);
+    fail("cannot encode a JPEG of ", source.width, " x ", source.height);
   return out;
 #endif
 }

@@ -29,6 +29,8 @@ using item_place = std::function<std::string(std::size_t index)>;
 ODT_INLINE void check_item(const label_map_item& item, const std::string& place) {
   if (item.name.empty() && item.display_name.empty()) fail(place, "an item without name; give each class a name");
   const std::string& shown = item.name.empty() ? item.display_name : item.name;
+  if (find_not_utf8(item.name + item.display_name) != std::string::npos)
+    fail(place, "the name of id ", item.id, " is not UTF-8, which label maps are");
   if (item.id < 0) fail(place, "\"", shown, "\" has id ", item.id, "; ids start at 1");
   if (item.id == 0 && item.name != "background" && item.display_name != "background")
     fail(place, "\"", shown, "\" has id 0 (or none), which only \"background\" may have; ids of classes start at 1");
@@ -108,6 +110,7 @@ ODT_INLINE void refuse_other_formats(std::string_view text, std::string_view pla
   const char* what = nullptr;
   if (start.starts_with('[') || start.starts_with("{")) what = "JSON";
   if (start.starts_with("<")) what = "XML";
+  if (!start.empty() && start.find_first_of("{<#:") == std::string_view::npos) what = "a list of names";
   if (str("\n", text).find("\nnames:") != std::string::npos) what = "YAML, such as YOLO's data.yaml";
   if (what)
     fail(place, ": is ", what,
@@ -137,10 +140,10 @@ ODT_INLINE label_map label_map::read(const std::string& path) { return parse(rea
 
 ODT_INLINE label_map label_map::parse(std::string_view bytes, std::string_view place) {
   namespace pb = google::protobuf;
-  if (bytes.starts_with("\xef\xbb\xbf"))  // the API refuses it too
-    fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
   const std::string text = plain_text(bytes, std::string(place));
   if (detail::labels_text::is_list(place)) return detail::labels_text::from_list(text, place);
+  if (bytes.starts_with("\xef\xbb\xbf"))  // the API refuses it too
+    fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
   detail::labels_text::refuse_other_formats(text, place);
   detail::proto_text::check_characters(text, place);
   detail::proto_text::check_braces(text, place);

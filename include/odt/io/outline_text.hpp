@@ -2,9 +2,9 @@
 // Text in any script by the outlines of fonts: of the font that is named, then of the system's (see system_fonts.hpp),
 // each character by the first that has it.
 //
-// It is set character by character from the left. Scripts whose letters change with their neighbours or run from the
-// right (Arabic, Hebrew, Devanagari and other Indic ones) would need a shaper: their letters are there, but apart and
-// in the order in which they are stored.
+// It is set character by character from the left, except for scripts that need a shaper (Arabic, Hebrew, Devanagari and
+// other Indic ones): runs of them are set by HarfBuzz where there is one (see shaping.hpp), each in its direction, one
+// run after the other from the left. Without it their letters stand apart and in the order in which they are stored.
 #pragma once
 
 #include <odt/core/image.hpp>
@@ -36,8 +36,10 @@ class outline_text {
   struct placed_glyph {
     const true_type* font;
     int glyph;
-    float scale, x;
+    float scale, x, y;  ///< y: above the baseline
   };
+
+  void place(const true_type& font, int glyph, float scale, float x, float y);
 
   std::vector<placed_glyph> glyphs_;
   float left_ = 0, right_ = 0, ascent_ = 0, descent_ = 0;

@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/core/utf8.hpp>
 #include <odt/io/outline_text.hpp>
+#include <odt/io/shaping.hpp>
 #include <odt/io/system_fonts.hpp>
 
 #include <algorithm>
@@ -94,6 +95,43 @@ ODT_INLINE letter letter_of(char32_t character, const std::vector<const true_typ
   return {};
 }
 
+/// What is set at once: a character, or a run of one script by one font for the shaper.
+struct piece {
+  std::string_view text;
+  letter first;
+  int script = 0;  ///< not 0: for the shaper
+  bool known = true;
+};
+
+/// Spaces between two words of a script belong to its run, and so do invisible characters.
+ODT_INLINE std::vector<piece> pieces_of(std::string_view text, const std::vector<const true_type*>& fonts) {
+  const bool shaper = can_shape();
+  std::vector<piece> pieces;
+  const auto extend = [](piece& run, std::string_view to) {
+    run.text = {run.text.data(), static_cast<std::size_t>(to.data() + to.size() - run.text.data())};
+  };
+  for_each_character(text, [&](char32_t c, std::string_view bytes) {
+    if (is_invisible(c)) {
+      if (!pieces.empty() && pieces.back().script) extend(pieces.back(), bytes);
+      return;
+    }
+    letter one = letter_of(c, fonts);
+    const bool known = one.font != nullptr;
+    if (!known) one = letter_of(U'?', fonts);
+    if (!one.font) return;
+    const int script = shaper && known ? shaped_script(c) : 0;
+    const auto word =
+        std::ranges::find_if(pieces.rbegin(), pieces.rend(), [](const piece& p) { return p.text != " "; });
+    if (script && word != pieces.rend() && word->script == script && word->first.font == one.font) {
+      extend(*word, bytes);
+      pieces.erase(word.base(), pieces.end());
+    } else {
+      pieces.push_back({bytes, one, script, known});
+    }
+  });
+  return pieces;
+}
+
 }  // namespace detail::outlines
 
 ODT_INLINE outline_text::outline_text(std::string_view text, int cap_height, const std::string& font) {
@@ -104,23 +142,29 @@ ODT_INLINE outline_text::outline_text(std::string_view text, int cap_height, con
   descent_ = ascent_ / 3;
   float at = 0;
   bool any = false;
-  for_each_character(text, [&](char32_t c, std::string_view) {
-    if (d::is_invisible(c)) return;
-    d::letter one = d::letter_of(c, fonts);
-    any |= one.font && c >= (font.empty() ? 0x80u : 0u);
-    if (!one.font) one = d::letter_of(U'?', fonts);
-    if (!one.font) return;
-    const float scale = static_cast<float>(cap_height) / one.font->cap_height();
-    glyphs_.push_back({one.font, one.glyph, scale, at});
-    const true_type::extent box = one.font->bounds(one.glyph);
-    left_ = std::min(left_, at + scale * box.left);
-    right_ = std::max(right_, at + scale * box.right);
-    ascent_ = std::max(ascent_, scale * box.top);
-    descent_ = std::max(descent_, -scale * box.bottom);
-    at += scale * one.font->advance(one.glyph);
-  });
+  for (const d::piece& piece : d::pieces_of(text, fonts)) {
+    any |= piece.known && (!font.empty() || !is_ascii(piece.text));
+    const float scale = static_cast<float>(cap_height) / piece.first.font->cap_height();
+    if (piece.script == 0) {
+      place(*piece.first.font, piece.first.glyph, scale, at, 0);
+      at += scale * piece.first.font->advance(piece.first.glyph);
+      continue;
+    }
+    const shaped_run run = shape(*piece.first.font, piece.text);
+    for (const shaped_glyph& g : run.glyphs) place(*piece.first.font, g.glyph, scale, at + scale * g.x, scale * g.y);
+    at += scale * run.advance;
+  }
   right_ = std::max(right_, at);
   if (!any) glyphs_.clear();
+}
+
+ODT_INLINE void outline_text::place(const true_type& font, int glyph, float scale, float x, float y) {
+  glyphs_.push_back({&font, glyph, scale, x, y});
+  const true_type::extent box = font.bounds(glyph);
+  left_ = std::min(left_, x + scale * box.left);
+  right_ = std::max(right_, x + scale * box.right);
+  ascent_ = std::max(ascent_, y + scale * box.top);
+  descent_ = std::max(descent_, -y - scale * box.bottom);
 }
 
 ODT_INLINE size2 outline_text::size() const {
@@ -130,7 +174,7 @@ ODT_INLINE size2 outline_text::size() const {
 
 ODT_INLINE void outline_text::draw(image& picture, int y, int x, color ink) const {
   coverage covered(size().height, size().width);
-  for (const placed_glyph& g : glyphs_) g.font->draw(g.glyph, g.scale, std::ceil(ascent_), g.x - left_, covered);
+  for (const placed_glyph& g : glyphs_) g.font->draw(g.glyph, g.scale, std::ceil(ascent_) - g.y, g.x - left_, covered);
   covered.blend(picture, y, x, ink);
 }
 

@@ -4,14 +4,13 @@
 #include <odt/core/target.hpp>
 #include <odt/core/text.hpp>
 #include <odt/core/utf8.hpp>
+#include <odt/io/imported.hpp>
 #include <odt/io/system_fonts.hpp>
 
 #include <memory>
 
 #if defined(ODT_HAS_FONTCONFIG)
 #include <fontconfig/fontconfig.h>
-
-#include <dlfcn.h>
 #endif
 
 namespace odt {
@@ -19,20 +18,6 @@ namespace odt {
 namespace detail::system_font {
 
 #if defined(ODT_HAS_FONTCONFIG)
-
-/// A function of the library, with the type that its header gives it.
-template <class Function>
-struct imported {
-  imported(void* library, const char* name)
-      : call(library ? reinterpret_cast<Function*>(::dlsym(library, name)) : nullptr) {}
-
-  template <class... Arguments>
-  auto operator()(Arguments... arguments) const {
-    return call(arguments...);
-  }
-
-  Function* call;
-};
 
 /// libfontconfig, if it is there.
 struct library {

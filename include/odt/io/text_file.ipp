@@ -28,7 +28,7 @@ ODT_INLINE bool begins_with(std::string_view text, std::string_view beginning) {
 ODT_INLINE bool is_web_page(std::string_view bytes) {
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   bytes.remove_prefix(std::min(bytes.find_first_not_of(" \t\r\n"), bytes.size()));
-  return begins_with(bytes, "<!doctype html") || begins_with(bytes, "<html");
+  return begins_with(bytes, "<!doctype html") || begins_with(bytes, "<html>") || begins_with(bytes, "<html ");
 }
 
 /// The name of an encoding of two or four bytes a character; empty when the text is none. Without a byte order mark,

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,8 +51,8 @@ class record_reader {
   std::unique_ptr<state> state_;
 };
 
-/// A record file indexed for access in any order. Opening reads the lengths only (and checks their checksums);
-/// `read` checks that of the data. A compressed file is first inflated to an unnamed temporary file ($TMPDIR or /tmp),
+/// A record file indexed for access in any order. Opening reads lengths and checksums only (and checks the lengths);
+/// `read` checks the data. A compressed file is first inflated to an unnamed temporary file ($TMPDIR or /tmp),
 /// which lives as long as this object. `read` may be called from many threads at once.
 class record_file {
  public:
@@ -60,13 +61,22 @@ class record_file {
   std::size_t size() const { return positions_.size(); }
   const std::vector<record_position>& positions() const { return positions_; }
   std::string read(std::size_t index) const;
+
+  /// Fills `out` with bytes of one record from `offset` on, without looking at its checksum.
+  void read_part(std::size_t index, std::uint64_t offset, std::span<char> out) const;
+
   std::string place(std::size_t index) const;  ///< "path, record 3 (byte 1234)", for messages
+
+  /// A number of all lengths and checksums of data: it changes when any byte of any record does.
+  std::uint64_t contents() const { return contents_; }
+
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
   input_file file_;
   std::vector<record_position> positions_;
+  std::uint64_t contents_ = 0;
 };
 
 /// The positions of all records of a plain or compressed file.

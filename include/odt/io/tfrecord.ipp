@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/core/fingerprint.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/crc32c.hpp>
 #include <odt/io/tfrecord.hpp>
@@ -203,20 +204,28 @@ ODT_INLINE input_file open_uncompressed(const std::string& path, record_compress
   return inflate_to_temporary(file, compression);
 }
 
-ODT_INLINE std::vector<record_position> index(const input_file& file) {
+struct indexed {
   std::vector<record_position> positions;
+  std::uint64_t contents = empty_fingerprint;
+};
+
+ODT_INLINE indexed index(const input_file& file) {
+  indexed all;
   const std::uint64_t size = file.size();
-  std::array<char, header_bytes> header;
+  std::array<char, footer_bytes + header_bytes> between;  // the checksum of one record, and the header of the next
+  const std::span<char> header = std::span(between).subspan(footer_bytes);
+  file.read_some_at(0, header);
   for (std::uint64_t at = 0; at < size;) {
-    const std::string place = describe_place(file.path(), positions.size(), at);
+    const std::string place = describe_place(file.path(), all.positions.size(), at);
     if (size - at < header_bytes) fail_cut(place, header_bytes, size - at);
-    file.read_at(at, header);
     const std::uint64_t length = length_of(header.data(), place), left = size - at - header_bytes;
     if (left < footer_bytes || length > left - footer_bytes) fail_cut(place, length + footer_bytes, left);
-    positions.push_back({at + header_bytes, length});
+    all.positions.push_back({at + header_bytes, length});
     at += header_bytes + length + footer_bytes;
+    file.read_some_at(at - footer_bytes, between);
+    all.contents = fingerprint(fingerprint(all.contents, length), load<std::uint32_t>(between.data()));
   }
-  return positions;
+  return all;
 }
 
 }  // namespace detail::record
@@ -287,9 +296,11 @@ ODT_INLINE std::string record_reader::place() const {
 // record_file
 
 ODT_INLINE record_file::record_file(std::string path, record_compression compression)
-    : path_(std::move(path)),
-      file_(detail::record::open_uncompressed(path_, compression)),
-      positions_(detail::record::index(file_)) {}
+    : path_(std::move(path)), file_(detail::record::open_uncompressed(path_, compression)) {
+  detail::record::indexed all = detail::record::index(file_);
+  positions_ = std::move(all.positions);
+  contents_ = all.contents;
+}
 
 ODT_INLINE std::string record_file::read(std::size_t index) const {
   const record_position& position = positions_.at(index);
@@ -301,12 +312,19 @@ ODT_INLINE std::string record_file::read(std::size_t index) const {
   return record;
 }
 
+ODT_INLINE void record_file::read_part(std::size_t index, std::uint64_t offset, std::span<char> out) const {
+  const record_position& position = positions_.at(index);
+  if (offset > position.length || out.size() > position.length - offset)
+    fail(place(index), ": has ", position.length, " bytes; ", out.size(), " from ", offset, " on are asked for");
+  file_.read_at(position.offset + offset, out);
+}
+
 ODT_INLINE std::string record_file::place(std::size_t index) const {
   return detail::record::describe_place(path_, index, positions_.at(index).offset - detail::record::header_bytes);
 }
 
 ODT_INLINE std::vector<record_position> index_records(const std::string& path, record_compression compression) {
-  return detail::record::index(detail::record::open_uncompressed(path, compression));
+  return detail::record::index(detail::record::open_uncompressed(path, compression)).positions;
 }
 
 // record_writer

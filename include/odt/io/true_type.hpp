@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace odt {
 
@@ -27,6 +28,10 @@ class true_type {
 
   float advance(int glyph) const;
 
+  /// The file, and which font of it this is.
+  std::string_view bytes() const;
+  int index() const { return index_; }
+
   struct extent {
     float left = 0, bottom = 0, right = 0, top = 0;
   };
@@ -38,6 +43,7 @@ class true_type {
  private:
   struct state;
   std::unique_ptr<state> state_;
+  int index_;
   float cap_height_;
 };
 

@@ -57,7 +57,7 @@ struct true_type::state {
   stbtt_fontinfo font;
 };
 
-ODT_INLINE true_type::true_type(const std::string& path, int index) : state_(std::make_unique<state>()) {
+ODT_INLINE true_type::true_type(const std::string& path, int index) : state_(std::make_unique<state>()), index_(index) {
   namespace d = detail::true_types;
   state_->bytes = read_file(path);
   const int start = state_->bytes.size() < 16 ? -1 : ::stbtt_GetFontOffsetForIndex(d::data_of(state_->bytes), index);
@@ -74,6 +74,8 @@ ODT_INLINE true_type::true_type(const std::string& path, int index) : state_(std
 }
 
 ODT_INLINE true_type::~true_type() = default;
+
+ODT_INLINE std::string_view true_type::bytes() const { return state_->bytes; }
 
 ODT_INLINE int true_type::glyph(char32_t character) const {
   const int found = ::stbtt_FindGlyphIndex(&state_->font, static_cast<int>(character));

@@ -163,7 +163,7 @@ inline constexpr bool tiff_is_there = false;
 [[noreturn]] ODT_INLINE void decode_tiff(std::string_view, std::string_view place, size2, image&) {
   fail(place,
        ": is a TIFF picture, and this program was compiled without libtiff (Debian's libtiff-dev); convert it to "
-       "PNG (tiff2png, or ImageMagick's convert a.tif a.png)");
+       "PNG (ImageMagick's convert a.tif a.png)");
 }
 
 ODT_INLINE outline read_tiff_outline(std::string_view bytes, std::string_view place) {

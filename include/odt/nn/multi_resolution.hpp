@@ -3,16 +3,22 @@
 // 2016).
 #pragma once
 
+#include <odt/core/error.hpp>
 #include <odt/nn/network.hpp>
 
 #include <string_view>
 
 namespace odt {
 
-/// max(int(depth * multiplier), min_depth), computed in double from the float32 multiplier.
+/// max(int(depth * multiplier), min_depth), computed in double from the float32 multiplier. A layer without channels is
+/// refused.
 constexpr int scaled_depth(double depth, float multiplier, int min_depth) {
   const int scaled = static_cast<int>(depth * static_cast<double>(multiplier));
-  return scaled > min_depth ? scaled : min_depth;
+  const int result = scaled > min_depth ? scaled : min_depth;
+  if (result < 1)
+    fail("depth_multiplier ", multiplier, " and min_depth ", min_depth, " leave a layer of ", depth,
+         " channels none; one of them has to be larger");
+  return result;
 }
 
 /// A number in decimal; std::to_string is not constexpr in C++20.

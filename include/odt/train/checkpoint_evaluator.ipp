@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace odt {
 
@@ -24,8 +25,9 @@ namespace detail::checkpoint_evaluation {
 struct evaluator {
   std::unique_ptr<detector> model;
   eval_options options;
-  std::vector<evaluation_input> inputs;
+  std::vector<data_input> inputs;
   std::vector<std::unique_ptr<event_writer>> events;
+  bool told_of_labels = false;
 };
 
 ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags& flags, console& out) {
@@ -41,9 +43,9 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   e.inputs = evaluation_inputs(root, *e.model, {0, 0, flags.data_threads, flags.on_bad_example}, flags.evaluations);
   root.at("train_config").accept();
   root.at("train_input_reader").accept();
-  if (flags.evaluations.training_data) root.at("eval_input_reader").accept();
   accept_without_effect(root);
   refuse_unread(root);
+  for (const data_input& input : e.inputs) check_input(input, &out);
   e.events.resize(e.inputs.size());
   out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size, out.columns())));
   return e;
@@ -56,10 +58,18 @@ ODT_INLINE std::string event_directory(const eval_flags& flags, const std::strin
   return join_path(parent.empty() ? "." : parent, name);
 }
 
+/// Says once where the classes are not those that the checkpoint was trained with.
+ODT_INLINE void compare_labels(evaluator& e, const checkpoint_reader& checkpoint) {
+  const label_map trained = read_labels(checkpoint);
+  if (trained.empty() || std::exchange(e.told_of_labels, true)) return;
+  for (const data_input& input : e.inputs) warn_of_labels(checkpoint.prefix(), trained, input.options.classes);
+}
+
 ODT_INLINE void evaluate_one(evaluator& e, const std::string& prefix, const eval_flags& flags, console& out) {
   const checkpoint_reader checkpoint(prefix);
   restore_variables(*e.model, checkpoint, e.options.use_moving_averages);
   out.line(str("checkpoint ", prefix));
+  compare_labels(e, checkpoint);
   for (std::size_t i = 0; i < e.inputs.size(); ++i) {
     const evaluation result =
         evaluate_on(*e.model, e.inputs[i], e.options, !flags.output.empty(), [&out](std::int64_t images) {

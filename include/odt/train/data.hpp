@@ -3,12 +3,15 @@
 #pragma once
 
 #include <odt/config/options.hpp>
+#include <odt/dataset/label_survey.hpp>
 #include <odt/dataset/loader.hpp>
 #include <odt/detector.hpp>
 #include <odt/train/evaluator.hpp>
+#include <odt/train/progress.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,14 +25,16 @@ struct data_options {
   bad_example on_bad_example = bad_example::fail;
 };
 
-/// The training input of the config, with its augmentations.
-loader_options training_input(const settings& root, const detector& model, const data_options& how);
-
-/// An evaluation input.
-struct evaluation_input {
-  std::string name;  ///< of its event files: "eval_0", "eval_<name>", "eval_training_data"
+/// An input that the config names.
+struct data_input {
+  std::string name;  ///< of an evaluation's event files: "eval_0", "eval_<name>", "eval_training_data"
   loader_options options;
+  std::string where;           ///< the place and path of its input_path, to begin a message with
+  std::string where_labels{};  ///< of its label_map_path
 };
+
+/// The training input of the config, with its augmentations.
+data_input training_input(const settings& root, const detector& model, const data_options& how);
 
 /// Which examples an evaluation takes.
 struct evaluation_choice {
@@ -38,12 +43,26 @@ struct evaluation_choice {
   int sample_1_of_n_eval_on_train_examples = 5;
 };
 
-/// The evaluation inputs of the config. The label maps are checked against num_classes.
-std::vector<evaluation_input> evaluation_inputs(const settings& root, const detector& model, const data_options& how,
-                                                const evaluation_choice& choice);
+/// The evaluation inputs of the config, all of which is thereby read, also what `choice` leaves aside. Label maps are
+/// checked against num_classes, and the names of the metrics.
+std::vector<data_input> evaluation_inputs(const settings& root, const detector& model, const data_options& how,
+                                          const evaluation_choice& choice);
+
+/// An input whose files are open and whose labels were looked at.
+struct checked_input {
+  std::shared_ptr<const record_set> records;
+  label_survey labels;
+};
+
+/// Opens the files and looks at all labels, without decoding a picture. Files that cannot be read, and labels that
+/// would teach or tell nothing, are errors that name the config's field: an image of whose objects none can be used
+/// (unless bad examples are skipped), a set of whose objects most cannot (likewise), a training without a box. An
+/// evaluation without a box is warned of.
+/// Where it takes longer than a second, `out` (if any) says how far it is.
+checked_input check_input(const data_input& input, console* out);
 
 /// Opens the input and evaluates the detector on it. `progress` is told the number of images done.
-evaluation evaluate_on(detector& model, const evaluation_input& input, const eval_options& options, bool keep_results,
+evaluation evaluate_on(detector& model, const data_input& input, const eval_options& options, bool keep_results,
                        const std::function<void(std::int64_t)>& progress);
 
 }  // namespace odt

@@ -3,9 +3,14 @@
 
 #include <odt/augmentations/catalogue.hpp>
 #include <odt/core/log.hpp>
+#include <odt/io/file.hpp>
+#include <odt/metrics.hpp>
 #include <odt/train/data.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <span>
 #include <thread>
 
 namespace odt {
@@ -17,11 +22,35 @@ ODT_INLINE int thread_count(int wanted) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 4);
 }
 
+/// From where a relative path is meant, for messages.
+ODT_INLINE std::string meant_from(const std::string& path) {
+  return path.starts_with('/') ? "" : str("; it is meant from ", std::filesystem::current_path().string());
+}
+
+/// Refuses a file of the config that is not there.
+ODT_INLINE void require_file(const settings& field) {
+  if (!file_exists(field.text))
+    fail(field.where(), "\"", field.text, "\": there is no such file", meant_from(field.text));
+}
+
+ODT_INLINE void require_records(const settings& paths) {
+  for (const settings& path : paths.children) try {
+      expand_globs({path.text});
+    } catch (const error& wrong) {
+      fail(path.where(), wrong.what(), meant_from(path.text));
+    }
+}
+
 /// What training and evaluation have in common.
-ODT_INLINE loader_options common(const settings& root, const settings& reader, const detector& model,
-                                 const data_options& how) {
+ODT_INLINE data_input common(const settings& root, const settings& reader, const detector& model,
+                             const data_options& how) {
   const input_options input = read_input_options(reader);
-  loader_options o;
+  const settings& labels = reader.at("label_map_path");
+  const settings& paths = reader.at("tf_record_input_reader").at("input_path");
+  require_file(labels);
+  require_records(paths);
+  data_input result{input.name, {}, (paths.children.size() == 1 ? paths.children[0] : paths).where(), labels.where()};
+  loader_options& o = result.options;
   o.input_path = input.input_path;
   o.classes = label_map::read(input.label_map_path);
   check_num_classes(root, o.classes, input.label_map_path);
@@ -31,28 +60,68 @@ ODT_INLINE loader_options common(const settings& root, const settings& reader, c
   o.on_bad_example = how.on_bad_example;
   o.seed = how.seed;
   o.threads = thread_count(how.threads);
-  return o;
+  return result;
 }
 
-ODT_INLINE loader_options evaluation_of(const settings& root, const settings& reader, const detector& model,
-                                        const data_options& how) {
-  loader_options o = common(root, reader, model, how);
+ODT_INLINE data_input evaluation_of(const settings& root, const settings& reader, const detector& model,
+                                    const data_options& how) {
+  data_input result = common(root, reader, model, how);
+  loader_options& o = result.options;
   const eval_options eval = read_eval_options(root);
   o.evaluation = true;
   o.shuffle = false;
   o.batch_size = o.resizer.constant_size() ? eval.batch_size : 1;
   o.originals = eval.num_visualizations > 0;
   if (root.at("eval_config").has("num_examples")) o.max_examples = static_cast<std::uint64_t>(eval.num_examples);
-  return o;
+  return result;
+}
+
+ODT_INLINE void check_metrics(const settings& root) {
+  const settings& names = root.at("eval_config").at("metrics_set");
+  for (const settings& name : names.children) try {
+      make_metrics(std::span(&name.text, 1), {});
+    } catch (const error& wrong) {
+      fail(name.place, ": ", wrong.what());
+    }
+}
+
+/// Tells how far a survey is, from its second second on.
+ODT_INLINE std::function<void(std::uint64_t)> survey_progress(const data_input& input, console* out) {
+  using clock = std::chrono::steady_clock;
+  if (!out) return {};
+  const auto step = std::chrono::seconds(out->terminal() ? 1 : 30);
+  return [&input, out, step, next = clock::now() + std::chrono::seconds(1)](std::uint64_t done) mutable {
+    if (clock::now() < next) return;
+    out->status(str("looking at the labels of ", join(input.options.input_path, ", "), ": ", done, " images"));
+    next = clock::now() + step;
+  };
+}
+
+/// Whatever may be skipped, something has to be left to learn.
+ODT_INLINE void refuse_nothing(const data_input& input, const label_survey& labels) {
+  if (input.options.evaluation || labels.usable_objects > 0) return;
+  fail(input.where, "none of the ", labels.images, " images has a box", labels.objects > 0 ? " that can be used" : "",
+       "; there is nothing to learn", labels.first_problem.empty() ? "" : "; the first: ", labels.first_problem);
+}
+
+ODT_INLINE void refuse_useless(const data_input& input, const label_survey& labels) {
+  if (labels.unusable_images > 0)
+    fail(input.where, labels.first_unusable_image, "\n", labels.unusable_images, " of the ", labels.images,
+         " images cannot be used; mend the records (odt inspect FILE.record lists what is wrong with them), or leave "
+         "such images out with --on_bad_example skip");
+  if (labels.usable_objects * 2 < labels.objects)
+    fail(input.where, "only ", labels.usable_objects, " of the ", labels.objects,
+         " objects can be used; the first: ", labels.first_problem);
 }
 
 }  // namespace detail::data
 
-ODT_INLINE loader_options training_input(const settings& root, const detector& model, const data_options& how) {
+ODT_INLINE data_input training_input(const settings& root, const detector& model, const data_options& how) {
   const settings& reader = root.at("train_input_reader");
   const train_options train = read_train_options(root);
   const input_options input = read_input_options(reader);
-  loader_options o = detail::data::common(root, reader, model, how);
+  data_input result = detail::data::common(root, reader, model, how);
+  loader_options& o = result.options;
   o.first_sample = how.first_sample;
   o.batch_size = train.batch_size;
   o.max_boxes = std::min(train.max_number_of_boxes, input.max_number_of_boxes);
@@ -61,34 +130,53 @@ ODT_INLINE loader_options training_input(const settings& root, const detector& m
   const settings& list = root.at("train_config").at("data_augmentation_options");
   o.augmentations = augmentation_chain_from(list);
   o.raw = model.makes_images();
-  return o;
+  return result;
 }
 
-ODT_INLINE std::vector<evaluation_input> evaluation_inputs(const settings& root, const detector& model,
-                                                           const data_options& how, const evaluation_choice& choice) {
-  std::vector<evaluation_input> inputs;
+ODT_INLINE std::vector<data_input> evaluation_inputs(const settings& root, const detector& model,
+                                                     const data_options& how, const evaluation_choice& choice) {
+  detail::data::check_metrics(root);
+  std::vector<data_input> inputs;
   if (choice.training_data) {
-    inputs.push_back(
-        {"eval_training_data", detail::data::evaluation_of(root, root.at("train_input_reader"), model, how)});
+    inputs.push_back(detail::data::evaluation_of(root, root.at("train_input_reader"), model, how));
+    inputs.back().name = "eval_training_data";
     inputs.back().options.sample_1_of_n_examples = choice.sample_1_of_n_eval_on_train_examples;
     inputs.back().options.max_examples = 0;
+    root.at("eval_input_reader").accept();
     return inputs;
   }
   for (const settings& reader : root.at("eval_input_reader").children) {
-    const std::string name = reader.get<std::string>("name");
-    inputs.push_back({str("eval_", name.empty() ? str(inputs.size()) : name),
-                      detail::data::evaluation_of(root, reader, model, how)});
+    inputs.push_back(detail::data::evaluation_of(root, reader, model, how));
+    std::string& name = inputs.back().name;
+    name = str("eval_", name.empty() ? str(inputs.size() - 1) : name);
     if (choice.sample_1_of_n_eval_examples > 0)
       inputs.back().options.sample_1_of_n_examples = choice.sample_1_of_n_eval_examples;
   }
   return inputs;
 }
 
-ODT_INLINE evaluation evaluate_on(detector& model, const evaluation_input& input, const eval_options& options,
+ODT_INLINE checked_input check_input(const data_input& input, console* out) {
+  checked_input result;
+  try {
+    result.records = std::make_shared<const record_set>(input.options.input_path);
+  } catch (const error& wrong) {
+    fail(input.where, wrong.what());
+  }
+  result.labels = survey_labels(*result.records, input.options, detail::data::survey_progress(input, out));
+  if (input.options.on_bad_example == bad_example::fail) detail::data::refuse_useless(input, result.labels);
+  detail::data::refuse_nothing(input, result.labels);
+  if (input.options.evaluation && result.labels.usable_objects == 0)
+    warn(input.where, "none of the ", result.labels.images,
+         " images to evaluate on has a box that can be used; there will be no mAP, and no best checkpoint");
+  return result;
+}
+
+ODT_INLINE evaluation evaluate_on(detector& model, const data_input& input, const eval_options& options,
                                   bool keep_results, const std::function<void(std::int64_t)>& progress) {
   loader data(input.options);
   evaluation result = evaluate(model, [&data](batch& b) { return data.next(b); },
                                {options, input.options.classes, keep_results, progress});
+  result.data = data.contents();
   for (const std::string& message : data.skipped()) warn("left out of the evaluation: ", message);
   return result;
 }

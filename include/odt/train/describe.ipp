@@ -48,7 +48,7 @@ ODT_INLINE std::string describe_detector(const detector& model, int batch_size, 
       row(part.what, padded(part.name, name), indent == aside ? "  " : "\n      ",
           detail::describing::broken(part.detail, indent, columns));
   row("classes", model.num_classes());
-  row("input", size.height, " x ", size.width, model.resizer().constant_size() ? "" : " (for a photo of 3:4)", ", ",
+  row("input", size.width, " x ", size.height, model.resizer().constant_size() ? "" : " (for a photo of 3:4)", ", ",
       batch_size, " a step");
   row("parameters", grouped(d.parameters));
   row("anchors", grouped(d.anchors));

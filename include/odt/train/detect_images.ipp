@@ -5,12 +5,11 @@
 #include <odt/io/draw.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
+#include <odt/io/same_file.hpp>
 #include <odt/io/true_type.hpp>
 #include <odt/train/detect_images.hpp>
 #include <odt/train/evaluator.hpp>
 #include <odt/train/progress.hpp>
-
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -26,22 +25,6 @@ namespace detail::detecting {
 ODT_INLINE image read_upright(const std::string& path) {
   const std::string bytes = read_file(path);
   return apply_orientation(decode_image(bytes, path), read_image_info(bytes, path).orientation);
-}
-
-/// A drawing never takes the place of a picture that was given, whatever their paths are called.
-ODT_INLINE void refuse_to_replace(const std::vector<std::string>& pictures, const std::vector<std::string>& drawings,
-                                  const std::string& output) {
-  const auto identity = [](const std::string& path) {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 ? std::pair{status.st_dev, status.st_ino} : std::pair{dev_t{}, ino_t{}};
-  };
-  std::set<std::pair<dev_t, ino_t>> given;
-  for (const std::string& path : pictures) given.insert(identity(path));
-  given.erase(std::pair{dev_t{}, ino_t{}});
-  for (const std::string& path : drawings)
-    if (given.contains(identity(path)))
-      fail(output, ": ", path,
-           " is one of the pictures that were given, and would be written over; choose another --output");
 }
 
 /// A name of its own in the output directory, with an ending that can be written.
@@ -68,7 +51,8 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
     }
     const std::size_t before = files.size();
     for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if (entry.is_regular_file() && is_picture_name(entry.path().string())) files.push_back(entry.path().string());
+      if ((entry.is_regular_file() || !entry.exists()) && is_picture_name(entry.path().string()))
+        files.push_back(entry.path().string());
     if (files.size() == before) fail(argument, ": this directory has no picture (", join(picture_endings, ", "), ")");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
@@ -88,14 +72,15 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
   std::vector<std::string> drawings;
   for (const std::string& path : images)
     drawings.push_back(join_path(how.output, detail::detecting::output_name(path, taken)));
-  detail::detecting::refuse_to_replace(images, drawings, how.output);
+  refuse_to_replace(images, drawings, "choose another --output");
   image drawn;
   auto last = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < images.size(); ++i) {
     const std::string& path = images[i];
     try {
       image picture = detail::detecting::read_upright(path);
-      results.push_back({path, picture.size(), detector.model->detect(picture), std::filesystem::path(drawings[i]).filename().string()});
+      results.push_back({path, picture.size(), detector.model->detect(picture),
+                         std::filesystem::path(drawings[i]).filename().string()});
       const detections& found = results.back().found;
       for (const detection& d : found) summary.best_score = std::max(summary.best_score, d.score);
       drawn = std::move(picture);

@@ -43,6 +43,7 @@ struct evaluation {
   std::string report;                 ///< the metrics for people
   std::vector<named_image> pictures;  ///< Detections_Left_Groundtruth_Right/0, ...
   std::vector<image_result> results;  ///< of every image, when asked for
+  std::uint64_t data = 0;             ///< a fingerprint of the examples; 0: not known
 
   /// The number that tells which checkpoint is best: the first "..._Precision/mAP" of the metrics; null without one.
   const std::pair<std::string, double>* headline() const;

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
-#include <odt/io/directory_lock.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
-#include <odt/train/choose_detector.hpp>
-#include <odt/train/describe.hpp>
-#include <odt/train/memory_check.hpp>
-#include <odt/train/restore.hpp>
+#include <odt/io/same_file.hpp>
 #include <odt/train/stop_signal.hpp>
 #include <odt/train/trainer.hpp>
 
@@ -20,99 +16,21 @@ namespace odt {
 
 namespace detail::training {
 
-/// All that a run is made of.
-struct setup {
-  pipeline config;
-  std::optional<directory_lock> lock;  ///< of the model_dir
-  std::optional<checkpoint_reader> resume_from;
-  run_state run;
-  std::unique_ptr<detector> model;
-  train_options options;
-  eval_options evaluation;
-  std::unique_ptr<loader> data;
-  std::vector<evaluation_input> evaluations;
-  std::int64_t last_step = 0;
-  std::vector<step_shape> steps;  ///< the train step's, then the evaluations'
-};
-
-/// The checkpoint to go on from, and the seed that follows from it.
-ODT_INLINE void find_start(setup& s, const train_flags& flags) {
-  s.run.seed = flags.seed.value_or(0);
-  if (!is_directory(flags.model_dir)) return;
-  s.lock.emplace(flags.model_dir);
-  const std::string best = join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory);
-  int files = 0;
-  for (const std::string& directory : {flags.model_dir, best})
-    files += remove_unfinished(directory) + remove_headless_data(directory);
-  if (files > 0)
-    info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
-  const auto newest = find_checkpoint(flags.model_dir);
-  if (!newest) {
-    if (const auto state = read_checkpoint_state(flags.model_dir); state && !state->newest.empty())
-      fail(
-          flags.model_dir, ": its file \"checkpoint\" names ", state->newest,
-          ", which is neither there nor in this folder. Put the checkpoint back; or to begin anew, remove that file or "
-          "choose another --model_dir");
-    return;
-  }
-  if (!newest->remark.empty()) warn(newest->remark);
-  s.resume_from.emplace(newest->prefix);
-  const auto before = read_run_state(*s.resume_from);
-  if (!before) return;
-  if (flags.seed && *flags.seed != before->seed)
-    warn("--seed ", *flags.seed, " is not used: the run in ", flags.model_dir, " goes on with its seed ", before->seed);
-  s.run.seed = before->seed;
-  s.run.samples_seen = before->samples_seen;
-}
-
-ODT_INLINE void tell_ignored(const settings& root) {
-  const auto paths = accept_without_effect(root);
-  if (!paths.empty()) info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
-}
-
-/// Where the size of the network's input depends on the image, that of a photo of 3:4 is taken.
-ODT_INLINE step_shape shape_of(const loader_options& data, bool trains) {
-  return {data.batch_size, data.resizer.outer_size({1536, 2048}), data.max_boxes, trains, data.raw};
-}
-
-ODT_INLINE setup prepare(std::span<const detector_type> types, const train_flags& flags) {
-  setup s{load_config({flags.pipeline_config_path, flags.hparams_overrides, {}, {}, {}, 0}),
-          {},
-          {},
-          {},
-          {},
-          {},
-          {},
-          {},
-          {},
-          0,
-          {}};
-  const settings& root = s.config.root();
-  check_complete(root, config_use::train);
-  s.options = read_train_options(root);
-  s.evaluation = read_eval_options(root);
-  s.last_step = flags.num_train_steps.value_or(s.options.num_steps);
-  find_start(s, flags);
-  s.model =
-      choose_detector(types, root)
-          .make(root, {.seed = s.run.seed, .threads = flags.threads, .device = flags.device, .compute = flags.compute});
-  data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, flags.on_bad_example};
-  loader_options input = training_input(root, *s.model, data);
-  if (flags.evaluate)
-    s.evaluations = evaluation_inputs(root, *s.model, data, flags.evaluations);
-  else
-    root.at("eval_input_reader").accept();
-  tell_ignored(root);
-  refuse_unread(root);
-  s.steps = {shape_of(input, true)};
-  for (const evaluation_input& e : s.evaluations) s.steps.push_back(shape_of(e.options, false));
-  s.data = std::make_unique<loader>(std::move(input));
-  return s;
+/// Classes that changed places would be taught anew under each other's numbers.
+ODT_INLINE void check_labels(const training_setup& s, const label_map& before) {
+  if (before.empty() || before == s.run.labels) return;
+  const auto changes = label_changes(before, s.run.labels);
+  if (labels_moved(before, s.run.labels))
+    fail(s.resume_from->prefix(), ": the label map is not the one that this run began with: ", join(changes, "; "),
+         ". Give it back its label map; or for other classes, choose another --model_dir");
+  for (const std::string& change : changes) warn("the label map has changed since this run began: ", change);
 }
 
 /// A run that goes on is compared with what it was.
-ODT_INLINE void check_continuity(const setup& s, const run_state& before) {
-  if (before.data_fingerprint != s.data->fingerprint())
+ODT_INLINE void check_continuity(const training_setup& s, const run_state& before) {
+  const bool same = before.data_contents != 0 ? before.data_contents == s.data->contents()
+                                              : before.data_fingerprint == s.data->fingerprint();
+  if (!same)
     warn(
         "the training data is not what this run began with: it goes on with the data as it is now, which is not "
         "what an uninterrupted run would have done");
@@ -122,39 +40,49 @@ ODT_INLINE void check_continuity(const setup& s, const run_state& before) {
     warn("the config has changed since this run began: ", change);
 }
 
-ODT_INLINE void restore(setup& s, const train_flags& flags, console& out) {
+/// Config and label map lie beside the checkpoints, so that the directory can be moved as it is. A config of the
+/// directory that was given is not written over, unless an earlier run wrote it.
+ODT_INLINE void save_setup(const training_setup& s, const train_flags& flags) {
+  const std::string config = join_path(flags.model_dir, "pipeline.config"),
+                    labels = join_path(flags.model_dir, "label_map.pbtxt");
+  const bool given = same_file(config, flags.pipeline_config_path);
+  const auto before = s.resume_from ? read_run_state(*s.resume_from) : std::nullopt;
+  if (!given || (before && before->config == read_file(config)))
+    write_file(config, s.run.config);
+  else if (pipeline::load(config).text() != s.run.config)
+    info(config, " was given and stays as it is; what runs, with all overrides, is in each checkpoint");
+  if (!file_exists(labels)) s.run.labels.write(labels);
+}
+
+ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& out) {
   if (s.resume_from) {
-    const run_state before = resume_checkpoint(*s.model, *s.resume_from, s.run);
+    const auto before = read_run_state(*s.resume_from);
+    if (before) check_labels(s, before->labels);
+    resume_checkpoint(*s.model, *s.resume_from, s.run);
     out.line(str("goes on from ", s.resume_from->prefix(), " at step ", s.model->global_step()));
-    if (read_run_state(*s.resume_from)) check_continuity(s, before);
-  } else if (!s.options.fine_tune_checkpoint.empty()) {
-    const auto report =
-        fine_tune(*s.model, {s.options.fine_tune_checkpoint,
-                             s.options.fine_tune == fine_tune_kind::detection ? "detection" : "classification",
-                             s.options.load_all_detection_checkpoint_vars});
-    out.line(report.table());
+    if (before) check_continuity(s, *before);
+  } else if (const auto report = fine_tune(s)) {
+    out.line(report->table());
   }
   s.run.data_fingerprint = s.data->fingerprint();
+  s.run.data_contents = s.data->contents();
   s.run.config = s.config.text();
   if (!s.lock) s.lock.emplace(flags.model_dir);
   if (!s.resume_from && find_checkpoint(flags.model_dir))
     fail(flags.model_dir, ": another odt has trained here since this one began; the same command goes on from there");
-  write_file(join_path(flags.model_dir, "pipeline.config"), s.run.config);
+  save_setup(s, flags);
 }
 
-ODT_INLINE void introduce(const setup& s, const train_flags& flags, console& out) {
+ODT_INLINE void introduce(const training_setup& s, const train_flags& flags, console& out) {
   out.line(str("training ", s.config.name()));
-  out.line(describe_detector(*s.model, s.options.batch_size, out.columns()));
-  if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) out.line(memory);
-  out.line(str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), ", seed ", s.run.seed, ", ",
-               s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)"));
+  out.line(describe(s, out.columns()));
   out.line(str("  checkpoints and summaries go to ", flags.model_dir, "; watch with: tensorboard --logdir ",
                flags.model_dir));
 }
 
-ODT_INLINE std::vector<evaluation_set> evaluation_sets(const setup& s, console& out) {
+ODT_INLINE std::vector<evaluation_set> evaluation_sets(const training_setup& s, console& out) {
   std::vector<evaluation_set> sets;
-  for (const evaluation_input& input : s.evaluations)
+  for (const data_input& input : s.evaluations)
     sets.push_back({input.name, [&s, &input, &out] {
                       return evaluate_on(*s.model, input, s.evaluation, false, [&out](std::int64_t images) {
                         if (stop_signal::received() != 0) throw interrupted{};
@@ -164,7 +92,7 @@ ODT_INLINE std::vector<evaluation_set> evaluation_sets(const setup& s, console& 
   return sets;
 }
 
-ODT_INLINE training_loop_options loop_options(const setup& s, const train_flags& flags) {
+ODT_INLINE training_loop_options loop_options(const training_setup& s, const train_flags& flags) {
   training_loop_options o;
   o.model_dir = flags.model_dir;
   o.last_step = s.last_step;
@@ -213,7 +141,7 @@ ODT_INLINE std::vector<std::string> config_changes(const settings& before, const
 ODT_INLINE training_outcome train(std::span<const detector_type> types, const train_flags& flags, console& out) {
   namespace d = detail::training;
   const console_log log(out);
-  d::setup s = d::prepare(types, flags);
+  training_setup s = set_up_training(types, flags, &out);
   d::introduce(s, flags, out);
   d::restore(s, flags, out);
   if (s.last_step > 0 && s.model->global_step() >= s.last_step) {

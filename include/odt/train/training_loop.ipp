@@ -143,7 +143,8 @@ ODT_INLINE void training_loop::evaluate_all() {
     write_summaries(*evaluation_events_[i], result);
     out_.line(summary_text(result));
     const auto* headline = result.headline();
-    if (i == 0 && headline && keeper_.offer_best(keeper_.prefix(result.step), headline->first, headline->second))
+    if (i == 0 && headline &&
+        keeper_.offer_best(keeper_.prefix(result.step), headline->first, headline->second, result.data))
       out_.line(str("best so far: ", headline->first, " = ", significant(headline->second, 4)));
   }
   evaluated_step_ = model_.global_step();

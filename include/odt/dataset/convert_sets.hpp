@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// For convert.ipp: labels that have found their pictures, to record files and a label map.
+#pragma once
+
+#include <odt/dataset/annotation.hpp>
+#include <odt/dataset/convert.hpp>
+#include <odt/dataset/convert_report.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace odt::detail::convert {
+
+/// A picture that waits for its conversion.
+struct pending {
+  annotation labels;
+  std::string picture;
+  int rank = 0;  ///< of found_picture
+};
+
+/// A set of records that waits for its conversion.
+struct pending_set {
+  std::string name;
+  std::vector<std::string> files;
+  std::vector<pending> pictures;
+};
+
+/// The files of a set: one, or the shards.
+std::vector<std::string> record_files(const convert_options& options, const std::string& name);
+
+/// The two sets of a random split, or the one that has a name.
+std::vector<pending_set> split_sets(std::vector<pending> pictures, const convert_options& options);
+
+/// The message, after it all problems: for an error.
+std::string with_problems(const std::string& message, const convert_report& report);
+
+/// Reads the label map, or makes one of all classes with usable boxes; converts all pictures; commits records and label
+/// map together. `inputs`: files beside labels and pictures that must not be written over.
+convert_report write_sets(const std::vector<pending_set>& sets, const std::string& label_map_path,
+                          const std::vector<std::string>& inputs, const convert_options& options,
+                          convert_report report);
+
+}  // namespace odt::detail::convert
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/dataset/convert_sets.ipp>
+#endif

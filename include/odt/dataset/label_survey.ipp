@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/error.hpp>
+#include <odt/core/target.hpp>
+#include <odt/dataset/label_survey.hpp>
+#include <odt/dataset/sample_maker.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace odt {
+
+namespace detail::surveying {
+
+ODT_INLINE void add(label_survey& survey, const record_set& records, std::uint64_t record, const label_map& classes) {
+  const std::string place = records.place(record);
+  ++survey.images;
+  const auto unusable = [&survey](const std::string& why) {
+    if (survey.unusable_images++ == 0) survey.first_unusable_image = why;
+  };
+  try {
+    const byte_source read = [&](std::uint64_t offset, std::span<char> out) { records.read_part(record, offset, out); };
+    const example source = parse_example_labels(records.length(record), read, place);
+    const checked_labels checked = to_labels(source, classes, {source.height, source.width});
+    survey.objects += checked.objects;
+    survey.usable_objects += checked.truth.size();
+    if (checked.useless()) unusable(describe_useless(place, source, checked));
+    if (survey.first_problem.empty() && !checked.problems.empty())
+      survey.first_problem = str(place, " (", source.name("no name"), "): ", checked.problems.front());
+  } catch (const error& wrong) {
+    unusable(wrong.what());
+  }
+}
+
+}  // namespace detail::surveying
+
+ODT_INLINE label_survey survey_labels(const record_set& records, const loader_options& options,
+                                      const std::function<void(std::uint64_t)>& progress) {
+  label_survey survey;
+  const std::uint64_t examples = epoch_size(options, records);
+  const auto step = static_cast<std::uint64_t>(options.sample_1_of_n_examples);
+  for (std::uint64_t i = 0; i < examples; ++i) {
+    detail::surveying::add(survey, records, i * step, options.classes);
+    if (progress && i % 256 == 0) progress(i);
+  }
+  return survey;
+}
+
+ODT_INLINE std::string describe_useless(std::string_view place, const example& source, const checked_labels& checked) {
+  constexpr std::ptrdiff_t shown = 3;
+  const auto count = std::min<std::ptrdiff_t>(shown, std::ssize(checked.problems));
+  const std::vector<std::string> first(checked.problems.begin(), checked.problems.begin() + count);
+  return str(place, " (", source.name("no name"), "): ",
+             checked.objects == 1 ? "its one object cannot be used: "
+                                  : str("none of its ", checked.objects, " objects can be used: "),
+             join(first, "; "), count < std::ssize(checked.problems) ? "; ..." : "");
+}
+
+}  // namespace odt

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/human.hpp>
+#include <odt/core/log.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
+#include <odt/train/choose_detector.hpp>
+#include <odt/train/describe.hpp>
+#include <odt/train/memory_check.hpp>
+#include <odt/train/schedule.hpp>
+#include <odt/train/training_setup.hpp>
+
+#include <utility>
+
+namespace odt {
+
+namespace detail::training_setting {
+
+/// The config as the run uses it, also as it is saved.
+ODT_INLINE pipeline read_config(const train_flags& flags) {
+  model_source source;
+  source.pipeline_config_path = flags.pipeline_config_path;
+  source.hparams_overrides = flags.hparams_overrides;
+  source.config_override = flags.config_override;
+  pipeline config = load_config(source);
+  const auto steps = flags.num_train_steps.value_or(config.root().find("train_config")->get<std::int64_t>("num_steps"));
+  check_complete(config.root(), config_use::train);
+  if (flags.stretch_schedule)
+    if (const std::string changes = stretch_schedule(config, steps); !changes.empty())
+      info("--stretch_schedule: ", changes);
+  if (flags.num_train_steps) config.apply_hparams(str("train_config.num_steps=", steps));
+  if (const std::string mismatch = schedule_mismatch(config.root(), steps); !mismatch.empty()) warn(mismatch);
+  return config;
+}
+
+/// The checkpoint to go on from, and the seed that follows from it.
+ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
+  s.run.seed = flags.seed.value_or(0);
+  if (flags.model_dir.empty() || !is_directory(flags.model_dir)) return;
+  s.lock.emplace(flags.model_dir);
+  const std::string best = join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory);
+  int files = 0;
+  for (const std::string& directory : {flags.model_dir, best})
+    files += remove_unfinished(directory) + remove_headless_data(directory);
+  if (files > 0)
+    info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
+  const auto newest = find_checkpoint(flags.model_dir);
+  if (!newest) {
+    if (const auto state = read_checkpoint_state(flags.model_dir); state && !state->newest.empty())
+      fail(
+          flags.model_dir, ": its file \"checkpoint\" names ", state->newest,
+          ", which is neither there nor in this folder. Put the checkpoint back; or to begin anew, remove that file or "
+          "choose another --model_dir");
+    return;
+  }
+  if (!newest->remark.empty()) warn(newest->remark);
+  s.resume_from.emplace(newest->prefix);
+  const auto before = read_run_state(*s.resume_from);
+  if (!before) return;
+  if (flags.seed && *flags.seed != before->seed)
+    warn("--seed ", *flags.seed, " is not used: the run in ", flags.model_dir, " goes on with its seed ", before->seed);
+  s.run.seed = before->seed;
+  s.run.samples_seen = before->samples_seen;
+}
+
+ODT_INLINE void tell_ignored(const settings& root) {
+  const auto paths = accept_without_effect(root);
+  if (!paths.empty()) info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
+}
+
+/// Where the size of the network's input depends on the image, that of a photo of 3:4 is taken.
+ODT_INLINE step_shape shape_of(const loader_options& data, bool trains) {
+  return {data.batch_size, data.resizer.outer_size({1536, 2048}), data.max_boxes, trains, data.raw};
+}
+
+/// A label map that contradicts that of the training would make numbers of no meaning.
+ODT_INLINE void check_same_labels(const data_input& training, const data_input& evaluation) {
+  if (labels_moved(training.options.classes, evaluation.options.classes))
+    fail(evaluation.where_labels, "its classes are not those of ", training.where_labels,
+         join(label_changes(training.options.classes, evaluation.options.classes), "; "),
+         "; give both the label map that belongs to the records");
+}
+
+ODT_INLINE void check_fine_tune_checkpoint(const settings& root) {
+  const settings& path = root.at("train_config").at("fine_tune_checkpoint");
+  if (!path.text.empty()) try {
+      checkpoint_prefix(path.text);
+    } catch (const error& wrong) {
+      fail(path.where(), wrong.what());
+    }
+}
+
+ODT_INLINE void open_data(training_setup& s, data_input input, const train_flags& flags, console* out) {
+  s.steps = {shape_of(input.options, true)};
+  for (const data_input& evaluation : s.evaluations) {
+    s.steps.push_back(shape_of(evaluation.options, false));
+    if (!flags.evaluations.training_data) check_same_labels(input, evaluation);
+  }
+  checked_input training = check_input(input, out);
+  for (const data_input& evaluation : s.evaluations) check_input(evaluation, out);
+  s.labels = std::move(training.labels);
+  s.run.labels = input.options.classes;
+  input.options.records = std::move(training.records);
+  s.data = std::make_unique<loader>(std::move(input.options));
+}
+
+}  // namespace detail::training_setting
+
+ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, const train_flags& flags,
+                                          console* out) {
+  namespace d = detail::training_setting;
+  training_setup s{d::read_config(flags)};
+  const settings& root = s.config.root();
+  s.options = read_train_options(root);
+  s.evaluation = read_eval_options(root);
+  s.last_step = s.options.num_steps;
+  d::find_start(s, flags);
+  if (!s.resume_from) d::check_fine_tune_checkpoint(root);
+  s.model =
+      choose_detector(types, root)
+          .make(root, {.seed = s.run.seed, .threads = flags.threads, .device = flags.device, .compute = flags.compute});
+  const data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, flags.on_bad_example};
+  data_input input = training_input(root, *s.model, data);
+  if (flags.evaluate)
+    s.evaluations = evaluation_inputs(root, *s.model, data, flags.evaluations);
+  else
+    root.at("eval_input_reader").accept();
+  d::tell_ignored(root);
+  refuse_unread(root);
+  d::open_data(s, std::move(input), flags, out);
+  return s;
+}
+
+ODT_INLINE std::optional<restore_report> fine_tune(training_setup& s) {
+  if (s.options.fine_tune_checkpoint.empty()) return std::nullopt;
+  const bool detection = s.options.fine_tune == fine_tune_kind::detection;
+  return fine_tune(*s.model, {s.options.fine_tune_checkpoint, detection ? "detection" : "classification",
+                              s.options.load_all_detection_checkpoint_vars});
+}
+
+ODT_INLINE std::string describe(const training_setup& s, std::size_t columns) {
+  std::string text = describe_detector(*s.model, s.options.batch_size, columns);
+  if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) text += memory + "\n";
+  const auto boxes = static_cast<std::int64_t>(s.labels.usable_objects);
+  return text + str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), " with ",
+                    grouped(boxes), boxes == 1 ? " box" : " boxes", ", seed ", s.run.seed, ", ",
+                    s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)");
+}
+
+}  // namespace odt
