@@ -390,6 +390,8 @@ BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
   const auto two = run(at, {"convert", "labelimg", "--images", at / "shapes", "--output", at / "data", "--set", "all",
                             "--split", "0.5"});
   BOOST_TEST(two.status == 2);
+  BOOST_TEST(run(at, {"convert", "voc", "--images", "x", "--output", "y", "--ids", "z.txt", "--seed", "3"}).status ==
+             2);
   const auto idle = run(at, {"convert", "csv", "--csv_input", "t.csv", "--image_dir", at / "shapes", "--output_path",
                              at / "o.record", "--shards", "3"});
   BOOST_TEST(idle.status == 2);

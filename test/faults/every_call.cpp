@@ -175,6 +175,42 @@ BOOST_AUTO_TEST_CASE(a_first_conversion) {
   go_slowly(at, command, made);
 }
 
+BOOST_AUTO_TEST_CASE(a_conversion_in_the_place_of_another) {
+  const stage at;
+  const auto convert = [](const std::string& in, const char* seed) {
+    return arguments{"convert",
+                     "labelimg",
+                     "--images",
+                     in + "/photos/images",
+                     "--annotations",
+                     in + "/photos/annotations",
+                     "--output",
+                     in + "/data",
+                     "--seed",
+                     seed,
+                     "--overwrite",
+                     "--threads",
+                     "1",
+                     "--on_bad_example",
+                     "fail"};
+  };
+  BOOST_TEST_REQUIRE(run(at, {"shapes", "--output", at.before + "/photos", "--count", "6"}).status == 0);
+  BOOST_TEST_REQUIRE(run(at, convert(at.before, "1")).status == 0);
+  const arguments command = convert(at.now, "2");
+  at.reset();
+  BOOST_TEST_REQUIRE(run(at, command).status == 0);
+  const tree made = read_tree(at.now), before = read_tree(at.before);
+  BOOST_TEST((made != before));
+  strike_every_call(
+      at, command,
+      [&] {
+        check_no_unfinished(at.now);
+        const tree left = read_tree(at.now);
+        BOOST_TEST((left == made || left == before));
+      },
+      [&] { return read_tree(at.now) == made; });
+}
+
 BOOST_AUTO_TEST_CASE(a_training_that_goes_on) {
   const trained_stage at;
   const arguments command = at.train(8);

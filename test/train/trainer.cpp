@@ -5,6 +5,7 @@
 #include "train/toy_detector.hpp"
 
 #include <odt/config/pipeline.hpp>
+#include <odt/core/log.hpp>
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/directory_lock.hpp>
 #include <odt/io/example.hpp>
@@ -306,6 +307,52 @@ BOOST_AUTO_TEST_CASE(num_classes_unlike_the_label_map_is_refused) {
   auto f = flags(at, odt::test::write_toy_run(at), "model");
   odt::label_map::from_names({"thing", "other"}).write(at / "label_map.pbtxt");
   BOOST_CHECK_EXCEPTION(run(f), odt::error, [](const odt::error& e) { return contains(e.what(), "num_classes"); });
+}
+
+BOOST_AUTO_TEST_CASE(a_config_of_the_model_dir_is_not_written_over) {
+  const scratch_directory at;
+  std::filesystem::create_directory(at / "model");
+  const std::string config = at / "model/pipeline.config";
+  const std::string text = "# mine\n" + odt::read_file(odt::test::write_toy_run(at));
+  odt::write_file(config, text);
+  auto f = flags(at, config, "model");
+  f.num_train_steps = 2;
+  run(f);
+  BOOST_TEST(odt::read_file(config) == text);
+  f.num_train_steps = 3;
+  run(f);
+  BOOST_TEST(odt::read_file(config) == text);
+}
+
+BOOST_AUTO_TEST_CASE(a_config_that_an_earlier_run_wrote_follows_the_run) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  f.pipeline_config_path = at / "model/pipeline.config";
+  f.num_train_steps = 3;
+  run(f);
+  BOOST_TEST(odt::pipeline::load(at / "model/pipeline.config").root().at("train_config").at("num_steps").text == "3");
+}
+
+BOOST_AUTO_TEST_CASE(a_model_dir_that_was_copied_brings_its_label_map) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  BOOST_TEST(odt::read_file(at / "model/label_map.pbtxt") == odt::read_file(at / "label_map.pbtxt"));
+  std::filesystem::rename(at / "label_map.pbtxt", at / "gone.pbtxt");
+  std::filesystem::rename(at / "model", at / "copy");
+  odt::model_source source;
+  source.checkpoint = at / "copy";
+  const std::vector<odt::detector_type> types{toy_detector::type()};
+  BOOST_TEST(odt::load_detector(types, source).class_names().front() == "thing");
+  std::string said;
+  odt::set_log_sink([&said](odt::log_level, std::string_view message) { said += message; });
+  BOOST_TEST(odt::load_config(source).root().at("train_input_reader").at("label_map_path").text ==
+             at / "copy/label_map.pbtxt");
+  odt::set_log_sink({});
+  BOOST_TEST(said.find("copy/label_map.pbtxt is taken") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

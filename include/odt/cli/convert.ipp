@@ -56,10 +56,14 @@ ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
       app.add_option("--split", how.split, "share of the pictures that goes to train.record, the others to val.record")
           ->check(between(0.0, 1.0))
           ->capture_default_str();
-  app.add_option("--set", how.set, "name of the one set of records, instead of a split: valid for valid.record")
-      ->excludes(split);
-  app.add_option("--seed", how.seed, "of the split and of the order");
-  app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split");
+  CLI::Option* set =
+      app.add_option("--set", how.set, "name of the one set of records, instead of a split: valid for valid.record")
+          ->excludes(split);
+  CLI::Option* seed = app.add_option("--seed", how.seed, "of the split and of the order");
+  app.add_option("--ids", how.ids, "lists of pictures as in VOC's ImageSets; one set of records each, no split")
+      ->excludes(split)
+      ->excludes(set)
+      ->excludes(seed);
   app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
       ->check(between(0, 1024));
   app.add_flag("--overwrite", how.overwrite, "replace records that are there and would change");
@@ -113,9 +117,11 @@ ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
   const auto command = std::make_shared<convert_command>();
   add_convert_flags(*csv, command->how);
   csv->add_option("--annotations", command->how.annotations, "the table, for records in --output with a split");
-  csv->add_option("--csv_input", command->tutorial.csv_input, "the table, for one record file");
+  csv->add_option("--csv_input", command->tutorial.csv_input, "the table, for one record file")
+      ->excludes("--annotations");
   csv->add_option("--image_dir,--img_path", command->tutorial.image_dir,
-                  "directory of the pictures, for one record file");
+                  "directory of the pictures, for one record file")
+      ->excludes("--images");
   csv->add_option("--output_path", command->tutorial.output_path, "the one record file");
   csv->add_option("--label", command->how.classes,
                   "names of the classes in the order of their ids, for a label map that is made");

@@ -46,10 +46,10 @@ ODT_INLINE void refuse_leftovers(const std::string& folder, const pending_set& s
 
 /// The two sets of a random split.
 ODT_INLINE std::vector<pending_set> split_sets(std::vector<pending> pictures, const convert_options& options) {
-  if (!options.set.empty()) return {pending_set{options.set, record_files(options, options.set), std::move(pictures)}};
   random_stream random(options.seed);
   for (std::size_t i = pictures.size(); i > 1; --i)
     std::swap(pictures[i - 1], pictures[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i)))]);
+  if (!options.set.empty()) return {pending_set{options.set, record_files(options, options.set), std::move(pictures)}};
   const std::size_t all = pictures.size();
   auto trained = static_cast<std::size_t>(std::llround(options.split * static_cast<double>(all)));
   if (options.split < 1 && all > 1) trained = std::clamp<std::size_t>(trained, 1, all - 1);

@@ -8,6 +8,9 @@
 
 namespace odt {
 
+/// Whether both paths lead to one file that is there.
+bool same_file(const std::string& a, const std::string& b);
+
 /// Fails when one of `outputs` is one of the files `inputs`, whatever their paths are called: through links, with other
 /// spellings. `advice` ends the message: "choose another --output".
 void refuse_to_replace(std::span<const std::string> inputs, std::span<const std::string> outputs,

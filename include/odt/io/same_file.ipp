@@ -25,6 +25,11 @@ ODT_INLINE std::optional<identity> identity_of(const std::string& path) {
 
 }  // namespace detail::same_file
 
+ODT_INLINE bool same_file(const std::string& a, const std::string& b) {
+  const auto first = detail::same_file::identity_of(a);
+  return first && first == detail::same_file::identity_of(b);
+}
+
 ODT_INLINE void refuse_to_replace(std::span<const std::string> inputs, std::span<const std::string> outputs,
                                   std::string_view advice) {
   namespace d = detail::same_file;

@@ -26,7 +26,7 @@ struct model_source {
   std::string device = "auto";
 };
 
-/// A config with its overrides.
+/// A config with its overrides. Where no label map is at its path, one beside the config is taken, and told.
 pipeline load_config(const model_source& source);
 
 /// The label map that a config names (of its evaluation input, else of its training input). An error when it names none

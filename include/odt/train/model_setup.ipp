@@ -9,6 +9,8 @@
 #include <odt/train/model_setup.hpp>
 #include <odt/train/restore.hpp>
 
+#include <algorithm>
+
 namespace odt {
 
 namespace detail::model_setup {
@@ -26,12 +28,38 @@ ODT_INLINE std::string config_path(const model_source& source) {
   fail("--pipeline_config_path is missing, and there is no pipeline.config in ", directory);
 }
 
+/// The label_map_path of each reader that has one.
+ODT_INLINE std::vector<std::string> label_map_paths(const settings& root) {
+  std::vector<std::string> paths;
+  const auto add = [&paths](const settings& reader) {
+    if (const settings* field = reader.find("label_map_path"); field && field->set) paths.push_back(field->text);
+  };
+  for (const settings& reader : root.find("eval_input_reader")->children) add(reader);
+  add(*root.find("train_input_reader"));
+  return paths;
+}
+
+/// A model_dir may have been moved or copied: where no label map is at its path, one beside the config is taken.
+ODT_INLINE void find_moved_label_map(pipeline& config, const std::string& config_path) {
+  const auto paths = label_map_paths(config.root());
+  if (paths.empty() || std::ranges::any_of(paths, file_exists)) return;
+  const std::string directory = directory_of(config_path);
+  for (const std::string& name : {paths.front().substr(paths.front().rfind('/') + 1), std::string("label_map.pbtxt")})
+    if (const std::string beside = join_path(directory, name); file_exists(beside)) {
+      info(config_path, ": there is no ", paths.front(), " from here; ", beside, " is taken");
+      config.apply_hparam("label_map_path", {beside});
+      return;
+    }
+}
+
 }  // namespace detail::model_setup
 
 ODT_INLINE pipeline load_config(const model_source& source) {
-  pipeline config = pipeline::load(detail::model_setup::config_path(source));
+  const std::string path = detail::model_setup::config_path(source);
+  pipeline config = pipeline::load(path);
   if (!source.config_override.empty()) config.merge(source.config_override);
   if (!source.hparams_overrides.empty()) config.apply_hparams(source.hparams_overrides);
+  detail::model_setup::find_moved_label_map(config, path);
   return config;
 }
 

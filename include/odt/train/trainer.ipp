@@ -4,6 +4,7 @@
 #include <odt/core/log.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/same_file.hpp>
 #include <odt/train/stop_signal.hpp>
 #include <odt/train/trainer.hpp>
 
@@ -39,6 +40,20 @@ ODT_INLINE void check_continuity(const training_setup& s, const run_state& befor
     warn("the config has changed since this run began: ", change);
 }
 
+/// Config and label map lie beside the checkpoints, so that the directory can be moved as it is. A config of the
+/// directory that was given is not written over, unless an earlier run wrote it.
+ODT_INLINE void save_setup(const training_setup& s, const train_flags& flags) {
+  const std::string config = join_path(flags.model_dir, "pipeline.config"),
+                    labels = join_path(flags.model_dir, "label_map.pbtxt");
+  const bool given = same_file(config, flags.pipeline_config_path);
+  const auto before = s.resume_from ? read_run_state(*s.resume_from) : std::nullopt;
+  if (!given || (before && before->config == read_file(config)))
+    write_file(config, s.run.config);
+  else if (pipeline::load(config).text() != s.run.config)
+    info(config, " was given and stays as it is; what runs, with all overrides, is in each checkpoint");
+  if (!file_exists(labels)) s.run.labels.write(labels);
+}
+
 ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& out) {
   if (s.resume_from) {
     const auto before = read_run_state(*s.resume_from);
@@ -55,7 +70,7 @@ ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& ou
   if (!s.lock) s.lock.emplace(flags.model_dir);
   if (!s.resume_from && find_checkpoint(flags.model_dir))
     fail(flags.model_dir, ": another odt has trained here since this one began; the same command goes on from there");
-  write_file(join_path(flags.model_dir, "pipeline.config"), s.run.config);
+  save_setup(s, flags);
 }
 
 ODT_INLINE void introduce(const training_setup& s, const train_flags& flags, console& out) {
