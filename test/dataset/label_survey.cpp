@@ -3,6 +3,7 @@
 
 #include <scratch.hpp>
 
+#include <odt/io/example.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <boost/test/unit_test.hpp>

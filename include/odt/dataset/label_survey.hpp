@@ -4,12 +4,10 @@
 
 #include <odt/dataset/loader.hpp>
 #include <odt/dataset/record_set.hpp>
-#include <odt/io/example.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 
 namespace odt {
 
@@ -26,9 +24,6 @@ struct label_survey {
 /// Looks at all labels. `progress` is told now and then how many examples are done; it may be empty.
 label_survey survey_labels(const record_set& records, const loader_options& options,
                            const std::function<void(std::uint64_t)>& progress = {});
-
-/// What is said of an example whose objects are all of no use.
-std::string describe_useless(std::string_view place, const example& source, const checked_labels& checked);
 
 }  // namespace odt
 

@@ -5,9 +5,9 @@
 #include <odt/core/target.hpp>
 #include <odt/dataset/label_survey.hpp>
 #include <odt/dataset/sample_maker.hpp>
+#include <odt/io/example.hpp>
 
-#include <algorithm>
-#include <vector>
+#include <span>
 
 namespace odt {
 
@@ -45,16 +45,6 @@ ODT_INLINE label_survey survey_labels(const record_set& records, const loader_op
     if (progress && i % 256 == 0) progress(i);
   }
   return survey;
-}
-
-ODT_INLINE std::string describe_useless(std::string_view place, const example& source, const checked_labels& checked) {
-  constexpr std::ptrdiff_t shown = 3;
-  const auto count = std::min<std::ptrdiff_t>(shown, std::ssize(checked.problems));
-  const std::vector<std::string> first(checked.problems.begin(), checked.problems.begin() + count);
-  return str(place, " (", source.name("no name"), "): ",
-             checked.objects == 1 ? "its one object cannot be used: "
-                                  : str("none of its ", checked.objects, " objects can be used: "),
-             join(first, "; "), count < std::ssize(checked.problems) ? "; ..." : "");
 }
 
 }  // namespace odt

@@ -4,7 +4,6 @@
 #include <odt/core/log.hpp>
 #include <odt/core/picture_job.hpp>
 #include <odt/core/target.hpp>
-#include <odt/dataset/label_survey.hpp>
 #include <odt/dataset/sample_maker.hpp>
 #include <odt/dataset/shuffle.hpp>
 #include <odt/io/example.hpp>

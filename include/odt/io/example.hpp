@@ -81,6 +81,9 @@ struct checked_labels {
 /// than 1e-6). Areas that the record lacks are those of the box in an image of `size`.
 checked_labels to_labels(const example& source, const label_map& classes, size2 size);
 
+/// What is said of an example that is useless.
+std::string describe_useless(std::string_view place, const example& source, const checked_labels& checked);
+
 }  // namespace odt
 
 #if defined(ODT_HEADER_ONLY)

@@ -16,6 +16,7 @@
 #include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace odt {
 
@@ -371,6 +372,16 @@ ODT_INLINE checked_labels to_labels(const example& source, const label_map& clas
     d::add_object(object, label, size, out.truth);
   }
   return out;
+}
+
+ODT_INLINE std::string describe_useless(std::string_view place, const example& source, const checked_labels& checked) {
+  constexpr std::ptrdiff_t shown = 3;
+  const auto count = std::min<std::ptrdiff_t>(shown, std::ssize(checked.problems));
+  const std::vector<std::string> first(checked.problems.begin(), checked.problems.begin() + count);
+  return str(place, " (", source.name("no name"), "): ",
+             checked.objects == 1 ? "its one object cannot be used: "
+                                  : str("none of its ", checked.objects, " objects can be used: "),
+             join(first, "; "), count < std::ssize(checked.problems) ? "; ..." : "");
 }
 
 }  // namespace odt
