@@ -2,7 +2,7 @@
 #include <odt/exec/cuda/convolution/convolution.hpp>
 
 #include "exec/cpu/convolution/convolution_problem.hpp"
-#include "exec/cuda/machine/device.hpp"
+#include "exec/cuda/device.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

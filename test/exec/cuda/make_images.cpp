@@ -2,7 +2,7 @@
 // Images that a GPU makes of raw ones, against the CPU's, bit for bit.
 #include <odt/exec/cuda/images/batch_buffers.hpp>
 
-#include "exec/cuda/machine/device.hpp"
+#include "exec/cuda/device.hpp"
 #include "raw_images.hpp"
 
 namespace odt::test {

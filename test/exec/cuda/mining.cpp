@@ -2,7 +2,7 @@
 #include <odt/exec/cpu/boxes/mining.hpp>
 #include <odt/exec/cuda/boxes/mining.hpp>
 
-#include "exec/cuda/machine/device.hpp"
+#include "exec/cuda/device.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

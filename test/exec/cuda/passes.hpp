@@ -2,7 +2,7 @@
 // What the tests of the CUDA passes share: inputs that both sides hold exactly, and comparisons.
 #pragma once
 
-#include "exec/cuda/machine/device.hpp"
+#include "exec/cuda/device.hpp"
 
 #include <tuple>
 

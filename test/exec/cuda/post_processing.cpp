@@ -5,7 +5,7 @@
 #include <odt/exec/cuda/boxes/post_processing.hpp>
 
 #include "exec/cuda/boxes.hpp"
-#include "exec/cuda/machine/device.hpp"
+#include "exec/cuda/device.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>

@@ -3,7 +3,7 @@
 #include <odt/train/benchmark.hpp>
 
 #include "exec/cuda/detectors.hpp"
-#include "exec/cuda/machine/device.hpp"
+#include "exec/cuda/device.hpp"
 #include "models/model_case.hpp"
 #include "raw_images.hpp"
 
