@@ -42,8 +42,10 @@ BOOST_AUTO_TEST_CASE(a_map_gets_a_head_for_boxes_and_one_for_classes) {
   BOOST_REQUIRE_EQUAL(net.heads.size(), 1u);
   BOOST_TEST(net.channels(net.heads[0].encodings) == 12);
   BOOST_TEST(net.channels(net.heads[0].logits) == 15);
-  BOOST_TEST(net[net.heads[0].logits].has_bias);
-  BOOST_TEST(net[net.heads[0].logits].scope == "BoxPredictor_0/ClassPredictor");
+  const odt::layer_variables& logits = net[net.heads[0].logits].variables;
+  BOOST_TEST(net.variables.at(static_cast<std::size_t>(logits.weights)).name ==
+             "BoxPredictor_0/ClassPredictor/weights");
+  BOOST_TEST(net.variables.at(static_cast<std::size_t>(logits.biases)).name == "BoxPredictor_0/ClassPredictor/biases");
 }
 
 BOOST_AUTO_TEST_CASE(only_the_classes_are_dropped_out) {

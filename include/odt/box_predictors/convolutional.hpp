@@ -91,17 +91,17 @@ struct convolutional_box_predictor {
       x = convolve_depthwise(net, x, {.scope = scope + "_depthwise", .kernel = kernel}, o.conv_hyperparams);
       kernel = 1;
     }
+    layer_variables v;
+    v.weights = net.add_variable(scope + "/weights", {kernel, kernel, net.channels(x), channels},
+                                 o.conv_hyperparams.weights, o.conv_hyperparams.penalty);
+    v.biases = add_biases(net, scope, channels, bias);
     return net.add({.kind = layer_kind::convolution,
                     .name = scope + "/BiasAdd",
-                    .scope = scope,
                     .inputs = {x},
                     .channels = channels,
                     .kernel_height = kernel,
                     .kernel_width = kernel,
-                    .weights_init = o.conv_hyperparams.weights,
-                    .weights_regularizer = o.conv_hyperparams.penalty,
-                    .has_bias = true,
-                    .bias_init = bias});
+                    .variables = v});
   }
 };
 

@@ -92,27 +92,28 @@ struct inception_v2 {
       const graph_name op = "FeatureExtractor/InceptionV2/InceptionV2/Conv2d_1a_7x7";
       const int channels = depth(64);
       const int multiplier = channels / 3 < 8 ? channels / 3 : 8;
+      const auto weights = [&](const char* name, int kernel, int outputs) {
+        layer_variables v;
+        v.weights = net.add_variable(scope + name, {kernel, kernel, net.channels(x), outputs},
+                                     initializer::truncated_normal(1.0f), h.penalty);
+        return v;
+      };
       x = net.add({.kind = layer_kind::depthwise_convolution,
                    .name = op + "/separable_conv2d/depthwise",
-                   .scope = scope,
                    .inputs = {x},
                    .channels = net.channels(x) * multiplier,
                    .kernel_height = 7,
                    .kernel_width = 7,
                    .stride = 2,
                    .multiplier = multiplier,
-                   .weights_name = "depthwise_weights",
-                   .weights_init = initializer::truncated_normal(1.0f),
-                   .weights_regularizer = h.penalty});
+                   .variables = weights("/depthwise_weights", 7, multiplier)});
+      layer_variables pointwise = weights("/pointwise_weights", 1, channels);
+      if (!h.has_batch_norm) pointwise.biases = add_biases(net, scope, channels);
       x = net.add({.kind = layer_kind::convolution,
                    .name = op + "/separable_conv2d",
-                   .scope = scope,
                    .inputs = {x},
                    .channels = channels,
-                   .weights_name = "pointwise_weights",
-                   .weights_init = initializer::truncated_normal(1.0f),
-                   .weights_regularizer = h.penalty,
-                   .has_bias = !h.has_batch_norm});
+                   .variables = pointwise});
       x = normalize_and_activate(net, x, {.scope = scope, .operation = op}, h);
       x = pool(x, layer_kind::max_pool, "MaxPool_2a_3x3", 2);
       x = conv(x, "Conv2d_2b_1x1", 64, 1, 1, 0.1f);

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
-// One layer of a network, as TensorFlow runs it: unfused, with the name of its operation and of its variables.
+// One layer of a network, as TensorFlow runs it: unfused, with the name of its operation.
 #pragma once
 
 #include <odt/core/image.hpp>
 #include <odt/core/static_vector.hpp>
 #include <odt/nn/graph_name.hpp>
 #include <odt/nn/hyperparams.hpp>
-#include <odt/nn/initializer.hpp>
-#include <odt/nn/regularizer.hpp>
 
+#include <array>
 #include <cstdint>
 #include <limits>
-#include <string_view>
 
 namespace odt {
 
@@ -32,11 +30,24 @@ enum class layer_kind : std::uint8_t {
 /// explicit padding ((k-1)/2 zeros before, the rest after, then VALID).
 enum class padding : std::uint8_t { same, valid, fixed };
 
+/// A layer's variables, as numbers in its network; -1 where it has none of that role. Layers that share a variable have
+/// the same number.
+struct layer_variables {
+  int weights = -1;
+  int biases = -1;
+  int gamma = -1;
+  int beta = -1;
+  int moving_mean = -1;
+  int moving_variance = -1;
+
+  /// In TensorFlow's order of creation.
+  constexpr std::array<int, 6> all() const { return {weights, biases, gamma, beta, moving_mean, moving_variance}; }
+};
+
 /// A layer; `inputs` are numbers of earlier layers. Fields that a kind has no use for stay at their defaults.
 struct layer {
   layer_kind kind = layer_kind::input;
-  graph_name name{};   ///< TensorFlow's operation, e.g. "FeatureExtractor/MobilenetV1/MobilenetV1/Conv2d_0/Conv2D"
-  graph_name scope{};  ///< of its variables, e.g. "FeatureExtractor/MobilenetV1/Conv2d_0"
+  graph_name name{};  ///< TensorFlow's operation, e.g. "FeatureExtractor/MobilenetV1/MobilenetV1/Conv2d_0/Conv2D"
   static_vector<int, 8> inputs{};
   int channels = 0;  ///< of the output
   int kernel_height = 1;
@@ -45,11 +56,7 @@ struct layer {
   int rate = 1;
   int multiplier = 1;  ///< pad: of the size; depthwise: outputs an input channel
   padding border = padding::same;
-  std::string_view weights_name = "weights";
-  initializer weights_init{};
-  regularizer weights_regularizer{};
-  bool has_bias = false;
-  float bias_init = 0;
+  layer_variables variables{};
   batch_norm_options norm{};  ///< batch_norm
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();

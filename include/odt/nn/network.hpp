@@ -31,9 +31,10 @@ struct prediction_head {
   int boxes_per_cell = 0;
 };
 
-/// Layers, with layer 0 the input. Builders add to it and return the new layer's number.
+/// Layers, with layer 0 the input, and their variables. Builders add to it and return the new layer's number.
 struct network {
   std::vector<layer> layers;
+  std::vector<variable> variables;  ///< in TensorFlow's order of creation, without offsets
   static_vector<prediction_head, 16> heads;
 
   constexpr network() { layers.push_back({.name = "input", .channels = 3}); }
@@ -41,6 +42,20 @@ struct network {
   constexpr int add(layer&& l) {
     layers.push_back(std::move(l));
     return size() - 1;
+  }
+
+  /// Adds a variable (its name without ":0") and returns its number.
+  constexpr int add_variable(graph_name name, std::vector<int> shape, const initializer& init,
+                             const regularizer& penalty = {}, bool trainable = true) {
+    std::int64_t floats = 1;
+    for (const int extent : shape) floats *= extent;
+    variables.push_back({.name = std::move(name),
+                         .shape = std::move(shape),
+                         .size = floats,
+                         .init = init,
+                         .penalty = penalty,
+                         .trainable = trainable});
+    return static_cast<int>(variables.size()) - 1;
   }
 
   constexpr int size() const { return static_cast<int>(layers.size()); }
@@ -91,14 +106,28 @@ struct convolution_spec {
   constexpr const graph_name& op() const { return operation.empty() ? scope : operation; }
 };
 
+/// Adds the variables of a batch norm.
+constexpr layer_variables batch_norm_variables(network& net, const graph_name& scope, int channels,
+                                               const batch_norm_options& norm) {
+  layer_variables v;
+  const auto add = [&](const char* name, float value, bool trainable) {
+    return net.add_variable(scope + name, {channels}, initializer::constant(value), {}, trainable);
+  };
+  if (norm.scale) v.gamma = add("/gamma", 1, true);
+  if (norm.center) v.beta = add("/beta", 0, true);
+  v.moving_mean = add("/moving_mean", 0, false);
+  v.moving_variance = add("/moving_variance", 1, false);
+  return v;
+}
+
 /// Adds batch norm and activation of a convolution, as its hyperparams say.
 constexpr int normalize_and_activate(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
   if (h.has_batch_norm)
     x = net.add({.kind = layer_kind::batch_norm,
                  .name = spec.op() + "/BatchNorm/FusedBatchNormV3",
-                 .scope = spec.scope + "/BatchNorm",
                  .inputs = {x},
                  .channels = net.channels(x),
+                 .variables = batch_norm_variables(net, spec.scope + "/BatchNorm", net.channels(x), h.norm),
                  .norm = h.norm});
   if (h.act == activation::none) return x;
   return net.add({.kind = layer_kind::clamp,
@@ -109,20 +138,32 @@ constexpr int normalize_and_activate(network& net, int x, const convolution_spec
                   .high = upper_bound(h.act)});
 }
 
+/// Adds a convolution's biases, all of one value.
+constexpr int add_biases(network& net, const graph_name& scope, int channels, float value = 0) {
+  return net.add_variable(scope + "/biases", {channels}, initializer::constant(value));
+}
+
+/// Adds the variables of a convolution: [kernel, kernel, inputs, outputs] weights, and biases where no norm follows.
+constexpr layer_variables convolution_variables(network& net, const graph_name& weights, const convolution_spec& spec,
+                                                int inputs, int outputs, int channels, const hyperparams& h) {
+  layer_variables v;
+  v.weights = net.add_variable(weights, {spec.kernel, spec.kernel, inputs, outputs}, h.weights, h.penalty);
+  if (!h.has_batch_norm) v.biases = add_biases(net, spec.scope, channels);
+  return v;
+}
+
 /// Adds a dense convolution with its normalization and activation.
 constexpr int convolve(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
   x = net.add({.kind = layer_kind::convolution,
                .name = spec.op() + "/Conv2D",
-               .scope = spec.scope,
                .inputs = {x},
                .channels = spec.channels,
                .kernel_height = spec.kernel,
                .kernel_width = spec.kernel,
                .stride = spec.stride,
                .border = spec.border,
-               .weights_init = h.weights,
-               .weights_regularizer = h.penalty,
-               .has_bias = !h.has_batch_norm});
+               .variables = convolution_variables(net, spec.scope + "/weights", spec, net.channels(x), spec.channels,
+                                                  spec.channels, h)});
   return normalize_and_activate(net, x, spec, h);
 }
 
@@ -130,17 +171,14 @@ constexpr int convolve(network& net, int x, const convolution_spec& spec, const 
 constexpr int convolve_depthwise(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
   x = net.add({.kind = layer_kind::depthwise_convolution,
                .name = spec.op() + "/depthwise",
-               .scope = spec.scope,
                .inputs = {x},
                .channels = net.channels(x),
                .kernel_height = spec.kernel,
                .kernel_width = spec.kernel,
                .stride = spec.stride,
                .border = spec.border,
-               .weights_name = "depthwise_weights",
-               .weights_init = h.weights,
-               .weights_regularizer = h.penalty,
-               .has_bias = !h.has_batch_norm});
+               .variables = convolution_variables(net, spec.scope + "/depthwise_weights", spec, net.channels(x), 1,
+                                                  net.channels(x), h)});
   return normalize_and_activate(net, x, spec, h);
 }
 
@@ -199,50 +237,11 @@ constexpr std::vector<size2> feature_map_sizes(const network& net, size2 size) {
   return result;
 }
 
-/// The variables of a layer, in TensorFlow's order of creation (names without ":0").
-constexpr std::vector<variable> layer_variables(const network& net, const layer& l) {
-  std::vector<variable> result;
-  const auto add = [&](std::string_view name, std::vector<int> shape, initializer init, regularizer penalty,
-                       bool trainable) {
-    std::int64_t size = 1;
-    for (const int extent : shape) size *= extent;
-    variable v;
-    v.name = l.scope + "/" + graph_name(name);
-    v.shape = std::move(shape);
-    v.size = size;
-    v.init = init;
-    v.penalty = penalty;
-    v.trainable = trainable;
-    result.push_back(std::move(v));
-  };
-  const regularizer free{};
-  switch (l.kind) {
-    case layer_kind::convolution:
-    case layer_kind::depthwise_convolution:
-      add(l.weights_name,
-          {l.kernel_height, l.kernel_width, net.channels(l.inputs[0]),
-           l.kind == layer_kind::convolution ? l.channels : l.multiplier},
-          l.weights_init, l.weights_regularizer, true);
-      if (l.has_bias) add("biases", {l.channels}, initializer::constant(l.bias_init), free, true);
-      break;
-    case layer_kind::batch_norm:
-      if (l.norm.scale) add("gamma", {l.channels}, initializer::constant(1), free, true);
-      if (l.norm.center) add("beta", {l.channels}, initializer::constant(0), free, true);
-      add("moving_mean", {l.channels}, initializer::constant(0), free, false);
-      add("moving_variance", {l.channels}, initializer::constant(1), free, false);
-      break;
-    default:
-      break;
-  }
-  return result;
-}
-
 /// Trainable numbers.
 constexpr std::int64_t parameter_count(const network& net) {
   std::int64_t count = 0;
-  for (const layer& l : net.layers)
-    for (const variable& v : layer_variables(net, l))
-      if (v.trainable) count += v.size;
+  for (const variable& v : net.variables)
+    if (v.trainable) count += v.size;
   return count;
 }
 

@@ -82,10 +82,10 @@ struct operand {
 
 struct plan_operation {
   operation kind = operation::convolution;
-  int layer = 0;                  ///< the layer it belongs to
+  int layer = 0;                    ///< the layer it belongs to
   std::vector<operand> operands{};  ///< what is read, then what is written, as the kind has them
-  bool sums = false;              ///< completes the gradient of the layer's input, and leaves its batch norm's sums
-  bool summed = false;            ///< normalize_backward: the sums are there
+  bool sums = false;                ///< completes the gradient of the layer's input, and leaves its batch norm's sums
+  bool summed = false;              ///< normalize_backward: the sums are there
 
   /// The layer whose output it reads or sends a gradient to.
   constexpr int input() const {

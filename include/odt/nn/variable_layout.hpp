@@ -3,9 +3,13 @@
 // finishes their gradients, then the moving averages of batch norm. Gradients, slots and averages are parallel stores.
 #pragma once
 
+#include <odt/core/error.hpp>
 #include <odt/nn/network.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace odt {
@@ -27,31 +31,43 @@ struct variable_layout {
   std::int64_t floats = 0;                    ///< length of the store
 };
 
-/// Lays out the variables of a network, each at a multiple of 16 floats (a cache line).
+namespace detail {
+
+inline void refuse_equal_names(const network& net) {
+  std::vector<std::string_view> names;
+  for (const variable& v : net.variables) names.push_back(v.name);
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+    fail("the network has two variables \"", *twice, "\"; layers that share one refer to it by one number");
+}
+
+}  // namespace detail
+
+/// Lays out the variables of a network, each once, at a multiple of 16 floats (a cache line).
 inline variable_layout lay_out(const network& net) {
+  detail::refuse_equal_names(net);
   variable_layout layout;
-  layout.layers.resize(static_cast<std::size_t>(net.size()));
+  std::vector<std::int64_t> offsets(net.variables.size(), -1);
   const auto place = [&](bool trainable) {
-    for (int i = net.size() - 1; i >= 0; --i) {
-      layer_variables_place& own = layout.layers[static_cast<std::size_t>(i)];
-      for (variable& v : layer_variables(net, net[i])) {
+    for (int i = net.size() - 1; i >= 0; --i)
+      for (const int number : net[i].variables.all()) {
+        if (number < 0 || offsets[static_cast<std::size_t>(number)] >= 0) continue;
+        variable v = net.variables[static_cast<std::size_t>(number)];
         if (v.trainable != trainable) continue;
-        v.offset = layout.floats;
-        const auto ends_with = [&v](std::string_view suffix) { return v.name.view().ends_with(suffix); };
-        (ends_with("/gamma")             ? own.gamma
-         : ends_with("/beta")            ? own.beta
-         : ends_with("/biases")          ? own.biases
-         : ends_with("/moving_mean")     ? own.moving_mean
-         : ends_with("/moving_variance") ? own.moving_variance
-                                         : own.weights) = v.offset;
+        v.offset = offsets[static_cast<std::size_t>(number)] = layout.floats;
         layout.floats += (v.size + 15) / 16 * 16;
         layout.variables.push_back(std::move(v));
       }
-    }
   };
   place(true);
   layout.trainable_floats = layout.floats;
   place(false);
+  const auto at = [&offsets](int number) { return number < 0 ? -1 : offsets[static_cast<std::size_t>(number)]; };
+  for (const layer& l : net.layers) {
+    const layer_variables& v = l.variables;
+    layout.layers.push_back(
+        {at(v.weights), at(v.biases), at(v.gamma), at(v.beta), at(v.moving_mean), at(v.moving_variance)});
+  }
   return layout;
 }
 

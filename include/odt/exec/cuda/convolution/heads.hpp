@@ -16,7 +16,7 @@ class joint_heads {
     for (const prediction_head& h : net.heads) {
       const layer &e = net[h.encodings], &c = net[h.logits];
       const bool dense = e.kind == layer_kind::convolution && c.kind == layer_kind::convolution;
-      const bool biased = e.has_bias && c.has_bias;
+      const bool biased = e.variables.biases >= 0 && c.variables.biases >= 0;
       const bool alike = e.inputs == c.inputs && e.kernel_height == c.kernel_height && e.stride == c.stride &&
                          e.kernel_width == c.kernel_width && e.rate == c.rate && e.border == c.border;
       if (!dense || !biased || !alike || h.encodings > h.logits) continue;
