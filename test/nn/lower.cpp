@@ -4,6 +4,7 @@
 #include <odt/feature_extractors/mobilenet_v1.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/lower.hpp>
+#include <odt/nn/variable_layout.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -243,6 +244,57 @@ BOOST_AUTO_TEST_CASE(what_the_operations_do_not_cover_is_refused_by_the_layers_n
   odt::convolve(net, again, {.scope = "b", .channels = 4}, h);
   BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, odt::run_mode::train), odt::error,
                         [](const odt::error& e) { return std::string(e.what()).find("a/again") != std::string::npos; });
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_of_linear_values_beside_activated_branches_is_refused) {
+  const odt::hyperparams linear{.act = odt::activation::none}, relu{.act = odt::activation::relu};
+  for (const auto& before : {linear, relu})
+    for (const auto kind : {odt::layer_kind::max_pool, odt::layer_kind::average_pool}) {
+      odt::network net;
+      const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, before);
+      const int b = odt::convolve(net, 0, {.scope = "b", .channels = 4}, relu);
+      const int pool = net.pool(kind, a, "pool", 3, 1, odt::padding::same);
+      odt::convolve(net, net.concat("both", {pool, b}), {.scope = "c", .channels = 4}, relu);
+      const auto lower = [&net] { return odt::lower(net, 1, {8, 8}, odt::run_mode::train); };
+      if (before.act == odt::activation::relu)
+        BOOST_CHECK_NO_THROW(lower());
+      else
+        BOOST_CHECK_EXCEPTION(lower(), odt::error, [](const odt::error& e) {
+          return std::string(e.what()).find("layer both: its branches have different activations (pool)") == 0;
+        });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(heads_of_different_code_sizes_are_refused) {
+  odt::network net;
+  const odt::hyperparams linear{.act = odt::activation::none, .has_batch_norm = false};
+  for (const int codes : {4, 5}) {
+    const odt::graph_name scope = codes == 4 ? "first" : "second";
+    const int encodings = odt::convolve(net, 0, {.scope = scope + "/codes", .channels = 3 * codes}, linear);
+    const int logits = odt::convolve(net, 0, {.scope = scope + "/logits", .channels = 3 * 2}, linear);
+    net.heads.push_back({encodings, logits, 3});
+  }
+  BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, odt::run_mode::train), odt::error, [](const odt::error& e) {
+    return std::string(e.what()).find("layer second/codes/Conv2D: predicts 15 numbers a cell") == 0;
+  });
+}
+
+BOOST_AUTO_TEST_CASE(two_layers_of_one_name_are_refused_and_shared_variables_lie_once) {
+  odt::network net;
+  const odt::hyperparams h;
+  const int a = odt::convolve(net, 0, {.scope = "a", .channels = 3}, h);
+  odt::network twice = net;
+  odt::convolve(twice, a, {.scope = "a", .channels = 3}, h);
+  BOOST_CHECK_THROW(odt::lay_out(twice), odt::error);
+  odt::network shared = net;
+  odt::layer again = shared[1];
+  again.name = "again";
+  again.inputs = {a};
+  shared.add(std::move(again));
+  const auto layout = odt::lay_out(shared);
+  BOOST_TEST(layout.variables.size() == odt::lay_out(net).variables.size());
+  BOOST_TEST(layout.layers.back().weights == layout.layers[1].weights);
+  BOOST_TEST(layout.floats == odt::lay_out(net).floats);
 }
 
 BOOST_AUTO_TEST_CASE(what_no_convolution_finishes_is_refused) {

@@ -102,26 +102,38 @@ class lowering {
     }
   }
 
-  /// A branch without an activation of its own must already lie within the others' (a pool of activated values does).
+  /// Between what the layer's values lie, as far as an activation or a pool of activated values tells.
+  constexpr pending_place range_of(int l) const {
+    const layer& own = net_[l];
+    const bool pool = own.kind == layer_kind::max_pool || own.kind == layer_kind::average_pool;
+    if (own.kind == layer_kind::clamp) return {.low = own.low, .high = own.high};
+    if (pool) return range_of(own.inputs[0]);
+    if (own.kind == layer_kind::concat) return plan_.places[static_cast<std::size_t>(l)].pending;
+    return {};
+  }
+
+  /// The joint activation is applied to all branches: one without it must already lie within.
   constexpr void check_clamps(int concat) {
+    const pending_place& joint = at(concat).pending;
     for (const int input : net_[concat].inputs) {
       const layer_place& p = at(at(input).producer);
-      const bool same =
-          p.clamp >= 0 && net_[p.clamp].low == at(concat).pending.low && net_[p.clamp].high == at(concat).pending.high;
-      const bool pool = net_[at(input).producer].kind == layer_kind::max_pool;
-      const bool none = at(concat).pending.low == -std::numeric_limits<float>::infinity() && p.clamp < 0;
-      if (!same && !pool && !none)
-        fail("layer ", net_[concat].name, ": its branches have different activations, which is not supported");
+      const pending_place range = range_of(input);
+      const bool same = p.clamp < 0 || (net_[p.clamp].low == joint.low && net_[p.clamp].high == joint.high);
+      if (!same || range.low < joint.low || range.high > joint.high)
+        fail("layer ", net_[concat].name, ": its branches have different activations (", net_[input].name,
+             "), which is not supported");
     }
   }
 
   /// Heads write their rows of the anchors' tensors.
   constexpr void place_heads() {
     if (net_.heads.empty()) return;
+    plan_.code_size = net_.channels(net_.heads[0].encodings) / net_.heads[0].boxes_per_cell;
+    plan_.class_slots = net_.channels(net_.heads[0].logits) / net_.heads[0].boxes_per_cell;
     for (const prediction_head& head : net_.heads) {
+      check_columns(head.encodings, head.boxes_per_cell * plan_.code_size);
+      check_columns(head.logits, head.boxes_per_cell * plan_.class_slots);
       plan_.anchors += shape(head.encodings).height * shape(head.encodings).width * head.boxes_per_cell;
-      plan_.code_size = net_.channels(head.encodings) / head.boxes_per_cell;
-      plan_.class_slots = net_.channels(head.logits) / head.boxes_per_cell;
     }
     const std::int64_t rows = std::int64_t{plan_.batch} * plan_.anchors;
     plan_.encodings = add_buffer(rows * plan_.code_size);
@@ -136,6 +148,13 @@ class lowering {
       place_head(head.logits, plan_.logits, plan_.logits_gradient, row, plan_.class_slots);
       row += shape(head.encodings).height * shape(head.encodings).width * head.boxes_per_cell;
     }
+  }
+
+  /// All heads write rows of one tensor.
+  constexpr void check_columns(int l, int channels) const {
+    if (net_.channels(l) != channels)
+      fail("layer ", net_[l].name, ": predicts ", net_.channels(l),
+           " numbers a cell, where those of the first feature map ", "would be ", channels);
   }
 
   constexpr void place_head(int l, int buffer, int gradient, std::int64_t row, int columns) {

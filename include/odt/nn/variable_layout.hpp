@@ -33,19 +33,22 @@ struct variable_layout {
 
 namespace detail {
 
-inline void refuse_equal_names(const network& net) {
+template <class Named>
+void refuse_equal_names(const std::vector<Named>& all, std::string_view what) {
   std::vector<std::string_view> names;
-  for (const variable& v : net.variables) names.push_back(v.name);
+  for (const Named& one : all) names.push_back(one.name);
   std::ranges::sort(names);
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
-    fail("the network has two variables \"", *twice, "\"; layers that share one refer to it by one number");
+    fail("the network has two ", what, " of the name \"", *twice, "\"");
 }
 
 }  // namespace detail
 
-/// Lays out the variables of a network, each once, at a multiple of 16 floats (a cache line).
+/// Lays out the variables of a network, each once, at a multiple of 16 floats (a cache line). Names that occur twice
+/// are errors: layers that share a variable refer to it by one number.
 inline variable_layout lay_out(const network& net) {
-  detail::refuse_equal_names(net);
+  detail::refuse_equal_names(net.layers, "layers");
+  detail::refuse_equal_names(net.variables, "variables");
   variable_layout layout;
   std::vector<std::int64_t> offsets(net.variables.size(), -1);
   const auto place = [&](bool trainable) {
