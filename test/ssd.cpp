@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -185,6 +186,27 @@ BOOST_AUTO_TEST_CASE(averages_follow_and_can_be_swapped_in) {
   BOOST_TEST(stores.values[0] == average);
   detector.swap_averages();
   BOOST_TEST(stores.values[0] == now);
+}
+
+BOOST_AUTO_TEST_CASE(a_frozen_extractor_leaves_the_gradients_of_the_predictors_as_they_are) {
+  auto options = thin(false);
+  small whole(options, {.seed = 5});
+  options.freeze_variables = {"FeatureExtractor/.*"};
+  small heads(options, {.seed = 5});
+  const auto expected = whole.train_step(pictures()), report = heads.train_step(pictures());
+  for (std::size_t i = 0; i < expected.losses.size(); ++i)
+    BOOST_TEST(report.losses[i].second == expected.losses[i].second, expected.losses[i].first);
+  int compared = 0;
+  for (const odt::variable& v : heads.variables().variables) {
+    if (!v.trainable) continue;
+    const auto part = [&v](small& detector) {
+      return detector.device().stores().gradients.subspan(static_cast<std::size_t>(v.offset),
+                                                          static_cast<std::size_t>(v.size));
+    };
+    BOOST_TEST(std::ranges::equal(part(heads), part(whole)), v.name);
+    ++compared;
+  }
+  BOOST_TEST(compared == 6 * 4);
 }
 
 BOOST_AUTO_TEST_CASE(frozen_variables_stay) {

@@ -94,6 +94,7 @@ class ssd final : public detector {
   explicit ssd(options o = {}, const run_options& run = {})
       : options_(std::move(o)), run_(run), network_(ssd_network(options_)), layout_(lay_out(network_)) {
     select_trainable(layout_.variables, options_.update_trainable_variables, options_.freeze_variables);
+    adopt_trainable(network_, layout_);
     multiply_bias_gradients(layout_.variables, options_.bias_grad_multiplier);
     step_ = detail::make_ssd_step<axes>(options_, network_, layout_, run_);
     std::visit([&](const auto& how) { detail::initialize_stores(layout_, step_->stores(), run_.seed, how); },

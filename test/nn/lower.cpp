@@ -279,6 +279,26 @@ BOOST_AUTO_TEST_CASE(heads_of_different_code_sizes_are_refused) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(below_the_lowest_trained_variable_there_is_no_backward) {
+  auto net = sample<odt::mobilenet_v1>();
+  const auto whole = odt::lower(net, 4, {160, 160}, odt::run_mode::train);
+  for (odt::variable& v : net.variables)
+    if (v.name.view().starts_with("FeatureExtractor/")) v.trainable = false;
+  const auto heads = odt::lower(net, 4, {160, 160}, odt::run_mode::train);
+  BOOST_TEST(count(heads, odt::operation::convolution) == count(whole, odt::operation::convolution));
+  BOOST_TEST(count(heads, odt::operation::weights_backward) == 12);
+  for (const auto kind : {odt::operation::data_backward, odt::operation::depthwise_backward,
+                          odt::operation::normalize_backward, odt::operation::clamp_backward})
+    BOOST_TEST(count(heads, kind) == 0);
+  BOOST_TEST(odt::peak_bytes(heads) < odt::peak_bytes(whole) / 3);
+  // One trained norm in the middle: backward comes to its convolution, and no further.
+  for (odt::variable& v : net.variables)
+    if (v.name.view().find("Conv2d_5_pointwise/BatchNorm/gamma") != std::string_view::npos) v.trainable = true;
+  const auto from_the_middle = odt::lower(net, 4, {160, 160}, odt::run_mode::train);
+  BOOST_TEST(count(from_the_middle, odt::operation::depthwise_backward) == 13 - 5);
+  BOOST_TEST(count(from_the_middle, odt::operation::weights_backward) == 12);
+}
+
 BOOST_AUTO_TEST_CASE(two_layers_of_one_name_are_refused_and_shared_variables_lie_once) {
   odt::network net;
   const odt::hyperparams h;

@@ -13,7 +13,7 @@
 
 namespace odt {
 
-namespace detail::same_file {
+namespace detail::file_identity {
 
 using identity = std::pair<dev_t, ino_t>;
 
@@ -23,16 +23,16 @@ ODT_INLINE std::optional<identity> identity_of(const std::string& path) {
   return identity{status.st_dev, status.st_ino};
 }
 
-}  // namespace detail::same_file
+}  // namespace detail::file_identity
 
 ODT_INLINE bool same_file(const std::string& a, const std::string& b) {
-  const auto first = detail::same_file::identity_of(a);
-  return first && first == detail::same_file::identity_of(b);
+  const auto first = detail::file_identity::identity_of(a);
+  return first && first == detail::file_identity::identity_of(b);
 }
 
 ODT_INLINE void refuse_to_replace(std::span<const std::string> inputs, std::span<const std::string> outputs,
                                   std::string_view advice) {
-  namespace d = detail::same_file;
+  namespace d = detail::file_identity;
   std::map<d::identity, std::string_view> written;
   for (const std::string& path : outputs)
     if (const auto known = d::identity_of(path)) written.emplace(*known, path);

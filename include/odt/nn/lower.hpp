@@ -57,6 +57,13 @@ class lowering {
   constexpr const shape3& shape(int l) const { return all_[static_cast<std::size_t>(l)]; }
   constexpr bool train() const { return plan_.mode == run_mode::train; }
 
+  /// Whether the layer has a variable that is trained.
+  constexpr bool learns(int l) const {
+    for (const int number : net_[l].variables.all())
+      if (number >= 0 && net_.variables[static_cast<std::size_t>(number)].trainable) return true;
+    return false;
+  }
+
   constexpr int add_buffer(std::int64_t floats) {
     plan_.buffers.push_back({.floats = floats});
     return static_cast<int>(plan_.buffers.size()) - 1;
@@ -66,12 +73,13 @@ class lowering {
     for (int i = 0; i < net_.size(); ++i) {
       const layer& l = net_[i];
       layer_place& place = at(i);
+      place.differentiable = learns(i);
       for (const int input : l.inputs) place.differentiable = place.differentiable || at(input).differentiable;
       place.producer = i;
-      if (l.kind == layer_kind::convolution || l.kind == layer_kind::depthwise_convolution) place.differentiable = true;
       if (l.kind != layer_kind::batch_norm && l.kind != layer_kind::clamp) continue;
       place.producer = at(l.inputs[0]).producer;
       layer_place& producer = at(place.producer);
+      producer.differentiable = place.differentiable;
       int& slot = l.kind == layer_kind::batch_norm ? producer.norm : producer.clamp;
       const layer_kind before = net_[place.producer].kind;
       const bool convolves = before == layer_kind::convolution || before == layer_kind::depthwise_convolution;
@@ -303,7 +311,7 @@ class lowering {
       }
       switch (net_[i].kind) {
         case layer_kind::convolution:
-          emit(operation::weights_backward, i, {value(net_[i].inputs[0]), gradient(i)});
+          if (learns(i) || is_head(i)) emit(operation::weights_backward, i, {value(net_[i].inputs[0]), gradient(i)});
           send(operation::data_backward, i, {gradient(i)}, written);
           break;
         case layer_kind::depthwise_convolution:

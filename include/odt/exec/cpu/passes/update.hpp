@@ -58,7 +58,7 @@ inline void regularize_piece(const update_piece& piece, bool regularize, const f
         g = g + weight * xsimd::select(w > zero, one, xsimd::select(w < zero, -one, zero));
       }
       g = g * multiplier;
-      store(gradients + i, g);
+      if (piece.trainable) store(gradients + i, g);
       g2 = g2 + g * g;
     }
     squares += static_cast<double>(sum(g2));

@@ -35,7 +35,7 @@ __global__ __launch_bounds__(update_threads) void regularize_pieces(update_piece
       g.at[k] *= piece.gradient_multiplier;
       squares += g.at[k] * g.at[k];
     }
-    if (gradients) store<4>(gradients + piece.offset + i, g);
+    if (gradients && piece.trainable) store<4>(gradients + piece.offset + i, g);
     square += static_cast<double>(squares), penalty += static_cast<double>(costs);
   }
   square = block_sum(square, shared), penalty = block_sum(penalty, shared);
