@@ -136,6 +136,8 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"train", "--num-train-step", "3"}, "did you mean --num_train_steps?");
   says({"eval", "--checkpoint", "x", "y"}, "odt eval does not take \"y\"");
   says({"train", "--num_train_steps", "-1"}, "--num_train_steps: -1 is too small; at least 0 belongs here");
+  says({"train", "---"}, "odt train does not take \"---\"");
+  says({"help", "trian"}, "did you mean \"odt train\"?");
   says({"train", "--num_clones", "4"}, "--num_clones: 4, but this program trains on one");
 }
 

@@ -58,7 +58,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   accept_without_effect(root);
   refuse_unread(root);
   if (!flags.output.empty()) refuse_inputs_as_output(e, flags, config);
-  for (const data_input& input : e.inputs) check_input(input, &out);
+  for (data_input& input : e.inputs) input.options.records = check_input(input, &out).records;
   e.events.resize(e.inputs.size());
   out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size, out.columns())));
   return e;
