@@ -129,7 +129,8 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"predict", "--weights", "x"}, "did you mean \"odt detect\"?");
   says({"val"}, "did you mean \"odt eval\"?");
   says({"export"}, "there are convert, train, ");
-  says({"convert", "yolo", "--images", "x"}, "there is no \"odt convert yolo\"; there are labelimg, voc, csv");
+  says({"convert", "yolo", "--images", "x"},
+       "there is no \"odt convert yolo\": COCO's JSON and YOLO's text are not read");
   says({"convert"}, "say what to do: odt convert labelimg, voc, csv");
   says({"train", "--epochs", "50"}, "odt train has no flag --epochs; did you mean --num_train_steps?");
   says({"train", "--train_dir=x", "--lr", "1"}, "--train_dir; did you mean --model_dir?\n  odt train has no flag --lr");

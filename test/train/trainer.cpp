@@ -386,4 +386,17 @@ BOOST_AUTO_TEST_CASE(data_without_an_index_stays_where_no_run_was) {
   BOOST_TEST(!odt::file_exists(data));
 }
 
+BOOST_AUTO_TEST_CASE(a_checkpoint_alone_brings_its_config) {
+  const scratch_directory at;
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  std::filesystem::create_directories(at / "elsewhere");
+  std::filesystem::copy(at / "model/best", at / "elsewhere/best");
+  std::filesystem::remove(at / "label_map.pbtxt");
+  odt::model_source source;
+  source.checkpoint = at / "elsewhere/best";
+  BOOST_TEST(odt::load_detector(types(), source).class_names().front() == "thing");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

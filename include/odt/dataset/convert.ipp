@@ -33,6 +33,8 @@ ODT_INLINE std::string set_name(const std::string& path) {
 
 ODT_INLINE void check_options(const convert_options& options) {
   if (options.output.empty()) fail("output: a folder for the records is needed");
+  if (options.output.ends_with("record") && !is_directory(options.output))
+    fail("output: ", options.output, " is the name of a record file; name its folder, and the file by --set");
   if (options.shards < 1 || options.shards > 99999) fail("shards: ", options.shards, "; 1 to 99999 are possible");
   if (!(options.split > 0 && options.split <= 1))
     fail("split: ", options.split, "; the part for training is above 0 and at most 1");

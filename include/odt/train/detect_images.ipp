@@ -55,6 +55,9 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
 
 ODT_INLINE detect_summary detect_images(const ready_detector& detector, const std::vector<std::string>& images,
                                         const detect_options& how) {
+  if (is_picture_name(how.output) && !is_directory(how.output))
+    fail(how.output,
+         ": is the name of a picture; --output names a folder, in which each drawing has its picture's name");
   make_directories(how.output);
   const auto names = detector.class_names();
   if (!how.font.empty()) true_type(how.font);  // before any work

@@ -16,7 +16,7 @@ namespace odt {
 
 /// Which config and which checkpoint.
 struct model_source {
-  std::string pipeline_config_path;  ///< empty: pipeline.config beside the checkpoint
+  std::string pipeline_config_path;  ///< empty: pipeline.config beside the checkpoint, else the one within it
   std::string hparams_overrides;     ///< "learning_rate=0.01,..."
   std::string config_override;       ///< text that is merged in
   std::string checkpoint;            ///< a prefix, or a directory, whose newest it is

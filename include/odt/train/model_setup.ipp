@@ -20,12 +20,18 @@ ODT_INLINE std::string directory_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-ODT_INLINE std::string config_path(const model_source& source) {
-  if (!source.pipeline_config_path.empty()) return source.pipeline_config_path;
+/// The config that is given, that beside the checkpoint, or the one that a run left within it.
+ODT_INLINE pipeline find_config(const model_source& source) {
+  if (!source.pipeline_config_path.empty()) return pipeline::load(source.pipeline_config_path);
   const std::string directory = is_directory(source.checkpoint) ? source.checkpoint : directory_of(source.checkpoint);
   for (const std::string& place : {directory, join_path(directory, "..")})
-    if (std::string path = join_path(place, "pipeline.config"); file_exists(path)) return path;
-  fail("--pipeline_config_path is missing, and there is no pipeline.config in ", directory);
+    if (const std::string path = join_path(place, "pipeline.config"); file_exists(path)) return pipeline::load(path);
+  const std::string prefix = checkpoint_prefix(source.checkpoint);
+  const auto run = read_run_state(checkpoint_reader(prefix));
+  if (!run || run->config.empty())
+    fail("--pipeline_config_path is missing, and there is no pipeline.config in ", directory);
+  info("there is no pipeline.config in ", directory, "; the one within the checkpoint is taken");
+  return pipeline::parse(run->config, str(prefix, " (its pipeline.config)"));
 }
 
 /// The label_map_path of each reader that has one.
@@ -55,11 +61,10 @@ ODT_INLINE void find_moved_label_map(pipeline& config, const std::string& config
 }  // namespace detail::model_setup
 
 ODT_INLINE pipeline load_config(const model_source& source) {
-  const std::string path = detail::model_setup::config_path(source);
-  pipeline config = pipeline::load(path);
+  pipeline config = detail::model_setup::find_config(source);
   if (!source.config_override.empty()) config.merge(source.config_override);
   if (!source.hparams_overrides.empty()) config.apply_hparams(source.hparams_overrides);
-  detail::model_setup::find_moved_label_map(config, path);
+  detail::model_setup::find_moved_label_map(config, config.name());
   return config;
 }
 

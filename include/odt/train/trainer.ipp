@@ -146,6 +146,7 @@ ODT_INLINE training_outcome train(std::span<const detector_type> types, const tr
   const console_log log(out);
   training_setup s = set_up_training(types, flags, &out);
   d::introduce(s, flags, out);
+  start_reading(s);
   d::restore(s, flags, out);
   if (s.last_step > 0 && s.model->global_step() >= s.last_step) {
     out.line(str("step ", s.last_step, " is reached already; a larger --num_train_steps goes on"));

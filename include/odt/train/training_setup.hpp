@@ -51,8 +51,9 @@ struct training_setup {
   std::unique_ptr<detector> model{};
   train_options options{};
   eval_options evaluation{};
-  std::unique_ptr<loader> data{};
-  label_survey labels{};  ///< of the training input
+  loader_options input{};          ///< with its records
+  std::unique_ptr<loader> data{};  ///< start_reading makes it
+  label_survey labels{};           ///< of the training input
   std::vector<data_input> evaluations{};
   std::int64_t last_step = 0;
   std::vector<step_shape> steps{};  ///< the train step's, then the evaluations'
@@ -60,6 +61,9 @@ struct training_setup {
 
 /// Makes it. Where looking at the labels takes long, `out` (if any) says how far it is.
 training_setup set_up_training(std::span<const detector_type> types, const train_flags& flags, console* out);
+
+/// Begins to read images ahead, which takes a batch's memory and threads.
+void start_reading(training_setup& s);
 
 /// Takes the variables that train_config.fine_tune_checkpoint has; nothing when it names none.
 std::optional<restore_report> fine_tune(training_setup& s);

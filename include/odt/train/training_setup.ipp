@@ -3,6 +3,7 @@
 
 #include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
+#include <odt/dataset/sample_maker.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/choose_detector.hpp>
@@ -103,7 +104,7 @@ ODT_INLINE void open_data(training_setup& s, data_input input, const train_flags
   s.labels = std::move(training.labels);
   s.run.labels = input.options.classes;
   input.options.records = std::move(training.records);
-  s.data = std::make_unique<loader>(std::move(input.options));
+  s.input = std::move(input.options);
 }
 
 }  // namespace detail::training_setting
@@ -133,6 +134,8 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
   return s;
 }
 
+ODT_INLINE void start_reading(training_setup& s) { s.data = std::make_unique<loader>(s.input); }
+
 ODT_INLINE std::optional<restore_report> fine_tune(training_setup& s) {
   if (s.options.fine_tune_checkpoint.empty()) return std::nullopt;
   const bool detection = s.options.fine_tune == fine_tune_kind::detection;
@@ -144,8 +147,8 @@ ODT_INLINE std::string describe(const training_setup& s, std::size_t columns) {
   std::string text = describe_detector(*s.model, s.options.batch_size, columns);
   if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) text += memory + "\n";
   const auto boxes = static_cast<std::int64_t>(s.labels.usable_objects);
-  return text + str("  ", counted(static_cast<std::int64_t>(s.data->size()), "training image"), " with ",
-                    grouped(boxes), boxes == 1 ? " box" : " boxes", ", seed ", s.run.seed, ", ",
+  return text + str("  ", counted(static_cast<std::int64_t>(epoch_size(s.input, *s.input.records)), "training image"),
+                    " with ", grouped(boxes), boxes == 1 ? " box" : " boxes", ", seed ", s.run.seed, ", ",
                     s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)");
 }
 
