@@ -23,7 +23,7 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> names = trained.class_names();
 
   for (int i = 2; i < argc; ++i) {
-    const odt::image picture = odt::read_image(argv[i]);
+    const odt::image picture = odt::read_upright(argv[i]);
     for (const odt::detection& found : trained.model->detect(picture))
       if (found.score > 0.5f)
         std::printf("%s: %s %.2f: y %.0f to %.0f, x %.0f to %.0f\n", argv[i],

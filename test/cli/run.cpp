@@ -136,6 +136,8 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"train", "--num-train-step", "3"}, "did you mean --num_train_steps?");
   says({"eval", "--checkpoint", "x", "y"}, "odt eval does not take \"y\"");
   says({"train", "--num_train_steps", "-1"}, "--num_train_steps: -1 is too small; at least 0 belongs here");
+  says({"train", "---"}, "odt train does not take \"---\"");
+  says({"help", "trian"}, "did you mean \"odt train\"?");
   says({"train", "--num_clones", "4"}, "--num_clones: 4, but this program trains on one");
 }
 
@@ -206,6 +208,14 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   BOOST_TEST(no_file.status == 1);
   BOOST_TEST(contains(no_file.err, "is a directory; name a file, such as "));
   BOOST_TEST(!contains(no_file.out, "evaluation at step"));
+  for (const char* input : {"pipeline.config", "label_map.pbtxt", "val.record"}) {
+    const std::string before = odt::read_file(at / input);
+    const auto over = run(at, {"eval", "--checkpoint", model, "--pipeline_config_path", config, "--run_once",
+                               "--output", at / "model/../" + input});
+    BOOST_TEST(over.status == 1);
+    BOOST_TEST(contains(over.err, "was given and would be written over; choose another --output"));
+    BOOST_TEST((odt::read_file(at / input) == before));
+  }
   const auto inspected = run(at, {"inspect", model}).out;
   for (const char* part : {"step               8\n", "detector           ssd with toy, 1 class\n",
                            "checkpoints        steps 8\n", "best               DetectionBoxes_Precision/mAP "})

@@ -153,4 +153,15 @@ BOOST_AUTO_TEST_CASE(missing_shards_are_reported) {
   BOOST_CHECK(warnings[0].find("2 of 3 shards") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_another_host_writes_is_left_alone) {
+  const scratch_directory scratch;
+  const std::string host = odt::host_name(), gone = "999999";  // no process has so high a number
+  odt::write_file(scratch / (".a.tmp-" + host + "-" + gone + "-0"), "half");
+  for (const std::string& kept : {".a.tmp-" + host + "-" + gone + "-12-3", ".a.tmp-" + host + "-" + gone,
+                                  ".a.tmp-other-" + gone + "-0", "a.tmp-" + host + "-" + gone + "-0"})
+    odt::write_file(scratch / kept, "another's");
+  BOOST_CHECK_EQUAL(odt::remove_unfinished(scratch.path()), 1);
+  BOOST_CHECK_EQUAL(scratch.entries(), 4u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -355,4 +355,35 @@ BOOST_AUTO_TEST_CASE(a_model_dir_that_was_copied_brings_its_label_map) {
   BOOST_TEST(said.find("copy/label_map.pbtxt is taken") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_stale_label_map_in_the_model_dir_names_no_class) {
+  const scratch_directory at;
+  std::filesystem::create_directory(at / "model");
+  odt::label_map::from_names({"apple"}).write(at / "model/label_map.pbtxt");
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  BOOST_TEST(contains(run(f), "model/label_map.pbtxt is not the label map of this training, and stays as it is"));
+  BOOST_TEST((odt::label_map::read(at / "model/label_map.pbtxt") == odt::label_map::from_names({"apple"})));
+  std::filesystem::remove(at / "label_map.pbtxt");
+  odt::model_source source;
+  source.checkpoint = at / "model";
+  BOOST_TEST(odt::load_detector(types(), source).class_names().front() == "thing");
+  source.label_map_path = at / "model/label_map.pbtxt";
+  BOOST_TEST(odt::load_detector(types(), source).class_names().front() == "apple");
+}
+
+BOOST_AUTO_TEST_CASE(data_without_an_index_stays_where_no_run_was) {
+  const scratch_directory at;
+  std::filesystem::create_directory(at / "model");
+  const std::string data = at / "model/model.ckpt-900.data-00000-of-00001";
+  odt::write_file(data, "a person's");
+  auto f = flags(at, odt::test::write_toy_run(at), "model");
+  f.num_train_steps = 2;
+  run(f);
+  BOOST_TEST(odt::file_exists(data));
+  odt::write_file(data, "of a killed run");
+  f.num_train_steps = 3;
+  run(f);
+  BOOST_TEST(!odt::file_exists(data));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

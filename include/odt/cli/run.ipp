@@ -51,11 +51,12 @@ ODT_INLINE int explain(const CLI::App& app, const CLI::ParseError& wrong) {
 }
 
 /// "odt help train" is "odt train --help".
-ODT_INLINE std::vector<std::string> reversed_arguments(int argc, char** argv) {
+ODT_INLINE std::vector<std::string> reversed_arguments(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && words.front() == "help") {
     words.erase(words.begin());
-    words.push_back("--help");
+    const auto commands = command_names(app);
+    if (words.empty() || std::ranges::find(commands, words.front()) != commands.end()) words.push_back("--help");
   }
   std::ranges::reverse(words);  // as App::parse wants them
   return words;
@@ -95,7 +96,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_shapes(app, program);
   detail::cli::add_bench(app, program);
   try {
-    app.parse(detail::cli::reversed_arguments(argc, argv));
+    app.parse(detail::cli::reversed_arguments(app, argc, argv));
     detail::cli::warn_if_slow();
     const int status = program.action();
     if (std::fflush(stdout) != 0 || std::ferror(stdout))

@@ -119,7 +119,9 @@ ODT_INLINE std::string unknown_words(const CLI::App& root) {
   std::vector<std::string> words = app.remaining(), lines;
   if (&app != &root)
     for (const std::string& word : root.remaining()) words.push_back(word);
-  const auto is_flag = [](const std::string& word) { return word.size() > 1 && word[0] == '-' && word != "--"; };
+  const auto is_flag = [](const std::string& word) {
+    return word.starts_with('-') && word.find_first_not_of('-') != std::string::npos;
+  };
   const auto command = std::ranges::find_if_not(words, is_flag);
   if (!command_names(app).empty() && command != words.end()) return unknown_command(app, *command);
   for (const std::string& word : words)

@@ -75,7 +75,7 @@ class rows {
         break;
       } else if (was_quoted && !quoted && c != ' ' && c != '\t') {
         fail(path_, ":", opened, ": the quote (\") that opens here closes in line ", lines_, " before \"", c,
-             rest_.substr(0, rest_.find_first_of("\n")).substr(0, 20),
+             rest_.substr(0, rest_.find('\n')).substr(0, 20),
              "\"; rows may be lost between; a quote within quotes is written twice");
       } else {
         lines_ += c == '\n';

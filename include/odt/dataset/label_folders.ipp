@@ -60,7 +60,7 @@ ODT_INLINE std::string folder_of_xml(const std::string& given, label_folders& fo
   if (here.empty() && all.size() > 1)
     fail(given, ": no .xml files here, but in ", some_of(all),
          "; convert one after the other (--annotations, and --set for a name of its own)");
-  const std::string chosen = here.empty() ? all.front() : given;
+  std::string chosen = here.empty() ? all.front() : given;
   if (here.empty()) found.guesses.push_back(str(given, ": the .xml files were taken from ", chosen));
   const auto same = [](const std::string& a, const std::string& b) {
     std::error_code ignored;

@@ -179,9 +179,10 @@ ODT_INLINE picture_folder::candidates picture_folder::by_name(const std::string&
       const std::string first = has_ending ? names.front() : detail::without_ending(names.front());
       return {std::move(names), std::string(folded_difference(name, first)), 2};
     }
-  if (auto names = look(by_folded_stem_, folded_text(stem)); !names.empty())
-    return {std::move(names), str("the ending and ", folded_difference(stem, detail::without_ending(names.front()))),
-            2};
+  if (auto names = look(by_folded_stem_, folded_text(stem)); !names.empty()) {
+    std::string difference = str("the ending and ", folded_difference(stem, detail::without_ending(names.front())));
+    return {std::move(names), std::move(difference), 2};
+  }
   if (const std::string plain = detail::pictures::without_percent_codes(name); plain != name)
     if (candidates found = by_name(plain); !found.names.empty()) return {std::move(found.names), "\"%\" codes", 2};
   return {};

@@ -35,6 +35,17 @@ namespace detail::file {
 
 ODT_INLINE std::string unfinished_mark() { return str(".tmp-", host_name(), "-"); }
 
+/// Of "PROCESS-SERIAL"; 0 when the text is something else, as behind the mark of a host whose name is longer.
+ODT_INLINE pid_t process_of(std::string_view text) {
+  pid_t process = 0;
+  unsigned serial = 0;
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, process);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '-') return 0;
+  const auto second = std::from_chars(first.ptr + 1, end, serial);
+  return second.ec == std::errc{} && second.ptr == end ? process : 0;
+}
+
 ODT_INLINE std::vector<std::string> split_patterns(const std::string& text) {
   if (file_exists(text)) return {text};
   std::vector<std::string> patterns;
@@ -147,8 +158,7 @@ ODT_INLINE int remove_unfinished(const std::string& directory) {
     const std::string name = at->path().filename().string();
     const auto found = name.rfind(mark);
     if (!name.starts_with('.') || found == std::string::npos) continue;
-    pid_t process = 0;
-    std::from_chars(name.data() + found + mark.size(), name.data() + name.size(), process);
+    const pid_t process = detail::file::process_of(std::string_view(name).substr(found + mark.size()));
     if (process <= 0 || ::kill(process, 0) == 0 || errno != ESRCH) continue;
     remove_file(at->path().string());
     ++removed;

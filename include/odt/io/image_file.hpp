@@ -93,6 +93,9 @@ class image_decoder {
 /// Decodes the file at `path`.
 image read_image(const std::string& path, const decode_options& options = {});
 
+/// Turned upright as its EXIF orientation says, as viewers show it.
+image read_upright(const std::string& path);
+
 /// The picture turned upright, given its EXIF orientation.
 image apply_orientation(const image& source, int orientation);
 

@@ -274,6 +274,13 @@ ODT_INLINE image decode_image(std::string_view bytes, std::string_view place, co
   return out;
 }
 
+ODT_INLINE image read_upright(const std::string& path) {
+  const std::string bytes = read_file(path);
+  const int orientation = read_image_info(bytes, path).orientation;
+  image upright = decode_image(bytes, path);
+  return orientation == 1 ? upright : apply_orientation(upright, orientation);
+}
+
 ODT_INLINE image read_image(const std::string& path, const decode_options& options) {
   return decode_image(read_file(path), path, options);
 }

@@ -21,7 +21,7 @@ namespace detail::shaping {
 struct library {
   void* handle = ::dlopen("libharfbuzz.so.0", RTLD_NOW | RTLD_LOCAL);
 
-#define ODT_IMPORT(name) imported<decltype(::name)> name{handle, #name};
+#define ODT_IMPORT(name) imported<decltype(::name)> name{handle, #name};  // NOLINT(bugprone-macro-parentheses)
   ODT_IMPORT(hb_blob_create)
   ODT_IMPORT(hb_blob_destroy)
   ODT_IMPORT(hb_face_create)

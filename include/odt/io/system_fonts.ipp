@@ -23,7 +23,7 @@ namespace detail::system_font {
 struct library {
   void* handle = ::dlopen("libfontconfig.so.1", RTLD_NOW | RTLD_LOCAL);
 
-#define ODT_IMPORT(name) imported<decltype(::name)> name{handle, #name};
+#define ODT_IMPORT(name) imported<decltype(::name)> name{handle, #name};  // NOLINT(bugprone-macro-parentheses)
   ODT_IMPORT(FcInit)
   ODT_IMPORT(FcPatternCreate)
   ODT_IMPORT(FcPatternDestroy)

@@ -88,7 +88,7 @@ class converter {
   converter(const converter&) = delete;
   converter& operator=(const converter&) = delete;
 
-  explicit operator bool() const { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  explicit operator bool() const { return reinterpret_cast<std::intptr_t>(handle_) != -1; }
 
   /// Converts as much as there is of it; `bytes` keeps the rest.
   std::string operator()(std::string_view& bytes) {

@@ -77,8 +77,8 @@ inline variable_layout lay_out(const network& net) {
 /// Tells the network which variables a filter left trainable: lowering makes no backward below the lowest of them.
 inline void adopt_trainable(network& net, const variable_layout& layout) {
   for (variable& own : net.variables)
-    own.trainable =
-        std::ranges::find_if(layout.variables, [&own](const variable& v) { return v.name == own.name; })->trainable;
+    for (const variable& laid_out : layout.variables)
+      if (laid_out.name == own.name) own.trainable = laid_out.trainable;
 }
 
 }  // namespace odt

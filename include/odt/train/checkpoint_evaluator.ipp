@@ -6,12 +6,14 @@
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/same_file.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/train/stop_signal.hpp>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -30,6 +32,16 @@ struct evaluator {
   bool told_of_labels = false;
 };
 
+/// The file of detections never takes the place of what is read.
+ODT_INLINE void refuse_inputs_as_output(const evaluator& e, const eval_flags& flags, const pipeline& config) {
+  std::vector<std::string> inputs{config.name()};
+  for (const settings& reader : config.root().at("eval_input_reader").children)
+    if (const settings* labels = reader.find("label_map_path")) inputs.push_back(labels->text);
+  for (const data_input& input : e.inputs)
+    for (const std::string& file : expand_globs(input.options.input_path)) inputs.push_back(file);
+  refuse_to_replace(inputs, std::array{flags.output}, "choose another --output");
+}
+
 ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags& flags, console& out) {
   const pipeline config = load_config(flags.source);
   const settings& root = config.root();
@@ -45,7 +57,8 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   root.at("train_input_reader").accept();
   accept_without_effect(root);
   refuse_unread(root);
-  for (const data_input& input : e.inputs) check_input(input, &out);
+  if (!flags.output.empty()) refuse_inputs_as_output(e, flags, config);
+  for (data_input& input : e.inputs) input.options.records = check_input(input, &out).records;
   e.events.resize(e.inputs.size());
   out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size, out.columns())));
   return e;

@@ -21,12 +21,6 @@ namespace odt {
 
 namespace detail::detecting {
 
-/// Upright, as a viewer shows it.
-ODT_INLINE image read_upright(const std::string& path) {
-  const std::string bytes = read_file(path);
-  return apply_orientation(decode_image(bytes, path), read_image_info(bytes, path).orientation);
-}
-
 /// A name of its own in the output directory, with an ending that can be written.
 ODT_INLINE std::string output_name(const std::string& path, std::set<std::string>& taken) {
   const std::filesystem::path source(path);
@@ -78,7 +72,7 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
   for (std::size_t i = 0; i < images.size(); ++i) {
     const std::string& path = images[i];
     try {
-      image picture = detail::detecting::read_upright(path);
+      image picture = read_upright(path);
       results.push_back({path, picture.size(), detector.model->detect(picture),
                          std::filesystem::path(drawings[i]).filename().string()});
       const detections& found = results.back().found;

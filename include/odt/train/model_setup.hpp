@@ -33,7 +33,7 @@ pipeline load_config(const model_source& source);
 /// and `required`; an empty map otherwise, also when the file is not there.
 label_map label_map_of(const settings& root, const std::string& given, bool required);
 
-/// A detector with the variables of its checkpoint.
+/// A detector with the variables of its checkpoint, and the classes that it was trained with, unless others are given.
 struct ready_detector {
   std::unique_ptr<detector> model;
   label_map labels;

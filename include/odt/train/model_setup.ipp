@@ -89,10 +89,10 @@ ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
     fail(path, ": this directory has no checkpoint (a file named checkpoint, and model.ckpt-N.index)");
   }
   const std::size_t data = path.rfind(".data-0");
-  const std::string prefix = path.ends_with(".index")    ? path.substr(0, path.size() - 6)
-                             : path.ends_with(".meta")   ? path.substr(0, path.size() - 5)
-                             : data != std::string::npos ? path.substr(0, data)
-                                                         : path;
+  std::string prefix = path.ends_with(".index")    ? path.substr(0, path.size() - 6)
+                       : path.ends_with(".meta")   ? path.substr(0, path.size() - 5)
+                       : data != std::string::npos ? path.substr(0, data)
+                                                   : path;
   if (file_exists(prefix + ".index")) return prefix;
   if (path == "checkpoint" || path.ends_with("/checkpoint"))
     return checkpoint_prefix(detail::model_setup::directory_of(path));
@@ -116,15 +116,16 @@ ODT_INLINE ready_detector load_detector(std::span<const detector_type> types, co
                     .make(root, {.threads = source.threads, .device = source.device, .compute = source.compute});
   ready.options = read_eval_options(root);
   ready.labels = label_map_of(root, source.label_map_path, false);
-  if (!ready.labels.empty()) check_num_classes(root, ready.labels, "of the config");
+  if (!ready.labels.empty())
+    check_num_classes(root, ready.labels, source.label_map_path.empty() ? "of the config" : source.label_map_path);
   for (const auto* unused : {"train_config", "train_input_reader", "eval_input_reader", "eval_config"})
     root.at(unused).accept();
   refuse_unread(root);
   const checkpoint_reader checkpoint(prefix);
-  if (const label_map trained = read_labels(checkpoint); ready.labels.empty())
-    ready.labels = trained;
-  else if (!trained.empty())
-    warn_of_labels(prefix, trained, ready.labels);
+  if (label_map trained = read_labels(checkpoint); !trained.empty()) {
+    if (!ready.labels.empty()) warn_of_labels(prefix, trained, ready.labels);
+    if (source.label_map_path.empty()) ready.labels = std::move(trained);
+  }
   restore_variables(*ready.model, checkpoint, ready.options.use_moving_averages);
   if (ready.options.use_moving_averages && ready.model->has_averages()) ready.model->swap_averages();
   return ready;

@@ -82,7 +82,8 @@ ODT_INLINE std::string stretch_schedule(pipeline& config, std::int64_t last_step
   std::string changes, overrides;
   for (const settings* field : fields) {
     const auto old = std::stoll(field->text);
-    const auto now = std::llround(static_cast<double>(old) * static_cast<double>(last_step) / static_cast<double>(end));
+    const double stretched = static_cast<double>(old) * static_cast<double>(last_step) / static_cast<double>(end);
+    const auto now = std::max(std::llround(stretched), std::min(old, 1LL));  // what was not 0 stays so
     if (now == old) continue;
     const std::string_view name = std::string_view(field->path).substr(schedule->path.size() + 1);
     changes += str(changes.empty() ? "" : ", ", name, " ", grouped(old), " -> ", grouped(now));

@@ -51,7 +51,10 @@ ODT_INLINE void save_setup(const training_setup& s, const train_flags& flags) {
     write_file(config, s.run.config);
   else if (pipeline::load(config).text() != s.run.config)
     info(config, " was given and stays as it is; what runs, with all overrides, is in each checkpoint");
-  if (!file_exists(labels)) s.run.labels.write(labels);
+  if (!file_exists(labels) || (before && before->labels.text() == read_file(labels)))
+    s.run.labels.write(labels);
+  else if (!(label_map::read(labels) == s.run.labels))
+    warn(labels, " is not the label map of this training, and stays as it is; the checkpoints hold the right one");
 }
 
 ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& out) {

@@ -40,9 +40,10 @@ ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
   if (flags.model_dir.empty() || !is_directory(flags.model_dir)) return;
   s.lock.emplace(flags.model_dir);
   const std::string best = join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory);
+  const bool ours = file_exists(join_path(flags.model_dir, "pipeline.config"));  // written before any checkpoint
   int files = 0;
   for (const std::string& directory : {flags.model_dir, best})
-    files += remove_unfinished(directory) + remove_headless_data(directory);
+    files += remove_unfinished(directory) + (ours ? remove_headless_data(directory) : 0);
   if (files > 0)
     info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
   const auto newest = find_checkpoint(flags.model_dir);
@@ -98,7 +99,7 @@ ODT_INLINE void open_data(training_setup& s, data_input input, const train_flags
     if (!flags.evaluations.training_data) check_same_labels(input, evaluation);
   }
   checked_input training = check_input(input, out);
-  for (const data_input& evaluation : s.evaluations) check_input(evaluation, out);
+  for (data_input& evaluation : s.evaluations) evaluation.options.records = check_input(evaluation, out).records;
   s.labels = std::move(training.labels);
   s.run.labels = input.options.classes;
   input.options.records = std::move(training.records);

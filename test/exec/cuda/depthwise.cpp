@@ -3,6 +3,7 @@
 #include <odt/exec/cpu/depthwise/depthwise.hpp>
 #include <odt/exec/cuda/depthwise/depthwise.hpp>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
+#include <odt/exec/cuda/passes/elements.hpp>
 
 #include "exec/cuda/passes.hpp"
 

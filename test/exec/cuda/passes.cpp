@@ -3,6 +3,7 @@
 #include <odt/exec/cpu/passes/batch_norm.hpp>
 #include <odt/exec/cpu/passes/pool.hpp>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
+#include <odt/exec/cuda/passes/elements.hpp>
 #include <odt/exec/cuda/passes/pool.hpp>
 
 #include "exec/cuda/passes.hpp"

@@ -5,4 +5,5 @@
 #include <odt/exec/cpu/convolution/convolution.hpp>
 #include <odt/exec/cpu/depthwise/depthwise.hpp>
 #include <odt/exec/cpu/passes/batch_norm.hpp>
+#include <odt/exec/cpu/passes/elements.hpp>
 #include <odt/exec/cpu/passes/pool.hpp>

@@ -91,7 +91,7 @@ class runner {
   void run_backward(const plan_operation& op, const float* values, float* gradients);
   void run_separable(const plan_operation& op, const float* values);
   void normalize(int layer, float* values);
-  void dropout(int layer, bool backward, bool accumulate);
+  void drop(const plan_operation& op, bool backward);
   std::size_t scratch_of(const plan& p) const;
   packed_weights::request convolution_of(const plan& p, int layer) const;
   std::vector<packed_weights::request> convolutions_of(const plan& p) const;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <odt/core/random.hpp>
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/depthwise/separable.hpp>
 #include <odt/exec/cpu/kernels.hpp>
@@ -193,7 +192,7 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
   const layer_place& place = place_of(op.layer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
   if (op.kind == operation::normalize) return normalize(op.layer, values);
-  if (op.kind == operation::dropout) return dropout(op.layer, false, false);
+  if (op.kind == operation::dropout) return drop(op, false);
   if (op.kind == operation::separable_convolution) return run_separable(op, values);
   const const_tensor x = reading_of(op.input());
   const tensor y = at(place.value);
@@ -218,20 +217,8 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
       return max_pool_forward(pool_, window, x, y);
     case operation::average_pool:
       return avg_pool_forward(pool_, window, x, y);
-    case operation::pad: {
-      for (int n = 0; n < y.batch; ++n) std::fill_n(y.pixel(n, 0, 0), y.image_stride, 0.0f);
-      tensor inside = y;
-      for (int n = 0; n < y.batch; ++n)
-        for (int row = 0; row < x.height; ++row) {
-          inside.data = y.pixel(n, row, 0);
-          inside.batch = inside.height = 1, inside.width = x.width;
-          const_tensor source = x;
-          source.data = x.pixel(n, row, 0);
-          source.batch = source.height = 1;
-          apply_pending(pool_, source, inside);
-        }
-      return;
-    }
+    case operation::pad:
+      return pad(pool_, x, y);
     default:
       return;
   }
@@ -257,10 +244,7 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
   const layer_place& place = place_of(op.layer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
   const tensor own = at(place.gradient);
-  if (op.kind == operation::zero) {
-    for (int n = 0; n < own.batch; ++n) std::fill_n(own.pixel(n, 0, 0), own.image_stride, 0.0f);
-    return;
-  }
+  if (op.kind == operation::zero) return clear(own);
   if (op.kind == operation::normalize_backward) {
     const layer_variables_place& norm = layout_.layers[static_cast<std::size_t>(place.norm)];
     const gradient_sums ready = sums_of(op.layer);
@@ -270,7 +254,7 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
         !net_[place.norm].norm.train, memory_.data(), op.summed ? &ready : nullptr);
   }
   if (op.kind == operation::clamp_backward) return activation_backward(pool_, reading_of(op.layer), own);
-  if (op.kind == operation::dropout_backward) return dropout(op.layer, true, op.accumulates());
+  if (op.kind == operation::dropout_backward) return drop(op, true);
 
   const layer_place& input = place_of(op.input());
   const convolution window = detail::window_of(l, input.value, precision_);
@@ -337,31 +321,14 @@ ODT_INLINE void runner::normalize(int number, float* values) {
   }
 }
 
-/// Keeps an element with the layer's probability and scales it by the inverse; the choice is a function of seed,
-/// step, layer and element. Identity where the plan does not train.
-ODT_INLINE void runner::dropout(int number, bool backward, bool accumulate) {
-  const layer& l = net_[number];
-  const layer_place& place = place_of(number);
-  const layer_place& input = place_of(l.inputs[0]);
-  const tensor out = backward ? at(input.gradient) : at(place.value);
-  if (!backward) apply_pending(pool_, reading_of(l.inputs[0]), out);
+/// Identity where the plan does not train.
+ODT_INLINE void runner::drop(const plan_operation& op, bool backward) {
+  const layer_place& place = place_of(op.layer);
+  const tensor out = at(backward ? place_of(op.input()).gradient : place.value);
+  if (!backward) apply_pending(pool_, reading_of(op.input()), out);
   if (current_->what.mode != run_mode::train) return;
-  const tensor dy = backward ? at(place.gradient) : out;
-  const float inverse = 1.0f / l.keep_probability;
-  const auto threshold = static_cast<double>(l.keep_probability) * 0x1p32;
-  pool_.run(out.batch * out.height, [&](int chunk, int) {
-    random_stream stream(key_.seed, key_.step * 4096 + static_cast<std::uint64_t>(number),
-                         0x80000000u + static_cast<std::uint32_t>(chunk));
-    const int n = chunk / out.height, y = chunk % out.height;
-    for (int x = 0; x < out.width; ++x) {
-      float* to = out.pixel(n, y, x);
-      const float* from = dy.pixel(n, y, x);
-      for (int c = 0; c < out.channels; ++c) {
-        const float value = static_cast<double>(stream.bits()) < threshold ? from[c] * inverse : 0.0f;
-        to[c] = accumulate ? to[c] + value : value;
-      }
-    }
-  });
+  dropout(pool_, backward ? at(place.gradient) : out, out, op.accumulates(),
+          {key_.seed, key_.step, static_cast<std::uint64_t>(op.layer), net_[op.layer].keep_probability});
 }
 
 ODT_INLINE std::vector<float> runner::output(int number) {

@@ -6,6 +6,7 @@
 #include <odt/exec/cuda/machine/memory.hpp>
 #include <odt/exec/cuda/machine/side_stream.hpp>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
+#include <odt/exec/cuda/passes/elements.hpp>
 #include <odt/exec/cuda/passes/pool.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Batch norm's statistics and gradient, the gradient of activations, and passes over whole tensors. The forward
-// normalization itself is a `pending` that the next reader applies.
+// Batch norm's statistics and gradient, and the gradient of activations. The forward normalization itself is a
+// `pending` that the next reader applies.
 #pragma once
 
 #include <odt/core/thread_pool.hpp>
@@ -32,12 +32,6 @@ void batch_norm_backward(thread_pool& pool, const const_tensor& z, const float* 
 /// The gradient through y = clamp(z*scale + shift) with constant scale and shift (or none), in place: dz = scale*dy
 /// where low < y < high, else 0.
 void activation_backward(thread_pool& pool, const const_tensor& z, const tensor& dy);
-
-/// y = transform(x).
-void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y);
-
-/// y += transform(x).
-void add_into(thread_pool& pool, const const_tensor& x, const tensor& y);
 
 }  // namespace ODT_ISA
 }  // namespace odt::cpu

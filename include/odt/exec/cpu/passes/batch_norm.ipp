@@ -12,19 +12,6 @@ namespace detail::norm {
 
 inline constexpr int width = 4;  ///< vectors of channels that are worked on together
 
-/// Pieces of about 256 kB: what one pass leaves in the cache the next vectors of channels find there.
-ODT_INLINE pixel_pieces pieces_of(const shape& s) {
-  return pixel_pieces(s, std::clamp(65536 / std::max(1, s.channels), 64, 1024));
-}
-
-/// body(first pixel's address offset in pixels, image, pixels) for every piece.
-template <class Body>
-void each_piece(thread_pool& pool, const shape& s, const Body& body) {
-  const pixel_pieces pieces = pieces_of(s);
-  pool.run(pieces.count,
-           [&](int piece, int) { body(piece, pieces.image(piece), pieces.first(piece), pieces.pixels(piece)); });
-}
-
 /// A transform and the gate of its clamp, for a vector of channels.
 struct gate {
   vector_transform transform;
@@ -102,7 +89,7 @@ void each_channel(int channels, const Body& body) {
 }  // namespace detail::norm
 
 ODT_INLINE std::size_t batch_norm_scratch(const shape& s, int /*threads*/) {
-  const std::ptrdiff_t pieces = std::max(detail::norm::pieces_of(s).count, pixel_pieces(s).count);
+  const std::ptrdiff_t pieces = std::max(pieces_of(s).count, pixel_pieces(s).count);
   return static_cast<std::size_t>(sums_stride(s.channels) * (3 * pieces + 4)) * sizeof(float);
 }
 
@@ -110,8 +97,8 @@ ODT_INLINE void compute_statistics(thread_pool& pool, const const_tensor& x, con
                                    std::byte* scratch) {
   const std::ptrdiff_t stride = sums_stride(x.channels);
   float* const moments = scratch_space(scratch).take(0);
-  const pixel_pieces pieces = detail::norm::pieces_of(x.extents());
-  detail::norm::each_piece(pool, x.extents(), [&](int piece, int image, int first, int pixels) {
+  const pixel_pieces pieces = pieces_of(x.extents());
+  each_piece(pool, x.extents(), [&](int piece, int image, int first, int pixels) {
     const float* from = x.pixel(image, 0, 0) + first * x.pixel_stride;
     for (int c = 0; c < x.channels; c += lanes) {
       const int rest = x.channels - c;
@@ -173,7 +160,7 @@ ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, co
 }
 
 ODT_INLINE void activation_backward(thread_pool& pool, const const_tensor& z, const tensor& dy) {
-  detail::norm::each_piece(pool, z.extents(), [&](int, int image, int first, int pixels) {
+  each_piece(pool, z.extents(), [&](int, int image, int first, int pixels) {
     for (int c = 0; c < z.channels; c += lanes) {
       const int rest = z.channels - c;
       const detail::norm::gate gate(z.transform, c, rest);
@@ -181,32 +168,6 @@ ODT_INLINE void activation_backward(thread_pool& pool, const const_tensor& z, co
         float* gradient = dy.pixel(image, 0, 0) + p * dy.pixel_stride + c;
         const vec value = load_first(z.pixel(image, 0, 0) + p * z.pixel_stride + c, rest);
         store_first(gradient, gate.transform.scale * gate(value, load_first(gradient, rest)), rest);
-      }
-    }
-  });
-}
-
-ODT_INLINE void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y) {
-  detail::norm::each_piece(pool, x.extents(), [&](int, int image, int first, int pixels) {
-    for (int p = first; p < first + pixels; ++p) {
-      const float* from = x.pixel(image, 0, 0) + p * x.pixel_stride;
-      float* to = y.pixel(image, 0, 0) + p * y.pixel_stride;
-      for (int c = 0; c < x.channels; c += lanes)
-        store_first(to + c, vector_transform(x.transform, c, x.channels - c)(load_first(from + c, x.channels - c)),
-                    x.channels - c);
-    }
-  });
-}
-
-ODT_INLINE void add_into(thread_pool& pool, const const_tensor& x, const tensor& y) {
-  detail::norm::each_piece(pool, x.extents(), [&](int, int image, int first, int pixels) {
-    for (int p = first; p < first + pixels; ++p) {
-      const float* from = x.pixel(image, 0, 0) + p * x.pixel_stride;
-      float* to = y.pixel(image, 0, 0) + p * y.pixel_stride;
-      for (int c = 0; c < x.channels; c += lanes) {
-        const int rest = x.channels - c;
-        const vec value = vector_transform(x.transform, c, rest)(load_first(from + c, rest));
-        store_first(to + c, load_first(to + c, rest) + value, rest);
       }
     }
   });

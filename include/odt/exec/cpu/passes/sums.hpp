@@ -6,6 +6,7 @@
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/machine/vector_tools.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace odt::cpu {
@@ -84,6 +85,19 @@ struct pixel_pieces {
   int first(int piece) const { return piece % per_image * size; }
   int pixels(int piece) const { return std::max(0, std::min(size, image_pixels - first(piece))); }
 };
+
+/// Pieces of about 256 kB: what one pass leaves in the cache the next vectors of channels find there.
+inline pixel_pieces pieces_of(const shape& s) {
+  return pixel_pieces(s, std::clamp(65536 / std::max(1, s.channels), 64, 1024));
+}
+
+/// body(first pixel's address offset in pixels, image, pixels) for every piece.
+template <class Body>
+void each_piece(thread_pool& pool, const shape& s, const Body& body) {
+  const pixel_pieces pieces = pieces_of(s);
+  pool.run(pieces.count,
+           [&](int piece, int) { body(piece, pieces.image(piece), pieces.first(piece), pieces.pixels(piece)); });
+}
 
 /// sums[c] = (accumulate ? sums[c] : 0) + sum of x over all pixels. `scratch` holds pieces x sums_stride floats.
 inline void sum_pixels(thread_pool& pool, const const_tensor& x, float* sums, bool accumulate, float* scratch) {

@@ -2,7 +2,7 @@
 // What the 3x3 depthwise kernels share: strips of columns, walked from the top of a band to its bottom.
 #pragma once
 
-#include <odt/exec/cuda/images/pixels.cuh>
+#include <odt/exec/cuda/machine/pixels.cuh>
 
 namespace odt::cuda {
 

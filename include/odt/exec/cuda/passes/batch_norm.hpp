@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Batch norm's statistics and gradient, the gradient of activations, and passes over whole tensors. The forward
-// normalization itself is a `pending` that the next reader applies. T is float or bf16.
+// Batch norm's statistics and gradient, and the gradient of activations. The forward normalization itself is a
+// `pending` that the next reader applies. T is float or bf16.
 #pragma once
 
 #include <odt/exec/cuda/machine/tensor.hpp>
@@ -44,37 +44,5 @@ void batch_norm_backward(cudaStream_t stream, const reading<T>& z, const float* 
 /// where low < y < high, else 0.
 template <class T>
 void activation_backward(cudaStream_t stream, const reading<T>& z, const tensor<T>& dy);
-
-/// y = transform(x).
-template <class T>
-void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
-
-/// scale = 1 and shift = 0, `count` of each.
-void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count);
-
-/// y = 0.
-template <class T>
-void clear(cudaStream_t stream, const tensor<T>& y);
-
-/// y = transform(x), with zeros below and to the right of it.
-template <class T>
-void pad(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
-
-/// Which elements a dropout keeps: a function of seed, step, layer and element, the same as on the CPU.
-struct dropout_choice {
-  std::uint64_t seed = 0;
-  const std::uint64_t* step = nullptr;  ///< device memory
-  std::uint64_t layer = 0;
-  float keep_probability = 1.0f;
-};
-
-/// y = (accumulate ? y : 0) + (kept ? transform(x)/keep_probability : 0): forward, and backward with x = dy, y = dx.
-template <class T>
-void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool accumulate,
-             const dropout_choice& choice);
-
-/// to[i] = from[i], i < count.
-template <class T>
-void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count);
 
 }  // namespace odt::cuda

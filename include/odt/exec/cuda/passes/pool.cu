@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <odt/exec/cuda/images/pixels.cuh>
 #include <odt/exec/cuda/machine/error.hpp>
+#include <odt/exec/cuda/machine/pixels.cuh>
 #include <odt/exec/cuda/passes/pool.hpp>
 
 #include <limits>

@@ -20,6 +20,9 @@ inline constexpr int join_width = 32;  ///< channels and part lanes of a block t
 /// Blocks that run at once.
 inline int resident_blocks() { return resident_blocks(multiprocessors()); }
 
+/// Blocks of passes that keep no sums.
+inline int pass_blocks() { return 4 * resident_blocks(); }
+
 /// Threads: x over vectors of channels, y over pixels. Blocks: x over pixels, y over channels.
 struct launch_shape {
   dim3 blocks, threads;

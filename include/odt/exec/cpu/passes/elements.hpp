@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Passes over the elements of whole tensors: copies, sums, zeros, padding, dropout.
+#pragma once
+
+#include <odt/core/thread_pool.hpp>
+#include <odt/exec/cpu/machine/tensor.hpp>
+
+#include <cstdint>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+/// y = transform(x).
+void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y);
+
+/// y += transform(x).
+void add_into(thread_pool& pool, const const_tensor& x, const tensor& y);
+
+/// y = 0, with what lies between the channels of its pixels.
+void clear(const tensor& y);
+
+/// y = transform(x), with zeros below and to the right of it.
+void pad(thread_pool& pool, const const_tensor& x, const tensor& y);
+
+/// Which elements a dropout keeps: a function of seed, step, layer and element.
+struct dropout_choice {
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+  std::uint64_t layer = 0;
+  float keep_probability = 1.0f;
+};
+
+/// y = (accumulate ? y : 0) + (kept ? x/keep_probability : 0): forward, and backward with x = dy, y = dx. x may be y.
+void dropout(thread_pool& pool, const tensor& x, const tensor& y, bool accumulate, const dropout_choice& choice);
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu
+
+#if defined(ODT_HEADER_ONLY)
+#include <odt/exec/cpu/passes/elements.ipp>
+#endif

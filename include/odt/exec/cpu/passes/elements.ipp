@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <odt/core/random.hpp>
+#include <odt/core/target.hpp>
+#include <odt/exec/cpu/passes/elements.hpp>
+#include <odt/exec/cpu/passes/sums.hpp>
+
+#include <algorithm>
+
+namespace odt::cpu {
+inline namespace ODT_ISA {
+
+ODT_INLINE void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y) {
+  each_piece(pool, x.extents(), [&](int, int image, int first, int pixels) {
+    for (int p = first; p < first + pixels; ++p) {
+      const float* from = x.pixel(image, 0, 0) + p * x.pixel_stride;
+      float* to = y.pixel(image, 0, 0) + p * y.pixel_stride;
+      for (int c = 0; c < x.channels; c += lanes)
+        store_first(to + c, vector_transform(x.transform, c, x.channels - c)(load_first(from + c, x.channels - c)),
+                    x.channels - c);
+    }
+  });
+}
+
+ODT_INLINE void add_into(thread_pool& pool, const const_tensor& x, const tensor& y) {
+  each_piece(pool, x.extents(), [&](int, int image, int first, int pixels) {
+    for (int p = first; p < first + pixels; ++p) {
+      const float* from = x.pixel(image, 0, 0) + p * x.pixel_stride;
+      float* to = y.pixel(image, 0, 0) + p * y.pixel_stride;
+      for (int c = 0; c < x.channels; c += lanes) {
+        const int rest = x.channels - c;
+        const vec value = vector_transform(x.transform, c, rest)(load_first(from + c, rest));
+        store_first(to + c, load_first(to + c, rest) + value, rest);
+      }
+    }
+  });
+}
+
+ODT_INLINE void clear(const tensor& y) {
+  for (int n = 0; n < y.batch; ++n) std::fill_n(y.pixel(n, 0, 0), y.image_stride, 0.0f);
+}
+
+ODT_INLINE void pad(thread_pool& pool, const const_tensor& x, const tensor& y) {
+  clear(y);
+  tensor inside = y;
+  const_tensor source = x;
+  inside.batch = inside.height = source.batch = source.height = 1;
+  inside.width = x.width;
+  for (int n = 0; n < y.batch; ++n)
+    for (int row = 0; row < x.height; ++row) {
+      inside.data = y.pixel(n, row, 0);
+      source.data = x.pixel(n, row, 0);
+      apply_pending(pool, source, inside);
+    }
+}
+
+ODT_INLINE void dropout(thread_pool& pool, const tensor& x, const tensor& y, bool accumulate,
+                        const dropout_choice& choice) {
+  const float inverse = 1.0f / choice.keep_probability;
+  const auto threshold = static_cast<double>(choice.keep_probability) * 0x1p32;
+  pool.run(y.batch * y.height, [&](int chunk, int) {
+    random_stream stream(choice.seed, choice.step * 4096 + choice.layer,
+                         0x80000000u + static_cast<std::uint32_t>(chunk));
+    const int n = chunk / y.height, row = chunk % y.height;
+    for (int column = 0; column < y.width; ++column) {
+      float* to = y.pixel(n, row, column);
+      const float* from = x.pixel(n, row, column);
+      for (int c = 0; c < y.channels; ++c) {
+        const float value = static_cast<double>(stream.bits()) < threshold ? from[c] * inverse : 0.0f;
+        to[c] = accumulate ? to[c] + value : value;
+      }
+    }
+  });
+}
+
+}  // namespace ODT_ISA
+}  // namespace odt::cpu

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Passes over the elements of whole tensors: copies, zeros, padding, dropout. T is float or bf16.
+#pragma once
+
+#include <odt/exec/cuda/machine/tensor.hpp>
+
+#include <cstdint>
+
+namespace odt::cuda {
+
+/// y = transform(x).
+template <class T>
+void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
+
+/// scale = 1 and shift = 0, `count` of each.
+void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count);
+
+/// y = 0.
+template <class T>
+void clear(cudaStream_t stream, const tensor<T>& y);
+
+/// y = transform(x), with zeros below and to the right of it.
+template <class T>
+void pad(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
+
+/// Which elements a dropout keeps: a function of seed, step, layer and element, the same as on the CPU.
+struct dropout_choice {
+  std::uint64_t seed = 0;
+  const std::uint64_t* step = nullptr;  ///< device memory
+  std::uint64_t layer = 0;
+  float keep_probability = 1.0f;
+};
+
+/// y = (accumulate ? y : 0) + (kept ? transform(x)/keep_probability : 0): forward, and backward with x = dy, y = dx.
+template <class T>
+void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool accumulate,
+             const dropout_choice& choice);
+
+/// to[i] = from[i], i < count.
+template <class T>
+void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count);
+
+}  // namespace odt::cuda
