@@ -334,4 +334,71 @@ BOOST_AUTO_TEST_CASE(a_list_of_classes_serves_as_label_map) {
   BOOST_CHECK_EXCEPTION(convert_voc(o), error, says("data.yaml: is YAML"));
 }
 
+BOOST_AUTO_TEST_CASE(no_file_is_written_for_two_purposes) {
+  const workplace w;
+  for (const char* stem : {"a", "b"}) w.add(stem, {object("cat", {1, 1, 9, 9})});
+  for (const char* folder : {"2007", "2012"}) fs::create_directories(w.root / folder);
+  write_file(w.path("2007/train.txt"), "a\n");
+  write_file(w.path("2012/train.txt"), "b\n");
+  convert_options o = w.options();
+  o.ids = {w.path("2007/train.txt"), w.path("2012/train.txt")};
+  const std::string both =
+      str("out/train.record: would hold the pictures of ", o.ids[0], " and the pictures of ", o.ids[1], "; each needs");
+  BOOST_CHECK_EXCEPTION(convert_voc(o), error, says(both));
+  write_file(w.path("t.csv"), str(header, "a.jpg,64,48,cat,1,2,30,40\nb.jpg,64,48,cat,1,2,30,40\n"));
+  o.annotations = w.path("t.csv");
+  BOOST_CHECK_EXCEPTION(convert_csv(o), error, says(both));
+  o.shards = 2;
+  BOOST_CHECK_EXCEPTION(convert_csv(o), error, says("train.record-00000-of-00002: would hold the pictures of "));
+  o.shards = 1;
+  o.ids = {o.ids[0]};
+  o.label_map = w.path("2007/../out/train.record");
+  BOOST_CHECK_EXCEPTION(convert_csv(o), error, says("train.txt and the label map; each needs"));
+  tutorial_options tutorial;
+  tutorial.csv_input = w.path("t.csv");
+  tutorial.image_dir = w.path("images");
+  tutorial.output_path = tutorial.label_map = w.path("x.record");
+  BOOST_CHECK_EXCEPTION(convert_csv(tutorial), error,
+                        says("x.record: would hold the set x and the label map; each needs"));
+  BOOST_TEST((fs::is_empty(w.root / "out") && !fs::exists(w.root / "x.record")));
+}
+
+BOOST_AUTO_TEST_CASE(the_folder_of_the_label_map_is_made_before_the_pictures_are_read) {
+  const workplace w;
+  w.add("a", {object("cat", {1, 1, 9, 9})});
+  convert_options o = w.options();
+  o.label_map = w.path("new/folder/map.pbtxt");
+  convert_voc(o);
+  BOOST_TEST((label_map::read(o.label_map) == label_map::from_names({"cat"})));
+  write_file(w.path("file"), "");
+  o.label_map = w.path("file/map.pbtxt");
+  o.progress = [](std::size_t, std::size_t) { BOOST_ERROR("a picture was read"); };
+  BOOST_CHECK_EXCEPTION(convert_voc(o), error, says("/file"));
+}
+
+BOOST_AUTO_TEST_CASE(the_advice_about_records_that_are_there_is_possible) {
+  const workplace w;
+  w.add("a", {object("cat", {1, 1, 9, 9})});
+  write_file(w.path("train.txt"), "a\n");
+  convert_options o = w.options();
+  o.ids = {w.path("train.txt")};
+  fs::create_directories(w.root / "out");
+  write_file(w.path("out/train.record"), "other");
+  const auto names_only = [](std::string flag, std::string other) {
+    return [=](const error& e) {
+      const std::string text = e.what();
+      BOOST_TEST_MESSAGE(text);
+      return text.find("--overwrite replaces it, and " + flag + " gives") != std::string::npos &&
+             text.find(other) == std::string::npos;
+    };
+  };
+  BOOST_CHECK_EXCEPTION(convert_voc(o), error, names_only("--output", "--set"));
+  write_file(w.path("t.csv"), str(header, "a.jpg,64,48,cat,1,2,30,40\n"));
+  tutorial_options tutorial;
+  tutorial.csv_input = w.path("t.csv");
+  tutorial.image_dir = w.path("images");
+  tutorial.output_path = w.path("out/train.record");
+  BOOST_CHECK_EXCEPTION(convert_csv(tutorial), error, names_only("--output_path", "--set"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -175,4 +175,16 @@ BOOST_AUTO_TEST_CASE(the_raccoons_are_read, *needs(data() / "raccoon/train_label
   BOOST_TEST(boxes == 173u);
 }
 
+BOOST_AUTO_TEST_CASE(a_row_without_size_contradicts_none) {
+  const annotated_table t = parse_csv_annotations(
+      "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+      "a.jpg,,,cat,1,2,3,4\na.jpg,640,480,cat,1,2,3,5\na.jpg,,,dog,5,6,7,8\na.jpg,64,480,dog,5,6,7,8\n",
+      "t.csv");
+  BOOST_REQUIRE(t.pictures.size() == 1u);
+  BOOST_TEST(t.pictures[0].objects.size() == 3u);
+  BOOST_TEST((t.pictures[0].size == size2{480, 640}));
+  BOOST_REQUIRE(t.pictures[0].problems.size() == 1u);
+  BOOST_TEST(t.pictures[0].problems[0] == "t.csv:5: a.jpg is said to be 64 x 480 pixels here and 640 x 480 before");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,8 @@
 #include <boost/test/unit_test.hpp>
 #include <scratch.hpp>
 
+#include <filesystem>
+
 using namespace odt;
 using odt::test::check_error;
 
@@ -73,6 +75,19 @@ BOOST_AUTO_TEST_CASE(xml_in_further_folders_is_said_to_be_unread) {
   const label_folders found = find_label_folders(t.at / "photos", "");
   BOOST_REQUIRE(found.unread.size() == 1u);
   BOOST_TEST(found.unread[0] == (t.at / "photos/more") + ": 2 .xml files");
+}
+
+BOOST_AUTO_TEST_CASE(folders_may_be_links) {
+  const tree t{"data/a.jpg", "data/a.xml", "voc/notes.txt"};
+  std::filesystem::create_directory_symlink("../data", t.at / "voc/images");
+  label_folders found = find_label_folders(t.at / "voc", "");
+  BOOST_TEST((found.images == t.at / "voc/images" && found.annotations == t.at / "voc/images"));
+  BOOST_TEST(found.unread.empty());
+  std::filesystem::create_directory_symlink(".", t.at / "data/loop");
+  found = find_label_folders(t.at / "voc", "");
+  BOOST_TEST(found.images == t.at / "voc/images");
+  BOOST_REQUIRE(found.unread.size() == 1u);
+  BOOST_TEST(found.unread[0].find("voc/images/loop: leads to ") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

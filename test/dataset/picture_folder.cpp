@@ -2,11 +2,13 @@
 #include <odt/dataset/picture_folder.hpp>
 
 #include <odt/io/file.hpp>
+#include <odt/io/image_file.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <scratch.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
 using namespace odt;
 using odt::test::check_error;
@@ -130,6 +132,42 @@ BOOST_AUTO_TEST_CASE(unused_pictures_are_those_of_the_folders_in_use) {
   BOOST_TEST(folder.unused({}) == 2u);
   BOOST_TEST(folder.unused({p.at / "a.jpg"}) == 1u);
   BOOST_TEST(folder.unused({p.at / "more/c.jpg"}) == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(links_to_folders_are_folders) {
+  const pictures p{"data/deep/a.jpg", "data/b.jpg", "top/c.jpg"};
+  std::filesystem::create_directory_symlink("../data", p.at / "top/linked");
+  const std::string top = p.at / "top";
+  BOOST_TEST(p.in_folder(p.row("linked/deep", "a.jpg", true, "top").path) == "top/linked/deep/a.jpg");
+  BOOST_TEST(p.in_folder(p.row("linked", "b.jpg", true, "top").path) == "top/linked/b.jpg");
+  std::vector<std::string> not_entered;
+  BOOST_TEST(detail::folders_with(top, picture_endings, &not_entered) ==
+             (std::vector<std::string>{top, top + "/linked", top + "/linked/deep"}));
+  BOOST_TEST(not_entered.empty());
+}
+
+BOOST_AUTO_TEST_CASE(folders_are_read_once_and_what_is_not_entered_is_said) {
+  const pictures p{"top/one/a.jpg", "top/b.jpg", "top/1/2/3/4/5/6/7/8/deep.jpg", "top/1/2/3/4/5/6/7/8/9/deeper.jpg"};
+  const std::string top = p.at / "top";
+  std::filesystem::create_directory_symlink("..", top + "/one/loop");
+  std::filesystem::create_directory_symlink("../..", top + "/one/outside");
+  std::filesystem::create_directory_symlink("one", top + "/again");
+  std::filesystem::create_directory_symlink("self", top + "/self");
+  std::vector<std::string> not_entered;
+  BOOST_TEST(detail::folders_with(top, picture_endings, &not_entered) ==
+             (std::vector<std::string>{top, top + "/1/2/3/4/5/6/7/8", top + "/one"}));
+  std::ranges::sort(not_entered);
+  BOOST_REQUIRE(not_entered.size() == 4u);
+  BOOST_TEST(not_entered[0] == top + "/1/2/3/4/5/6/7/8/9: more than 8 folders deep; not looked into");
+  BOOST_TEST(not_entered[1].find("/top/again: leads to ") != std::string::npos);
+  BOOST_TEST(not_entered[2].find("/top/one/loop: leads to ") != std::string::npos);
+  BOOST_TEST(not_entered[3].find("/top/one/outside/top: leads to ") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(namesakes_in_other_folders_are_named) {
+  const pictures p{"test/a.jpg", "val/a.jpg", "val/b.jpg"};
+  check_error([&] { p.row("train", "a.jpg"); },
+              {"there is no picture \"train/a.jpg\"", "not taken for it: ", "test/a.jpg\" and \"", "val/a.jpg\""});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -200,4 +200,16 @@ BOOST_AUTO_TEST_CASE(every_label_of_the_blood_cells_is_read, *needs(data() / "bc
   BOOST_TEST((boxes == std::map<std::string, int>{{"RBC", 4155}, {"WBC", 372}, {"Platelets", 361}}));
 }
 
+BOOST_AUTO_TEST_CASE(elements_may_nest_without_end) {
+  std::string deep = labelimg, closing;
+  std::string opening;
+  for (int i = 0; i < 200000; ++i) opening += "<a>\n", closing += "</a>";
+  deep.insert(deep.find("</annotation>"), opening + "<polygon/>" + closing + "<polygon/>");
+  const annotation a = parse_voc_xml(deep, "a.xml");
+  BOOST_TEST(a.objects.size() == 2u);
+  BOOST_REQUIRE(a.unread.size() == 2u);
+  BOOST_TEST(a.unread[0] == "a.xml:200026: <polygon> within <a>");
+  BOOST_TEST(a.unread[1] == "a.xml:200026: <polygon> within <annotation>");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,9 @@
 #include <io/image_samples.hpp>
 #include <scratch.hpp>
 
+#include <array>
+#include <optional>
+
 namespace {
 
 using odt::decode_image;
@@ -51,6 +54,31 @@ image numbered(int height, int width) {
   image picture(height, width, 3);
   for (std::size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(i);
   return picture;
+}
+
+/// A TIFF of 2 x 1 pixels, little-endian, without compression. `format`: 1 whole numbers, 3 floating-point ones.
+std::string tiff_of(unsigned samples, unsigned bits, unsigned format, std::optional<unsigned> alpha,
+                    const std::string& data) {
+  std::string out("II*\0\x08\0\0\0", 8), bits_of_all;
+  const auto put = [](std::string& to, unsigned value, int bytes) {
+    for (int i = 0; i < bytes; ++i) to += static_cast<char>(value >> (8 * i));
+  };
+  for (unsigned i = 0; i < samples; ++i) put(bits_of_all, bits, 2);
+  std::vector<std::array<unsigned, 3>> tags;  // tag, count, value
+  const unsigned entries = alpha ? 11 : 10, lists = 8 + 2 + 12 * entries + 4;
+  const auto pixels = lists + static_cast<unsigned>(bits_of_all.size());
+  tags = {{256, 1, 2},       {257, 1, 1}, {258, samples, lists},
+          {259, 1, 1},       {262, 1, 2}, {273, 1, pixels},
+          {277, 1, samples}, {278, 1, 1}, {279, 1, static_cast<unsigned>(data.size())}};
+  if (alpha) tags.push_back({338, 1, *alpha});
+  tags.push_back({339, 1, format});
+  put(out, entries, 2);
+  for (const auto& [tag, count, value] : tags) {
+    const bool is_long = tag == 273 || tag == 279;
+    put(out, tag, 2), put(out, is_long ? 4 : 3, 2), put(out, count, 4), put(out, value, 4);
+  }
+  put(out, 0, 4);
+  return out + bits_of_all + data;
 }
 
 }  // namespace
@@ -160,6 +188,28 @@ BOOST_AUTO_TEST_CASE(tiff_exactly_or_an_error_that_names_the_package) {
   check_picture(decode_image(samples::tiff_gray, "here"), 0, gray);
   BOOST_CHECK(odt::read_image_info(samples::tiff, "here").size() == (odt::size2{12, 16}));
   BOOST_CHECK_EQUAL(odt::read_image_info(samples::tiff_gray, "here").channels, 1);
+}
+
+BOOST_AUTO_TEST_CASE(tiff_with_alpha_keeps_its_colours) {
+  if (!odt::has_tiff()) return;
+  const std::string colours("\x0a\x14\x1e\x00\xc8\x64\x32\x80", 8);  // two pixels, red to alpha
+  for (const unsigned alpha : {0u, 1u, 2u}) {  // of unsaid meaning, premultiplied, not premultiplied
+    const odt::image read = decode_image(tiff_of(4, 8, 1, alpha, colours), "here");
+    BOOST_REQUIRE((read.size() == odt::size2{1, 2}));
+    BOOST_TEST(read.pixels == (std::vector<std::uint8_t>{10, 20, 30, 200, 100, 50}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(tiff_of_another_kind_is_not_called_damaged) {
+  if (!odt::has_tiff()) return;
+  try {
+    decode_image(tiff_of(3, 32, 3, {}, std::string(24, '\0')), "a.tif");
+    BOOST_ERROR("floating-point numbers are read");
+  } catch (const odt::error& e) {
+    const std::string text = e.what();
+    BOOST_TEST(text.starts_with("a.tif: a TIFF of a kind that is not read (libtiff: "), text);
+    BOOST_TEST((text.ends_with("); convert it to PNG") && text.find("damaged") == std::string::npos), text);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(other_pictures_that_are_cut_short_or_damaged_are_errors_and_never_harm) {

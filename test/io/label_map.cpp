@@ -14,13 +14,18 @@ using odt::label_map;
 using odt::test::check_error;
 using odt::test::json;
 
-/// Parses and collects the warnings.
+/// Reads a file map.pbtxt and collects the warnings, without its folder.
 std::pair<label_map, std::vector<std::string>> parse(std::string_view text) {
+  const odt::test::scratch_directory scratch;
+  const std::string path = scratch / "map.pbtxt";
+  odt::write_file(path, text);
   std::vector<std::string> warnings;
-  odt::set_log_sink([&](odt::log_level, std::string_view message) { warnings.emplace_back(message); });
+  odt::set_log_sink([&](odt::log_level, std::string_view message) {
+    warnings.emplace_back(message.substr(message.starts_with(path) ? path.rfind('/') + 1 : 0));
+  });
   label_map map;
   try {
-    map = label_map::parse(text, "map.pbtxt");
+    map = label_map::read(path);
   } catch (...) {
     odt::set_log_sink({});
     throw;
@@ -123,7 +128,31 @@ BOOST_AUTO_TEST_CASE(a_list_of_names_is_taken) {
   check_error([] { label_map::parse("cat\ndog\ncat\n", "obj.names"); },
               {"obj.names:3: ", "\"cat\" stands for ids 1 and 3"});
   check_error([] { label_map::parse("\n", "classes.txt"); }, {"classes.txt: the list is empty"});
-  check_error([] { label_map::parse("item {\n id: 1\n}", "map.txt"); }, {"map.txt:1: ", ".pbtxt"});
+  check_error([] { label_map::parse("cat\n{dog}\n", "map.txt"); }, {"map.txt:2: ", "\"{dog}\" is no name"});
+  BOOST_CHECK(label_map::parse("item\nitem of clothing\n", "a.names") ==
+              label_map::from_names({"item", "item of clothing"}));
+}
+
+BOOST_AUTO_TEST_CASE(protobufs_form_is_taken_under_the_name_of_a_list) {
+  const label_map map({{2, "dog", ""}, {3, "cat", ""}});
+  for (const char* const text : {"item {\n  id: 2\n  name: 'dog'\n}\nitem { id: 3 name: 'cat' }",
+                                 "# classes\nitem:{ id: 2 name: 'dog' }\nitem\n{ id: 3 name: 'cat' }"})
+    for (const char* const name : {"label_map.txt", "label_map.names", "label_map.pbtxt"})
+      BOOST_CHECK(label_map::parse(text, name) == map);
+  check_error([] { label_map::parse("item {\n id: 1\n}", "map.txt"); }, {"map.txt:1: ", "without name"});
+}
+
+BOOST_AUTO_TEST_CASE(oddities_are_said_of_files_alone) {
+  std::vector<std::string> said;
+  odt::set_log_sink([&](odt::log_level, std::string_view message) { said.emplace_back(message); });
+  const std::string text = "item { id: 1 name: 'cat' display_name: 'x' } item { id: 4 name: 'Cat' display_name: 'x' }";
+  label_map::parse(text, "model.ckpt-3: labels");
+  BOOST_CHECK(said.empty());
+  const odt::test::scratch_directory scratch;
+  odt::write_file(scratch / "map.pbtxt", text);
+  label_map::read(scratch / "map.pbtxt");
+  odt::set_log_sink({});
+  BOOST_CHECK_EQUAL(said.size(), 3u);
 }
 
 BOOST_AUTO_TEST_CASE(names_that_look_alike_are_warned_about) {

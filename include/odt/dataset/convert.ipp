@@ -12,6 +12,7 @@
 #include <odt/dataset/picture_folder.hpp>
 #include <odt/dataset/voc_xml.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/image_file.hpp>
 
 #include <algorithm>
 #include <array>
@@ -154,7 +155,8 @@ ODT_INLINE convert_report convert_voc(const convert_options& options) {
   std::vector<d::pending> pictures;
   std::vector<d::pending_set> listed;
   for (const std::string& path : options.ids)
-    listed.push_back({d::set_name(path), d::record_files(options, d::set_name(path)), files.read_list(path, report)});
+    listed.push_back(
+        {d::set_name(path), d::record_files(options, d::set_name(path)), files.read_list(path, report), path});
   if (options.ids.empty()) {
     for (const std::string& name : files.names())
       if (auto found = files.read(name, report)) pictures.push_back(std::move(*found));
@@ -234,6 +236,9 @@ ODT_INLINE picture_folder table_folder(const std::string& images, convert_report
   std::vector<std::string> guesses;
   picture_folder folder(find_picture_folder(images, guesses));
   note(std::move(guesses), conversion_problem::guessed, report);
+  std::vector<std::string> not_entered;
+  folders_with(folder.path(), picture_endings, &not_entered);
+  note(std::move(not_entered), conversion_problem::not_read, report);
   return folder;
 }
 
@@ -250,8 +255,8 @@ ODT_INLINE convert_report convert_csv(const convert_options& options) {
   if (options.ids.empty()) report.without_annotation = d::unlabelled(folder, pictures);
   std::vector<d::pending_set> listed;
   for (const std::string& path : options.ids)
-    listed.push_back(
-        {d::set_name(path), d::record_files(options, d::set_name(path)), d::listed_pictures(path, pictures, report)});
+    listed.push_back({d::set_name(path), d::record_files(options, d::set_name(path)),
+                      d::listed_pictures(path, pictures, report), path});
   return d::convert_pictures(std::move(pictures), std::move(listed), {options.annotations}, options, std::move(report));
 }
 

@@ -24,6 +24,7 @@ struct pending_set {
   std::string name;
   std::vector<std::string> files;
   std::vector<pending> pictures;
+  std::string list = {};  ///< the file of ids that makes the set; empty: none does
 };
 
 /// The files of a set: one, or the shards.

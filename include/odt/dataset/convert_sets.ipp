@@ -16,6 +16,7 @@
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -107,8 +108,8 @@ ODT_INLINE void count_record(const example& record, convert_report& report, conv
   report.repeated_boxes += repetitions(record);
   for (const labelled_object& object : record.objects) {
     report.box_sizes.push_back(std::sqrt(static_cast<double>(area(object.bounds))));
-    const auto item = std::ranges::find(report.classes.items(), static_cast<int>(object.label), &label_map_item::id);
-    ++set.boxes[static_cast<std::size_t>(item - report.classes.items().begin())];
+    const label_map_item* const item = report.classes.find(static_cast<int>(object.label));
+    ++set.boxes[static_cast<std::size_t>(item - report.classes.items().data())];
   }
 }
 
@@ -181,14 +182,33 @@ ODT_INLINE void commit(std::vector<record_writer>& writers, const convert_option
   for (record_writer& writer : writers) files.push_back(&writer.finish());
   for (atomic_writer* file : files)
     if (!options.overwrite && file_exists(file->path()) && !file->unchanged())
-      fail(file->path(), ": is there already, with other content; --overwrite replaces it, --set names a set, and ",
-           "--output another folder (nothing was written)");
+      fail(file->path(), ": is there already, with other content; --overwrite replaces it, ",
+           options.output.empty() ? "and --output_path gives another name"
+           : options.ids.empty()  ? "--set names a set, and --output another folder"
+                                  : "and --output gives another folder",
+           " (nothing was written)");
   std::optional<atomic_writer> classes;
   if (report.label_map_made) {
     classes.emplace(report.label_map_path).write(report.classes.text());
     files.push_back(&*classes);
   }
   commit_together(files);
+}
+
+/// Two sets, or a set and the label map, in one file.
+ODT_INLINE void refuse_shared_outputs(const std::vector<pending_set>& sets, const std::string& label_map_path) {
+  std::map<std::filesystem::path, std::string> users;
+  const auto add = [&](const std::string& path, const std::string& user) {
+    std::error_code ignored;
+    const auto full = std::filesystem::weakly_canonical(std::filesystem::absolute(path), ignored);
+    if (const auto [first, fresh] = users.emplace(full.empty() ? std::filesystem::path(path) : full, user); !fresh)
+      fail(path, ": would hold ", first->second, " and ", user,
+           "; each needs a name of its own, or convert one after the other into folders of their own");
+  };
+  for (const pending_set& set : sets)
+    for (const std::string& file : set.files)
+      add(file, set.list.empty() ? str("the set ", set.name) : str("the pictures of ", set.list));
+  add(label_map_path, "the label map");
 }
 
 ODT_INLINE void refuse_inputs_as_outputs(const std::vector<pending_set>& sets, std::vector<std::string> inputs) {
@@ -225,6 +245,7 @@ ODT_INLINE void refuse_other_classes(const convert_report& report, const std::ve
 ODT_INLINE convert_report write_sets(const std::vector<pending_set>& sets, const std::string& label_map_path,
                                      const std::vector<std::string>& inputs, const convert_options& options,
                                      convert_report report) {
+  refuse_shared_outputs(sets, label_map_path);
   for (const pending_set& set : sets) {
     refuse_leftovers(options.output, set);
     if (set.pictures.empty())
@@ -234,6 +255,8 @@ ODT_INLINE convert_report write_sets(const std::vector<pending_set>& sets, const
   report.label_map_path = label_map_path;
   report.label_map_made = !file_exists(label_map_path);
   if (!report.label_map_made) report.classes = label_map::read(label_map_path);
+  if (const auto slash = label_map_path.rfind('/'); report.label_map_made && slash != std::string::npos && slash > 0)
+    make_directories(label_map_path.substr(0, slash));
   refuse_other_classes(report, options.classes);
   std::set<std::string> unusable;
   for (std::optional<convert_report> last;;) {

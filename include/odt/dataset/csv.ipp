@@ -162,7 +162,7 @@ ODT_INLINE bool says_without_objects(const row& r) {
 ODT_INLINE void add_row(const row& r, annotation& picture) {
   const size2 size = size_of(r);
   if (picture.size == size2{}) picture.size = size;
-  if (!(size == picture.size))
+  if (size != size2{} && size != picture.size)
     fail(r.place, ": ", picture.filename, " is said to be ", size.width, " x ", size.height, " pixels here and ",
          picture.size.width, " x ", picture.size.height, " before");
   if (says_without_objects(r)) return;

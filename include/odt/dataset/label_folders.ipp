@@ -52,9 +52,11 @@ ODT_INLINE std::string instead_of_xml(const std::string& folder) {
 }
 
 ODT_INLINE std::string folder_of_xml(const std::string& given, label_folders& found) {
-  const auto all = folders_with(given, xml);
+  const auto all = folders_with(given, xml, &found.unread);
   const auto here = files_in(given, xml);
-  if (all.empty()) fail(given, ": no .xml files here", instead_of_xml(given));
+  if (all.empty())
+    fail(given, ": no .xml files here", instead_of_xml(given),
+         found.unread.empty() ? std::string() : str(" (", some_of(found.unread), ")"));
   if (here.empty() && all.size() > 1)
     fail(given, ": no .xml files here, but in ", some_of(all),
          "; convert one after the other (--annotations, and --set for a name of its own)");
@@ -83,7 +85,10 @@ ODT_INLINE label_folders find_label_folders(const std::string& images, const std
   label_folders found;
   found.annotations = d::folder_of_xml(annotations.empty() ? images : annotations, found);
   found.images = find_picture_folder(images.empty() ? annotations : images, found.guesses);
-  const auto all = detail::folders_with(found.images, picture_endings);
+  std::vector<std::string> not_entered;
+  const auto all = detail::folders_with(found.images, picture_endings, &not_entered);
+  for (std::string& text : not_entered)
+    if (std::ranges::find(found.unread, text) == found.unread.end()) found.unread.push_back(std::move(text));
   if (all.size() > 1 && detail::files_in(found.images, picture_endings).empty())
     fail(found.images, ": no pictures here, but in ", d::some_of(all), "; give the one that is labelled as --images");
   return found;

@@ -30,7 +30,7 @@ struct found_picture {
   int rank = 0;       ///< 0: by the surest way; of two labels that claim one picture, the surer one has it
 };
 
-/// The pictures in a folder and in those below it, by their names.
+/// The pictures in a folder and in those below it, by their names. Links to folders count as folders.
 class picture_folder {
  public:
   explicit picture_folder(const std::string& folder);
@@ -68,7 +68,7 @@ class picture_folder {
   std::string folder_, own_name_;   // the last part of its full path
   std::vector<std::string> names_;  // with the folders below this one, sorted
   std::unordered_set<std::string> known_;
-  index by_stem_, by_folded_, by_folded_stem_;
+  index by_stem_, by_folded_, by_folded_stem_, by_last_part_;
 };
 
 namespace detail {
@@ -79,8 +79,10 @@ std::string without_ending(const std::string& name);
 /// The names of the files of a folder that end so (given in small letters), sorted; hidden ones are none.
 std::vector<std::string> files_in(const std::string& folder, std::span<const std::string_view> endings);
 
-/// The folders at and below `top` that have such files, sorted.
-std::vector<std::string> folders_with(const std::string& top, std::span<const std::string_view> endings);
+/// The folders at and below `top` that have such files, sorted; 8 levels deep, links to folders included.
+/// `not_entered`, if given, gets the folders that were left out, with the reason, but for hidden ones.
+std::vector<std::string> folders_with(const std::string& top, std::span<const std::string_view> endings,
+                                      std::vector<std::string>* not_entered = nullptr);
 
 }  // namespace detail
 

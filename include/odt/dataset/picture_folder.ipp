@@ -31,23 +31,65 @@ ODT_INLINE bool ends_in(const std::filesystem::path& path, std::span<const std::
          std::ranges::find(wanted, small_letters(path.extension().string())) != wanted.end();
 }
 
-/// Calls take(path, path from `top` on) for each such file at and below `top`, but for hidden folders.
+/// A folder whose content is still to be looked through.
+struct waiting_folder {
+  std::filesystem::path path;
+  int level = 0;  // below the top
+};
+
+/// The folders of one walk. Each is entered once, whatever links lead to it, so loops end.
+class entered_folders {
+ public:
+  entered_folders(int depth, std::vector<std::string>* left_out) : depth_(depth), left_out_(left_out) {}
+
+  bool enter(const std::filesystem::path& path, int level) {
+    if (level > depth_) return refuse(path, str(": more than ", depth_, " folders deep; not looked into"));
+    std::error_code code;
+    const auto full = std::filesystem::canonical(path, code);
+    if (full_paths_.insert(code ? path : full).second) return true;
+    return refuse(path, str(": leads to ", full.string(), ", which is read otherwise; not looked into again"));
+  }
+
+ private:
+  bool refuse(const std::filesystem::path& path, const std::string& why) {
+    if (left_out_) left_out_->push_back(path.string() + why);
+    return false;
+  }
+
+  int depth_;
+  std::vector<std::string>* left_out_;
+  std::set<std::filesystem::path> full_paths_;
+};
+
+/// Calls take(path, path from `top` on) for each such file at and below `top`, but for hidden folders. Links to folders
+/// are followed after the folders.
 template <class Take>
-void for_each_file(const std::string& top, std::span<const std::string_view> wanted, int depth, Take&& take) {
+void for_each_file(const std::string& top, std::span<const std::string_view> wanted, int depth, Take&& take,
+                   std::vector<std::string>* left_out = nullptr) {
   namespace fs = std::filesystem;
   if (!is_directory(top)) fail(top, ": there is no such directory");
-  std::error_code code;
-  fs::recursive_directory_iterator at(top, fs::directory_options::skip_permission_denied, code), end;
-  for (; !code && at != end; at.increment(code)) {
-    const bool hidden = at->path().filename().string().starts_with('.');
-    std::error_code ignored;
-    if (at->is_directory(ignored)) {
-      if (hidden || at.depth() >= depth) at.disable_recursion_pending();
-    } else if (ends_in(at->path(), wanted)) {
-      take(at->path(), at->path().lexically_relative(top).string());
+  entered_folders entered(depth, left_out);
+  std::vector<waiting_folder> waiting = {{top, 0}};
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    const waiting_folder start = waiting[i];
+    if (!entered.enter(start.path, start.level)) continue;
+    std::error_code code, ignored;
+    fs::recursive_directory_iterator at(start.path, fs::directory_options::skip_permission_denied, code), end;
+    for (; !code && at != end; at.increment(code)) {
+      const int level = start.level + at.depth() + 1;
+      if (!at->is_directory(ignored)) {
+        if (ends_in(at->path(), wanted)) take(at->path(), at->path().lexically_relative(top).string());
+      } else if (at->path().filename().string().starts_with('.')) {
+        at.disable_recursion_pending();
+      } else if (at->is_symlink(ignored)) {
+        waiting.push_back({at->path(), level});
+      } else if (!entered.enter(at->path(), level)) {
+        at.disable_recursion_pending();
+      }
     }
+    if (code) fail(start.path.string(), ": cannot list the directory: ", code.message());
+    std::ranges::sort(waiting.begin() + static_cast<std::ptrdiff_t>(i) + 1, waiting.end(), {}, &waiting_folder::path);
   }
-  if (code) fail(top, ": cannot list the directory: ", code.message());
 }
 
 /// "a b.jpg" of "a%20b.jpg".
@@ -92,11 +134,13 @@ ODT_INLINE std::vector<std::string> detail::files_in(const std::string& folder,
 }
 
 ODT_INLINE std::vector<std::string> detail::folders_with(const std::string& top,
-                                                         std::span<const std::string_view> endings) {
+                                                         std::span<const std::string_view> endings,
+                                                         std::vector<std::string>* not_entered) {
   std::set<std::string> folders;
-  pictures::for_each_file(top, endings, pictures::deepest, [&](const std::filesystem::path& path, const std::string&) {
+  const auto take = [&](const std::filesystem::path& path, const std::string&) {
     folders.insert(path.parent_path().string());
-  });
+  };
+  pictures::for_each_file(top, endings, pictures::deepest, take, not_entered);
   return {folders.begin(), folders.end()};
 }
 
@@ -114,6 +158,7 @@ ODT_INLINE picture_folder::picture_folder(const std::string& folder) : folder_(f
     by_stem_[stem].push_back(name);
     by_folded_[folded_text(name)].push_back(name);
     by_folded_stem_[folded_text(stem)].push_back(name);
+    by_last_part_[detail::last_part(name)].push_back(name);
   }
 }
 
@@ -159,9 +204,9 @@ ODT_INLINE picture_folder::candidates picture_folder::by_path(const annotation& 
 
 ODT_INLINE void picture_folder::fail_missing(const std::string& place, const std::string& name) const {
   std::vector<std::string> elsewhere;
-  for (const std::string& other : names_)
-    if (detail::last_part(other) == detail::last_part(name) && other != name && elsewhere.size() < 3)
-      elsewhere.push_back(join_path(folder_, other));
+  if (const auto namesakes = by_last_part_.find(detail::last_part(name)); namesakes != by_last_part_.end())
+    for (const std::string& other : namesakes->second)
+      if (other != name && elsewhere.size() < 3) elsewhere.push_back(join_path(folder_, other));
   fail(place, ": there is no picture \"", name, "\"", detail::deception(name), " in ", folder_,
        elsewhere.empty() ? std::string()
                          : str("; a picture of this name in another folder is not taken for it: ",

@@ -20,15 +20,21 @@ namespace odt {
 namespace detail::voc_xml {
 
 /// A document and where its elements stand.
-struct source {
-  std::string_view text;
-  const std::string& path;
+class source {
+ public:
+  source(std::string_view text, const std::string& path) : path_(path) {
+    for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1))
+      line_ends_.push_back(static_cast<std::ptrdiff_t>(at));
+  }
 
   std::string place(std::ptrdiff_t offset) const {
-    const auto end = text.begin() + std::clamp<std::ptrdiff_t>(offset, 0, static_cast<std::ptrdiff_t>(text.size()));
-    return str(path, ":", 1 + std::count(text.begin(), end, '\n'));
+    return str(path_, ":", 1 + (std::ranges::lower_bound(line_ends_, offset) - line_ends_.begin()));
   }
   std::string place(pugi::xml_node node) const { return place(node.offset_debug()); }
+
+ private:
+  const std::string& path_;
+  std::vector<std::ptrdiff_t> line_ends_;
 };
 
 ODT_INLINE std::string_view trimmed(std::string_view text) {
@@ -110,20 +116,28 @@ ODT_INLINE void read_object(pugi::xml_node node, const source& file, annotation&
   }
 }
 
-/// Labels that stand where they are not read, below `node`.
-ODT_INLINE void list_unread(pugi::xml_node node, const source& file, annotation& out) {
-  const bool in_root = node == node.root().child("annotation"), in_object = node.name() == std::string_view("object");
-  for (const pugi::xml_node child : node.children()) {
-    const std::string_view name = child.name();
-    const bool read = (in_root && name == "object") || (in_object && name == "bndbox");
-    if (read || !is_label_element(child)) {
-      list_unread(child, file, out);
-    } else if (in_small_letters(child.name()) == "object") {
-      out.problems.push_back(str(file.place(child), ": an <", name, "> within <", node.name(),
+/// The node below `top` that follows in the text, be it within `node` or, when `inside` is false, after it; null at the
+/// end.
+ODT_INLINE pugi::xml_node following(pugi::xml_node node, pugi::xml_node top, bool inside) {
+  if (inside && node.first_child()) return node.first_child();
+  while (node != top && !node.next_sibling()) node = node.parent();
+  return node == top ? pugi::xml_node() : node.next_sibling();
+}
+
+/// Labels that stand where they are not read. Without recursion: files nest as deep as they like.
+ODT_INLINE void list_unread(pugi::xml_node root, const source& file, annotation& out) {
+  bool inside = true;
+  for (pugi::xml_node node = root.first_child(); node; node = following(node, root, inside)) {
+    const pugi::xml_node parent = node.parent();
+    const std::string_view name = node.name(), within = parent.name();
+    inside =
+        (parent == root && name == "object") || (within == "object" && name == "bndbox") || !is_label_element(node);
+    if (inside) continue;
+    if (in_small_letters(node.name()) == "object")
+      out.problems.push_back(str(file.place(node), ": an <", name, "> within <", within,
                                  "> is not read; an <object> directly below <annotation> is"));
-    } else {
-      out.unread.push_back(str(file.place(child), ": <", name, "> within <", node.name(), ">"));
-    }
+    else
+      out.unread.push_back(str(file.place(node), ": <", name, "> within <", within, ">"));
   }
 }
 
@@ -166,7 +180,7 @@ ODT_INLINE annotation read_voc_xml(const std::string& path) { return parse_voc_x
 ODT_INLINE annotation parse_voc_xml(std::string_view bytes, const std::string& path) {
   namespace d = detail::voc_xml;
   const std::string text = d::decoded(bytes, path);
-  const d::source file{text, path};
+  const d::source file(text, path);
   if (d::trimmed(text).empty()) fail(path, ": the file is empty; it should hold <annotation>");
   pugi::xml_document document;
   const pugi::xml_parse_result parsed =

@@ -33,9 +33,11 @@ class label_map {
   static label_map from_names(const std::vector<std::string>& names);
 
   /// The API's text format (text_file.hpp says what else than plain UTF-8 is recognized and refused), or, where the
-  /// name ends in .txt or .names, the list of labelImg's classes.txt: one name a line, ids from 1. Names that differ
-  /// only in what people do not see are warned about.
+  /// name ends in .txt or .names and no "item {" is there, the list of labelImg's classes.txt: one name a line, ids
+  /// from 1. Names that differ only in what people do not see are warned about.
   static label_map read(const std::string& path);
+
+  /// The same of text, without warnings.
   static label_map parse(std::string_view text, std::string_view place);
 
   /// The text that `read` takes.

@@ -78,8 +78,19 @@ ODT_INLINE void warn_of_oddities(const label_map& map, std::string_view place) {
            *map.id(item.display_name));
 }
 
+/// Whether there is an "item {" of protobuf's form.
+ODT_INLINE bool has_items(std::string_view text) {
+  for (std::size_t at = text.find("item"); at != std::string_view::npos; at = text.find("item", at + 1)) {
+    const std::size_t next = text.find_first_not_of(" \t\r\n:", at + 4);
+    if (next != std::string_view::npos && text[next] == '{') return true;
+  }
+  return false;
+}
+
 /// A list of names as labelImg and YOLO's programs keep it: classes.txt, obj.names.
-ODT_INLINE bool is_list(std::string_view path) { return path.ends_with(".txt") || path.ends_with(".names"); }
+ODT_INLINE bool is_list(std::string_view path, std::string_view text) {
+  return (path.ends_with(".txt") || path.ends_with(".names")) && !has_items(text);
+}
 
 ODT_INLINE label_map from_list(std::string_view text, std::string_view place) {
   std::vector<label_map_item> items;
@@ -92,7 +103,8 @@ ODT_INLINE label_map from_list(std::string_view text, std::string_view place) {
     ++line;
     if (name.empty()) continue;
     if (name.find_first_of("{}") != std::string::npos)
-      fail(place, ":", line, ": \"", name, "\" is no name of a class; a label map in protobuf's form ends in .pbtxt");
+      fail(place, ":", line, ": \"", name,
+           "\" is no name of a class; write one name a line, or item { id: 1 name: 'cat' } for each");
     items.push_back({static_cast<int>(items.size()) + 1, name, ""});
     lines.push_back(line);
   }
@@ -100,7 +112,6 @@ ODT_INLINE label_map from_list(std::string_view text, std::string_view place) {
   check_all(items, [&](std::size_t i) { return str(place, ":", lines[i], ": "); });
   label_map map(std::move(items), place);
   info(place, ": taken as a list of classes with ids 1 to ", map.size(), " in its order");
-  warn_of_oddities(map, place);
   return map;
 }
 
@@ -136,12 +147,16 @@ ODT_INLINE label_map label_map::from_names(const std::vector<std::string>& names
   return label_map(std::move(items));
 }
 
-ODT_INLINE label_map label_map::read(const std::string& path) { return parse(read_file(path), path); }
+ODT_INLINE label_map label_map::read(const std::string& path) {
+  label_map map = parse(read_file(path), path);
+  detail::labels_text::warn_of_oddities(map, path);
+  return map;
+}
 
 ODT_INLINE label_map label_map::parse(std::string_view bytes, std::string_view place) {
   namespace pb = google::protobuf;
   const std::string text = plain_text(bytes, std::string(place));
-  if (detail::labels_text::is_list(place)) return detail::labels_text::from_list(text, place);
+  if (detail::labels_text::is_list(place, text)) return detail::labels_text::from_list(text, place);
   if (bytes.starts_with("\xef\xbb\xbf"))  // the API refuses it too
     fail(place, ":1: starts with a byte order mark; save it as UTF-8 without one");
   detail::labels_text::refuse_other_formats(text, place);
@@ -162,9 +177,7 @@ ODT_INLINE label_map label_map::parse(std::string_view bytes, std::string_view p
     const int line = items.empty() ? 0 : locations.GetLocation(field, static_cast<int>(index)).line;
     return str(place, ":", line + 1, ": ");
   });
-  label_map map(std::move(items), place);
-  detail::labels_text::warn_of_oddities(map, place);
-  return map;
+  return label_map(std::move(items), place);
 }
 
 ODT_INLINE std::string label_map::text() const {

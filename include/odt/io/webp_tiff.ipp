@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #if defined(ODT_HAS_WEBP)
 #include <webp/decode.h>
@@ -138,12 +139,28 @@ ODT_INLINE outline read_tiff_outline(std::string_view bytes, std::string_view) {
   return out;
 }
 
+/// libtiff multiplies colours by an alpha that they are not premultiplied by; one that they are, it leaves as it is.
+ODT_INLINE void keep_colours_from_alpha(TIFF* file) {
+  std::uint16_t count = 0;
+  const std::uint16_t* kinds = nullptr;
+  if (!::TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) || count == 0) return;
+  std::vector<std::uint16_t> changed(kinds, kinds + count);
+  if (changed[0] == EXTRASAMPLE_UNASSALPHA) changed[0] = EXTRASAMPLE_ASSOCALPHA;
+  ::TIFFSetField(file, TIFFTAG_EXTRASAMPLES, count, changed.data());
+}
+
 ODT_INLINE void decode_tiff(std::string_view bytes, std::string_view place, size2 size, image& out) {
   tiff_source source{bytes};
   const tiff_file file = open_tiff(source);
   std::vector<std::uint32_t> raster(static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
   std::uint16_t orientation = 1;
-  if (file) ::TIFFGetFieldDefaulted(file.get(), TIFFTAG_ORIENTATION, &orientation);
+  if (file) {
+    char why[1024] = "";
+    if (!::TIFFRGBAImageOK(file.get(), why))
+      fail(place, ": a TIFF of a kind that is not read (libtiff: ", why, "); convert it to PNG");
+    keep_colours_from_alpha(file.get());
+    ::TIFFGetFieldDefaulted(file.get(), TIFFTAG_ORIENTATION, &orientation);
+  }
   // In its own orientation: the pixels as they are stored.
   if (!file || !::TIFFReadRGBAImageOriented(file.get(), static_cast<std::uint32_t>(size.width),
                                             static_cast<std::uint32_t>(size.height), raster.data(), orientation, 1))
