@@ -79,11 +79,10 @@ void for_each_file(const std::string& top, std::span<const std::string_view> wan
       const int level = start.level + at.depth() + 1;
       if (!at->is_directory(ignored)) {
         if (ends_in(at->path(), wanted)) take(at->path(), at->path().lexically_relative(top).string());
-      } else if (at->path().filename().string().starts_with('.')) {
-        at.disable_recursion_pending();
-      } else if (at->is_symlink(ignored)) {
+      } else if (const bool hidden = at->path().filename().string().starts_with('.');
+                 !hidden && at->is_symlink(ignored)) {
         waiting.push_back({at->path(), level});
-      } else if (!entered.enter(at->path(), level)) {
+      } else if (hidden || !entered.enter(at->path(), level)) {
         at.disable_recursion_pending();
       }
     }
