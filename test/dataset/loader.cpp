@@ -1,133 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include <odt/dataset/loader.hpp>
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <boost/test/unit_test.hpp>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <mutex>
-#include <set>
-
-#include <odt/augmentations/random_horizontal_flip.hpp>
-#include <odt/augmentations/random_pad_image.hpp>
-#include <odt/augmentations/ssd_random_crop.hpp>
-#include <odt/core/log.hpp>
-#include <odt/dataset/record_set.hpp>
-#include <odt/io/example.hpp>
-#include <odt/io/tfrecord.hpp>
-
+#include "loader_files.hpp"
 #include "raw_images.hpp"
 
+#include <odt/dataset/record_set.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+using namespace odt::test;
+
 BOOST_AUTO_TEST_SUITE(loader_tests)
-
-namespace {
-
-namespace fs = std::filesystem;
-
-/// A directory of record files that vanishes with it, and the warnings said meanwhile.
-struct records {
-  fs::path directory = fs::temp_directory_path() / ("odt_loader_" + std::to_string(::getpid()));
-  std::vector<std::string> warnings;
-  std::mutex mutex;
-
-  records() {
-    fs::create_directories(directory);
-    odt::set_log_sink([this](odt::log_level, std::string_view text) {
-      const std::lock_guard lock(mutex);
-      warnings.emplace_back(text);
-    });
-  }
-  ~records() {
-    odt::set_log_sink({});
-    fs::remove_all(directory);
-  }
-
-  std::string path(const std::string& name) const { return (directory / name).string(); }
-
-  void write(const std::string& name, const std::vector<std::string>& serialized) const {
-    odt::record_writer writer(path(name));
-    for (const auto& one : serialized) writer.write(one);
-    writer.commit();
-  }
-};
-
-odt::example picture(int number, int height = 24, int width = 32, int boxes = 2) {
-  odt::image pixels(height, width, 3);
-  for (std::size_t i = 0; i < pixels.pixels.size(); ++i)
-    pixels.pixels[i] = static_cast<std::uint8_t>((i * 7 + static_cast<std::size_t>(number) * 31) % 251);
-  odt::example e;
-  e.encoded = odt::encode_png(pixels);
-  e.format = "png";
-  e.filename = "photo" + std::to_string(number) + ".png";
-  e.source_id = std::to_string(number);
-  e.height = height, e.width = width;
-  for (int b = 0; b < boxes; ++b) {
-    odt::labelled_object o;
-    const float at = 0.1f + 0.01f * static_cast<float>(b % 40);
-    o.bounds = {at, 0.25f, at + 0.5f, 0.75f};
-    o.label = b % 3 + 1;
-    e.objects.push_back(o);
-  }
-  return e;
-}
-
-std::vector<std::string> pictures(int count, int first = 0) {
-  std::vector<std::string> result;
-  for (int i = 0; i < count; ++i)
-    result.push_back(odt::serialize_example(picture(first + i, 20 + i % 5, 30 - i % 7, i % 4)));
-  return result;
-}
-
-odt::loader_options options(const records& files, const std::string& pattern = "*.record") {
-  odt::loader_options o;
-  o.input_path = {files.path(pattern)};
-  o.resizer = odt::image_resizer::fixed_shape({16, 16});
-  o.transform = odt::pixel_transform::minus_one_to_one();
-  o.augmentations.push_back(odt::random_horizontal_flip{});
-  o.augmentations.push_back(odt::ssd_random_crop{});
-  o.augmentations.push_back(odt::random_pad_image{});
-  o.batch_size = 4;
-  o.max_boxes = 8;
-  o.seed = 11;
-  return o;
-}
-
-std::vector<odt::batch> take(odt::loader& from, int count) {
-  std::vector<odt::batch> result;
-  for (int i = 0; i < count; ++i) {
-    odt::batch b;
-    if (!from.next(b)) break;
-    result.push_back(std::move(b));
-  }
-  return result;
-}
-
-std::vector<odt::batch> take(const odt::loader_options& o, int count) {
-  odt::loader from(o);
-  return take(from, count);
-}
-
-bool same(const odt::batch& a, const odt::batch& b) {
-  return a.size == b.size && a.images == b.images && a.counts == b.counts && a.boxes == b.boxes &&
-         a.classes == b.classes && a.weights == b.weights && a.true_sizes == b.true_sizes &&
-         a.original_sizes == b.original_sizes && a.ids == b.ids && a.first_sample == b.first_sample;
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const odt::error& e) {
-    return e.what();
-  }
-  return "";
-}
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(batches_are_the_same_bits_for_any_number_of_threads) {
   records files;
@@ -345,74 +232,6 @@ BOOST_AUTO_TEST_CASE(images_without_boxes_and_gray_images_work) {
     for (const int count : b.counts) BOOST_TEST(count == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_example_ends_the_run_and_names_its_place) {
-  records files;
-  auto bad = picture(2);
-  bad.encoded.resize(bad.encoded.size() / 2);
-  files.write("a.record", {odt::serialize_example(picture(0)), odt::serialize_example(picture(1)),
-                           odt::serialize_example(bad), odt::serialize_example(picture(3))});
-  auto o = options(files);
-  o.shuffle = false;
-  o.batch_size = 2;
-  o.threads = 3;
-  odt::loader from(o);
-  odt::batch b;
-  BOOST_TEST(from.next(b));
-  const auto text = message_of([&] { from.next(b); });
-  BOOST_TEST(has(text, "a.record"));
-  BOOST_TEST(has(text, "record 2"));
-  BOOST_CHECK_THROW(from.next(b), odt::error);  // and stays so
-}
-
-BOOST_AUTO_TEST_CASE(a_skipped_example_is_replaced_by_the_same_one_for_any_number_of_threads) {
-  records files;
-  auto examples = pictures(9);
-  examples[3] = "no example";
-  examples[5] = "neither";
-  files.write("a.record", examples);
-  auto o = options(files);
-  o.on_bad_example = odt::bad_example::skip;
-  odt::loader from(o);
-  const auto expected = take(from, 8);
-  BOOST_TEST(from.skipped().size() == 2);
-  BOOST_TEST(has(from.skipped()[0], "record 3"));
-  BOOST_TEST(has(from.skipped()[1], "record 5"));
-  o.threads = 4;
-  const auto batches = take(o, 8);
-  for (std::size_t i = 0; i < batches.size(); ++i) BOOST_TEST(same(batches[i], expected[i]));
-}
-
-BOOST_AUTO_TEST_CASE(a_set_of_bad_examples_alone_is_an_error) {
-  records files;
-  files.write("a.record", {"no example", "no example"});
-  auto o = options(files);
-  o.on_bad_example = odt::bad_example::skip;
-  BOOST_TEST(has(message_of([&] { take(o, 1); }), "none of the 2 examples"));
-}
-
-BOOST_AUTO_TEST_CASE(a_damaged_record_is_found_when_it_is_read) {
-  records files;
-  files.write("a.record", pictures(3));
-  odt::record_file intact(files.path("a.record"));
-  {
-    std::fstream file(files.path("a.record"), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(intact.positions()[1].offset + 20));
-    file.put('!');
-  }
-  auto o = options(files);
-  o.shuffle = false;
-  BOOST_TEST(has(message_of([&] { take(o, 1); }), "record 1"));
-}
-
-BOOST_AUTO_TEST_CASE(files_without_records_are_an_error_unless_others_have_some) {
-  records files;
-  files.write("empty.record", {});
-  BOOST_TEST(has(message_of([&] { odt::loader l(options(files)); }), "no records"));
-  files.write("full.record", pictures(2));
-  BOOST_TEST(take(options(files), 1).size() == 1);
-  BOOST_TEST(has(message_of([&] { odt::loader l(options(files, "other*")); }), "other"));
-}
-
 BOOST_AUTO_TEST_CASE(evaluation_takes_all_examples_once_in_order) {
   records files;
   files.write("a.record", pictures(6));
@@ -432,24 +251,6 @@ BOOST_AUTO_TEST_CASE(evaluation_takes_all_examples_once_in_order) {
   BOOST_TEST(last.groundtruth[1].areas.size() == 1);
   o.max_examples = 3;
   BOOST_TEST(take(o, 99).at(0).size == 3);
-}
-
-BOOST_AUTO_TEST_CASE(evaluation_leaves_skipped_examples_out) {
-  records files;
-  auto examples = pictures(7);
-  examples[1] = examples[4] = "no example";
-  files.write("a.record", examples);
-  auto o = options(files);
-  o.evaluation = true;
-  o.on_bad_example = odt::bad_example::skip;
-  const auto batches = take(o, 99);
-  BOOST_REQUIRE(batches.size() == 2);
-  BOOST_TEST(batches[0].size == 3);
-  BOOST_TEST(batches[0].ids[1] == "2");
-  BOOST_TEST((batches[0].originals[1].size() == batches[0].original_sizes[1]));
-  BOOST_TEST(batches[0].ids[3].empty());
-  BOOST_TEST(batches[1].size == 2);
-  BOOST_TEST(batches[1].ids[0] == "5");
 }
 
 BOOST_AUTO_TEST_CASE(the_fingerprint_follows_the_data_and_not_its_directory) {
@@ -490,29 +291,6 @@ BOOST_AUTO_TEST_CASE(records_that_are_open_already_are_taken) {
   fs::remove(files.path("a.record"));
   const auto batches = take(o, 3);
   for (std::size_t i = 0; i < batches.size(); ++i) BOOST_TEST(same(batches[i], expected[i]));
-}
-
-BOOST_AUTO_TEST_CASE(an_image_of_whose_objects_none_can_be_used_is_a_bad_example) {
-  records files;
-  auto useless = picture(1), half = picture(2);
-  for (auto& object : useless.objects) object.bounds = {12, 16, 36, 48};
-  half.objects[0].bounds = {12, 16, 36, 48};
-  files.write("a.record", {odt::serialize_example(picture(0)), odt::serialize_example(useless),
-                           odt::serialize_example(half), odt::serialize_example(picture(3, 24, 32, 0))});
-  auto o = options(files);
-  o.augmentations = {};
-  const auto message = message_of([&] { take(o, 2); });
-  BOOST_TEST(has(message, "record 1 "));
-  BOOST_TEST(has(message, "none of its 2 objects can be used: object 0: box (ymin 12"));
-  o.on_bad_example = odt::bad_example::skip;
-  for (const bool evaluation : {false, true}) {
-    o.evaluation = evaluation;
-    o.max_boxes = 8;
-    odt::loader from(o);
-    for (const auto& b : take(from, 1))
-      for (int i = 0; i < b.size; ++i) BOOST_TEST(b.ids[static_cast<std::size_t>(i)] != "1");
-    BOOST_TEST(from.skipped().size() == 1u);
-  }
 }
 
 BOOST_AUTO_TEST_CASE(buffers_go_round) {

@@ -146,6 +146,22 @@ struct trained_stage : stage {
   }
 };
 
+/// The same command goes on to the same bits in the file `last`; the files of `part` stay as they were.
+void strike_a_training(const trained_stage& at, const arguments& command, const std::string& part,
+                       const std::string& last, const std::string& trained) {
+  strike_every_call(
+      at, command,
+      [&] {
+        check_kept(at, part);
+        if (odt::is_directory(at.now + "/model")) check_no_unfinished(at.now + "/model");
+        check_checkpoints(at.now + "/model");
+        check_checkpoints(at.now + "/model/best");
+        BOOST_TEST(run(at, command).status == 0);
+        BOOST_TEST((odt::read_file(at.now + last) == trained));
+      },
+      [&] { return odt::read_file(at.now + last) == trained; });
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(every_call_tests)
@@ -217,17 +233,7 @@ BOOST_AUTO_TEST_CASE(a_training_that_goes_on) {
   at.reset();
   BOOST_TEST_REQUIRE(run(at, command).status == 0);
   const std::string last = "/model/model.ckpt-8.data-00000-of-00001", trained = odt::read_file(at.now + last);
-  strike_every_call(
-      at, command,
-      [&at, &command, &last, &trained] {
-        check_kept(at, "data");
-        check_no_unfinished(at.now);
-        check_checkpoints(at.now + "/model");
-        check_checkpoints(at.now + "/model/best");
-        BOOST_TEST(run(at, command).status == 0);
-        BOOST_TEST((odt::read_file(at.now + last) == trained));
-      },
-      [&at, &last, &trained] { return odt::read_file(at.now + last) == trained; });
+  strike_a_training(at, command, "data", last, trained);
 }
 
 BOOST_AUTO_TEST_CASE(a_training_from_the_beginning) {
@@ -235,16 +241,7 @@ BOOST_AUTO_TEST_CASE(a_training_from_the_beginning) {
   const std::string last = "/model/model.ckpt-4.data-00000-of-00001", trained = odt::read_file(at.before + last);
   fs::remove_all(at.before + "/model");
   const arguments command = at.train(4);
-  strike_every_call(
-      at, command,
-      [&at, &command, &last, &trained] {
-        check_kept(at, "");
-        if (odt::is_directory(at.now + "/model")) check_no_unfinished(at.now + "/model");
-        check_checkpoints(at.now + "/model");
-        BOOST_TEST(run(at, command).status == 0);
-        BOOST_TEST((odt::read_file(at.now + last) == trained));
-      },
-      [&at, &last, &trained] { return odt::read_file(at.now + last) == trained; });
+  strike_a_training(at, command, "", last, trained);
 }
 
 BOOST_AUTO_TEST_CASE(an_evaluation) {
