@@ -4,11 +4,10 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/settings.hpp>
+#include <odt/nn/activation.hpp>
 #include <odt/nn/initializer.hpp>
 #include <odt/nn/regularizer.hpp>
 
-#include <cstdint>
-#include <limits>
 #include <string>
 
 namespace odt {
@@ -30,16 +29,6 @@ struct batch_norm_options {
     field("train", o.train);
   }
 };
-
-enum class activation : std::uint8_t { none, relu, relu_6 };
-
-/// Largest value an activation lets through; the lowest is 0 but for `none`.
-constexpr float upper_bound(activation a) {
-  return a == activation::relu_6 ? 6.0f : std::numeric_limits<float>::infinity();
-}
-constexpr float lower_bound(activation a) {
-  return a == activation::none ? -std::numeric_limits<float>::infinity() : 0.0f;
-}
 
 /// Initializer, regularizer, activation and normalization of a group of convolutions. A convolution has biases only
 /// where it has no batch norm. Defaults are the sample configs'.

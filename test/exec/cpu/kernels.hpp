@@ -23,13 +23,13 @@ struct pretended_l2 {
 };
 
 /// A tensor with a margin around each pixel, whose strides are larger than dense ones.
-struct activation {
+struct host_tensor {
   shape extents;
   int margin = 0;
   std::vector<float> values;
 
-  activation() = default;
-  explicit activation(const shape& s, int around = 0)
+  host_tensor() = default;
+  explicit host_tensor(const shape& s, int around = 0)
       : extents(s),
         margin(around),
         values(static_cast<std::size_t>(s.pixels() * (s.channels + 2 * around) + 3 * around * s.batch), -77.0f) {}
@@ -39,7 +39,7 @@ struct activation {
   float& at(int n, int y, int x, int c) {
     return values[static_cast<std::size_t>(n * image_stride() + (y * extents.width + x) * pixel_stride() + margin + c)];
   }
-  float at(int n, int y, int x, int c) const { return const_cast<activation*>(this)->at(n, y, x, c); }
+  float at(int n, int y, int x, int c) const { return const_cast<host_tensor*>(this)->at(n, y, x, c); }
 
   cpu::tensor write() {
     return {values.data() + margin, extents.batch,  extents.height, extents.width,
@@ -98,8 +98,8 @@ void each_tap(const convolution& c, const shape& in, const shape& out, const F& 
 struct conv_reference {
   std::vector<double> y, dx, dw, dbias;
 
-  conv_reference(const convolution& c, const activation& x, const pending& p, const std::vector<float>& w,
-                 const std::vector<float>& bias, const activation& dy, int multiplier = 0) {
+  conv_reference(const convolution& c, const host_tensor& x, const pending& p, const std::vector<float>& w,
+                 const std::vector<float>& bias, const host_tensor& dy, int multiplier = 0) {
     const shape in = x.extents, out = dy.extents;
     y.assign(static_cast<std::size_t>(out.elements()), 0.0);
     dx.assign(static_cast<std::size_t>(in.elements()), 0.0);
@@ -161,7 +161,7 @@ struct scratch_memory {
 };
 
 /// Mean and biased variance a channel.
-inline std::pair<std::vector<double>, std::vector<double>> moments_of(const activation& y) {
+inline std::pair<std::vector<double>, std::vector<double>> moments_of(const host_tensor& y) {
   const auto channels = static_cast<std::size_t>(y.extents.channels);
   std::vector<double> mean(channels, 0.0), variance(channels, 0.0);
   const double count = static_cast<double>(y.extents.pixels());

@@ -93,10 +93,10 @@ void compare(const conv_layer& l, int margin, double ask) {
   const conv_reference expected(c, problem.x, transform, problem.weights, problem.bias, problem.dy);
   const conv_reference raw(c, problem.x, {}, problem.weights, problem.bias, problem.dy);
 
-  const device_activation<T> x(problem.x), dy(problem.dy), y(activation(problem.dy.extents, margin));
-  activation before(problem.x.extents, margin);
+  const device_activation<T> x(problem.x), dy(problem.dy), y(host_tensor(problem.dy.extents, margin));
+  host_tensor before(problem.x.extents, margin);
   before.each([&](int n, int row, int column, int k) { before.at(n, row, column, k) = 0.5f; });
-  const activation blank_y(problem.dy.extents, margin);
+  const host_tensor blank_y(problem.dy.extents, margin);
   const device_activation<T> out(blank_y), dx(before), plain(blank_y);
   const on_device<T> weights(packed_matrix(problem.weights, l.out));
   const on_device<float> bias(problem.bias), scale(problem.scale), shift(problem.shift);
@@ -108,7 +108,7 @@ void compare(const conv_layer& l, int margin, double ask) {
   const on_device<float> moments(std::vector<float>(3 * cuda::most_parts * (channels_out + 3), NAN));
   const int parts = cuda::conv_forward(nullptr, w, x.read(how), weights.data(), bias.data(), out.write(),
                                        {moments.data(), static_cast<std::int64_t>(channels_out + 3)});
-  const activation result = out.host();
+  const host_tensor result = out.host();
   BOOST_TEST(result.margins_untouched());
   check_distance(result.dense(), expected.y, ask, "y");
   const auto [mean, variance] = joined(moments.host(), parts, channels_out, channels_out + 3);
@@ -128,7 +128,7 @@ void compare(const conv_layer& l, int margin, double ask) {
       cuda::gradient_sums<T>{x.read(how), means.data(), {sums.data(), static_cast<std::int64_t>(channels_in)}});
   std::vector<double> wanted = raw.dx;
   for (double& v : wanted) v += 0.5;
-  const activation gradient = dx.host();
+  const host_tensor gradient = dx.host();
   BOOST_TEST(gradient.margins_untouched());
   check_distance(gradient.dense(), wanted, ask, "dx");
   std::vector<double> sum(2 * channels_in, 0.0), expected_sum(2 * channels_in, 0.0), size(2 * channels_in, 1e-3);
@@ -149,7 +149,7 @@ void compare(const conv_layer& l, int margin, double ask) {
 
   // The same over what was never written; phases without taps are zeros.
   if (l.stride > 1) {
-    activation unwritten(problem.x.extents);
+    host_tensor unwritten(problem.x.extents);
     unwritten.each([&](int n, int row, int column, int k) { unwritten.at(n, row, column, k) = NAN; });
     const device_activation<T> fresh(unwritten);
     cuda::conv_backward_data(nullptr, w, cuda::tensor<const T>(dy.write()), weights.data(), fresh.write(), false);
@@ -211,7 +211,7 @@ void compare_heads(int kernel, int boxes, int classes, double ask) {
   cuda::pack_weights(nullptr, list.data(), 2, values.data(), weights.data());
 
   const device_activation<T> x(first.x);
-  const activation blank_y(first.dy.extents), blank_z(second.dy.extents, 3);
+  const host_tensor blank_y(first.dy.extents), blank_z(second.dy.extents, 3);
   const device_activation<float> y(blank_y), z(blank_z), dy(first.dy), dz(second.dy);
   const on_device<float> bias(first.bias), other_bias(second.bias);
   cuda::conv_forward_heads(nullptr, w, x.read(), weights.data(), {y.write(), bias.data()},
@@ -232,7 +232,7 @@ void compare_heads(int kernel, int boxes, int classes, double ask) {
   cuda::pad_channels(nullptr, cuda::tensor<const float>(dy.write()), cuda::tensor<const float>(dz.write()),
                      padded.data());
   const cuda::tensor<const T> gradient{padded.data(), 2, 9, 7, static_cast<int>(stride), stride, 9 * 7 * stride};
-  const activation blank_x(first.x.extents);
+  const host_tensor blank_x(first.x.extents);
   const device_activation<T> dx(blank_x);
   cuda::conv_backward_data(nullptr, w, gradient, weights.data(), dx.write(), false);
   std::vector<double> wanted = expected.dx;

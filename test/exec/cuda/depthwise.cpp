@@ -36,7 +36,7 @@ template <class T>
 struct depthwise_problem {
   random_stream random{7};
   same_window window;
-  activation x, dy, z;
+  host_tensor x, dy, z;
   device_activation<T> device_x{x}, device_dy{dy}, device_z{z};
   floats weights, bias, mean;
   two_pendings transform, gate;
@@ -58,7 +58,7 @@ template <class T>
 void check_forward(const depthwise_layer& l, bool plain) {
   const depthwise_problem<T> p(l);
   const two_pendings last(floats(p.bias.size(), 0.5f), p.bias, -1.0f, 1.0f);
-  activation expected(p.dy.extents, l.margin);
+  host_tensor expected(p.dy.extents, l.margin);
   const output<T> y(p.dy.extents, l.margin);
   const device_parts parts(l.channels, 3);
   thread_pool pool(1);
@@ -93,13 +93,13 @@ template <class T>
 void check_backward(const depthwise_layer& l, bool gate_input, bool accumulate, bool data) {
   const depthwise_problem<T> p(l);
   const float before = accumulate ? 0.75f : 0.0f;
-  activation dx = output<T>::filled(p.x.extents, l.margin, before);
+  host_tensor dx = output<T>::filled(p.x.extents, l.margin, before);
   const output<T> device_dx(p.x.extents, l.margin, before);
   floats dw(p.weights.size()), dbias(p.bias.size());
   thread_pool pool(1);
   const convolution& window = p.window.window;
   const scratch_memory scratch(cpu::depthwise_scratch(window, p.x.extents, p.dy.extents, 1));
-  const activation& z = gate_input ? p.x : p.z;
+  const host_tensor& z = gate_input ? p.x : p.z;
   const two_pendings& gate = gate_input ? p.transform : p.gate;
   cpu::depthwise_backward(pool, window, p.x.read(p.transform.host()), p.dy.read(), p.weights.data(), dx.write(),
                           accumulate, dw.data(), dbias.data(), nullptr, scratch.data);
@@ -125,7 +125,7 @@ void check_backward(const depthwise_layer& l, bool gate_input, bool accumulate, 
   }
   device_dx.check(dx, one_rounding<T>, what + ", dx");
 
-  const activation stored = device_dx.device.host();
+  const host_tensor stored = device_dx.device.host();
   std::vector<double> sum(p.mean.size(), 0.0), product = sum;
   z.each([&](int n, int row, int column, int c) {
     const auto i = static_cast<std::size_t>(c);

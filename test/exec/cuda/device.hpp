@@ -55,13 +55,13 @@ class on_device {
   cuda::device_array<T> memory_;
 };
 
-/// An activation with its margins, on the device.
+/// A host_tensor with its margins, on the device.
 template <class T>
 struct device_activation {
-  const activation* like;
+  const host_tensor* like;
   on_device<T> memory;
 
-  explicit device_activation(const activation& a) : like(&a), memory(a.values) {}
+  explicit device_activation(const host_tensor& a) : like(&a), memory(a.values) {}
 
   cuda::tensor<T> write() const {
     const shape& s = like->extents;
@@ -69,8 +69,8 @@ struct device_activation {
             like->image_stride()};
   }
   cuda::reading<T> read(const cuda::pending& transform = {}) const { return {write(), transform}; }
-  activation host() const {
-    activation a = *like;
+  host_tensor host() const {
+    host_tensor a = *like;
     a.values = memory.host();
     return a;
   }

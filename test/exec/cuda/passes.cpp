@@ -32,18 +32,18 @@ BOOST_AUTO_TEST_SUITE(cuda_passes, *needs_gpu())
 BOOST_AUTO_TEST_CASE_TEMPLATE(transforms_are_applied, T, types) {
   for (const extent& e : extents) {
     random_stream random(1);
-    const activation x = random_activation<T>(random, e.s, e.margin);
+    const host_tensor x = random_activation<T>(random, e.s, e.margin);
     const two_pendings p(random, e.s.channels, 0.0f, 1.0f);
     const device_activation<T> device(x);
     thread_pool pool(1);
-    activation expected(e.s, e.margin);
+    host_tensor expected(e.s, e.margin);
     cpu::apply_pending(pool, x.read(p.host()), expected.write());
     const output<T> y(e.s, e.margin), nothing(e.s, e.margin);
     cuda::apply_pending<T>(nullptr, device.read(p.device()), y.device.write());
     y.check(expected, one_rounding<T>, name(e));
     cuda::clear<T>(nullptr, nothing.device.write());
     nothing.check(output<T>::filled(e.s, e.margin, 0.0f), 0, name(e) + ", cleared");
-    activation gradient = x;
+    host_tensor gradient = x;
     const device_activation<T> dy(gradient);
     cuda::activation_backward<T>(nullptr, device.read(p.device()), dy.write());
     cpu::activation_backward(pool, x.read(p.host()), gradient.write());
@@ -54,11 +54,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(transforms_are_applied, T, types) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(padding_is_below_and_to_the_right, T, types) {
   for (const extent& e : extents) {
     random_stream random(2);
-    const activation x = random_activation<T>(random, e.s, e.margin);
+    const host_tensor x = random_activation<T>(random, e.s, e.margin);
     const two_pendings p(random, e.s.channels, 0.5f, 2.0f);
     const device_activation<T> device(x);
     const shape larger{e.s.batch, e.s.height + 2, e.s.width + 1, e.s.channels};
-    activation expected = output<T>::filled(larger, e.margin, 0.0f);
+    host_tensor expected = output<T>::filled(larger, e.margin, 0.0f);
     x.each([&](int n, int row, int column, int c) {
       expected.at(n, row, column, c) = static_cast<float>(transformed(p.host(), x.at(n, row, column, c), c));
     });
@@ -74,10 +74,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_keeps_what_the_cpu_keeps, T, types) {
   for (const extent& e : extents)
     for (const bool accumulate : {false, true}) {
       random_stream random(3);
-      const activation x = random_activation<T>(random, e.s, e.margin);
+      const host_tensor x = random_activation<T>(random, e.s, e.margin);
       const device_activation<T> device(x);
       const output<T> y(e.s, e.margin, 0.5f);
-      activation expected(e.s, e.margin);
+      host_tensor expected(e.s, e.margin);
       for (int chunk = 0; chunk < e.s.batch * e.s.height; ++chunk) {
         random_stream stream(seed, step * 4096 + layer, 0x80000000u + static_cast<std::uint32_t>(chunk));
         for (int column = 0; column < e.s.width; ++column)
@@ -166,8 +166,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batch_norm_gradients_agree_with_the_cpu, T, types)
     for (const int mode : {0, 1, 2}) {  // batch statistics; frozen; frozen, and no gradients of variables
       random_stream random(6);
       const int channels = e.s.channels;
-      const activation z = random_activation<T>(random, e.s, e.margin);
-      activation dy = random_activation<T>(random, e.s, e.margin);
+      const host_tensor z = random_activation<T>(random, e.s, e.margin);
+      host_tensor dy = random_activation<T>(random, e.s, e.margin);
       const device_activation<T> device_z(z), device_dy(dy);
       const two_pendings p(random, channels, 0.0f, 1.5f);
       const floats mean = normals(random, channels);
@@ -200,16 +200,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(pools_agree_with_the_cpu, T, types) {
           for (const auto& [channels, margin] : {std::pair{3, 0}, {24, 8}, {96, 0}, {32, 1}}) {
             random_stream random(8);
             const same_window w(padding, 9, 8, kernel, kernel, stride);
-            activation x = random_activation<T>(random, {2, 9, 8, channels}, margin);
+            host_tensor x = random_activation<T>(random, {2, 9, 8, channels}, margin);
             x.each([&](int n, int r, int q, int c) { x.at(n, r, q, c) = std::round(x.at(n, r, q, c) * 2); });  // ties
-            const activation dy = random_activation<T>(random, {2, w.height, w.width, channels}, margin);
+            const host_tensor dy = random_activation<T>(random, {2, w.height, w.width, channels}, margin);
             const two_pendings p(floats(static_cast<std::size_t>(channels), -0.5f),
                                  floats(static_cast<std::size_t>(channels), 0.25f), -0.5f, 1.0f);
             const device_activation<T> device_x(x), device_dy(dy);
             thread_pool pool(1);
             for (const bool accumulate : {false, true}) {
               const float before = accumulate ? 0.75f : 0.0f;
-              activation y(dy.extents, margin), dx = output<T>::filled(x.extents, margin, before);
+              host_tensor y(dy.extents, margin), dx = output<T>::filled(x.extents, margin, before);
               const output<T> device_y(dy.extents, margin), device_dx(x.extents, margin, before);
               const cuda::device_array<std::uint8_t> taps(static_cast<std::size_t>(dy.extents.elements()));
               const cuda::window window = window_of(w.window);

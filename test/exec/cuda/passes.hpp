@@ -37,8 +37,8 @@ inline floats normals(random_stream& random, int count) {
 
 /// Random values that T holds exactly.
 template <class T>
-activation random_activation(random_stream& random, const shape& s, int margin) {
-  activation a(s, margin);
+host_tensor random_activation(random_stream& random, const shape& s, int margin) {
+  host_tensor a(s, margin);
   a.fill(random);
   for (float& v : a.values) v = static_cast<float>(static_cast<T>(v));
   return a;
@@ -91,9 +91,9 @@ inline cuda::window window_of(const convolution& c) {
 
 /// Checks a tensor that a kernel wrote.
 template <class T>
-void check_tensor(const device_activation<T>& actual, const activation& expected, double tolerance,
+void check_tensor(const device_activation<T>& actual, const host_tensor& expected, double tolerance,
                   const std::string& what) {
-  const activation host = actual.host();
+  const host_tensor host = actual.host();
   BOOST_TEST(host.margins_untouched(), what);
   check_all(host.dense(), expected.dense(), tolerance, what);
 }
@@ -101,17 +101,17 @@ void check_tensor(const device_activation<T>& actual, const activation& expected
 /// A blank tensor: margins of -77, as what margins_untouched looks for.
 template <class T>
 struct output {
-  activation blank;
+  host_tensor blank;
   device_activation<T> device;
 
   explicit output(const shape& s, int margin, float value = 9.0f) : blank(filled(s, margin, value)), device(blank) {}
   output(const output&) = delete;
-  static activation filled(const shape& s, int margin, float value) {
-    activation a(s, margin);
+  static host_tensor filled(const shape& s, int margin, float value) {
+    host_tensor a(s, margin);
     a.each([&](int n, int y, int x, int c) { a.at(n, y, x, c) = value; });
     return a;
   }
-  void check(const activation& expected, double tolerance, const std::string& what) const {
+  void check(const host_tensor& expected, double tolerance, const std::string& what) const {
     check_tensor(device, expected, tolerance, what);
   }
 };

@@ -49,7 +49,7 @@ std::vector<float> rounded(std::vector<float> values) {
 }
 
 /// The transform applied, as the kernels apply it, and rounded.
-activation rounded(activation a, const pending& p = {}) {
+host_tensor rounded(host_tensor a, const pending& p = {}) {
   const auto channels = a.extents.channels;
   std::vector<float> to(static_cast<std::size_t>(cpu::padded(channels)));
   for (int n = 0; n < a.extents.batch; ++n)
@@ -75,17 +75,17 @@ struct results {
 
 struct problem {
   convolution window;
-  activation x, dy, z;
+  host_tensor x, dy, z;
   std::vector<float> weights, bias, scale, shift, z_mean;
 
   problem(const layer& l, int margin, std::uint64_t seed) {
     random_stream random(seed);
     const same_window w(l.padding, l.height, l.width, l.kernel, l.kernel, l.stride, l.rate);
     window = w.window;
-    x = activation({l.batch, l.height, l.width, l.in}, margin);
-    z = activation(x.extents, margin);
-    dy = activation({l.batch, w.height, w.width, l.out}, margin);
-    for (activation* each : {&x, &dy, &z}) each->fill(random);
+    x = host_tensor({l.batch, l.height, l.width, l.in}, margin);
+    z = host_tensor(x.extents, margin);
+    dy = host_tensor({l.batch, w.height, w.width, l.out}, margin);
+    for (host_tensor* each : {&x, &dy, &z}) each->fill(random);
     weights = normals(static_cast<std::size_t>(l.kernel * l.kernel * l.in * l.out), random);
     for (float& v : weights) v /= std::sqrt(static_cast<float>(l.kernel * l.kernel * l.in));
     const auto in = static_cast<std::size_t>(l.in);
@@ -97,7 +97,7 @@ struct problem {
   results run(int threads, const request& q) const {
     thread_pool pool(threads);
     const scratch_memory scratch(cpu::conv_scratch(window, x.extents, dy.extents, threads));
-    activation y(dy.extents, dy.margin), dx(x.extents, x.margin);
+    host_tensor y(dy.extents, dy.margin), dx(x.extents, x.margin);
     results r;
     r.mean.resize(bias.size());
     r.variance.resize(bias.size());
@@ -126,7 +126,7 @@ struct problem {
     return r;
   }
 
-  void check_sums(const results& r, const activation& dx) const {
+  void check_sums(const results& r, const host_tensor& dx) const {
     std::vector<double> sum(z_mean.size()), product(z_mean.size());
     dx.each([&](int n, int row, int column, int c) {
       const float raw = z.at(n, row, column, c);
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(streams_what_it_stores_otherwise) {
   thread_pool pool(2);
   const scratch_memory scratch(cpu::conv_scratch(p.window, p.x.extents, p.dy.extents, 2));
   cpu::aligned_vector<float> aligned(static_cast<std::size_t>(p.dy.extents.elements()));
-  activation y(p.dy.extents, 1);
+  host_tensor y(p.dy.extents, 1);
   const cpu::tensor to = cpu::dense(aligned.data(), p.dy.extents);
   BOOST_TEST(cpu::worth_streaming(to));
   BOOST_TEST(!cpu::worth_streaming(y.write()));

@@ -25,15 +25,15 @@ std::vector<float> to_bf16(std::vector<float> values) {
   return values;
 }
 
-activation to_bf16(activation a) {
+host_tensor to_bf16(host_tensor a) {
   a.values = to_bf16(a.values);
   return a;
 }
 
 /// What a reader with that pending sees.
-activation seen(const activation& x, const pending& transform) {
+host_tensor seen(const host_tensor& x, const pending& transform) {
   thread_pool pool(1);
-  activation y(x.extents);
+  host_tensor y(x.extents);
   cpu::apply_pending(pool, x.read(transform), y.write());
   return y;
 }

@@ -60,15 +60,15 @@ struct conv_results {
 
 struct conv_problem {
   convolution window;
-  activation x, dy;
+  host_tensor x, dy;
   std::vector<float> weights, bias, scale, shift;
 
   conv_problem(const conv_layer& l, int margin, std::uint64_t seed) {
     random_stream random(seed);
     const same_window w(l.padding, l.height, l.width, l.kernel, l.kernel, l.stride, l.rate);
     window = w.window;
-    x = activation({l.batch, l.height, l.width, l.in}, margin);
-    dy = activation({l.batch, w.height, w.width, l.out}, margin);
+    x = host_tensor({l.batch, l.height, l.width, l.in}, margin);
+    dy = host_tensor({l.batch, w.height, w.width, l.out}, margin);
     x.fill(random);
     dy.fill(random);
     weights = normals(static_cast<std::size_t>(l.kernel * l.kernel * l.in * l.out), random);
@@ -81,7 +81,7 @@ struct conv_problem {
   conv_results run(int threads, const pending& p, bool with_bias, bool accumulate = false) const {
     thread_pool pool(threads);
     const scratch_memory scratch(cpu::conv_scratch(window, x.extents, dy.extents, threads));
-    activation y(dy.extents, dy.margin), dx(x.extents, x.margin);
+    host_tensor y(dy.extents, dy.margin), dx(x.extents, x.margin);
     conv_results r;
     r.mean.resize(bias.size());
     r.variance.resize(bias.size());

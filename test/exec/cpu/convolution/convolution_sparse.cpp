@@ -11,7 +11,7 @@ namespace {
 constexpr float dx_before = 1.0f, dw_before = 0.25f, bias_before = 0.5f;
 
 struct gradients {
-  activation dx;
+  host_tensor dx;
   std::vector<float> dw, dbias;
   bool operator==(const gradients& o) const { return dx.values == o.dx.values && dw == o.dw && dbias == o.dbias; }
 };
@@ -39,7 +39,7 @@ struct sparse_problem : conv_problem {
   gradients run(gradient_kind kind, bool accumulate, int threads = 1) const {
     thread_pool pool(threads);
     const scratch_memory scratch(cpu::conv_scratch(window, x.extents, dy.extents, threads));
-    gradients g{activation(x.extents, x.margin), std::vector<float>(weights.size(), dw_before),
+    gradients g{host_tensor(x.extents, x.margin), std::vector<float>(weights.size(), dw_before),
                 std::vector<float>(bias.size(), bias_before)};
     g.dx.each([&](int n, int row, int column, int c) { g.dx.at(n, row, column, c) = dx_before; });
     cpu::conv_backward_data(pool, window, dy.read(), weights.data(), g.dx.write(), accumulate, scratch.data, nullptr,
@@ -57,8 +57,8 @@ struct sparse_problem : conv_problem {
   }
 
   /// Whether all of dx that no active pixel reaches is as it would be without a gradient.
-  bool rest_is_untouched(const activation& dx, float expected) const {
-    activation reached(x.extents);
+  bool rest_is_untouched(const host_tensor& dx, float expected) const {
+    host_tensor reached(x.extents);
     each_tap(window, x.extents, dy.extents, [&](int n, int oy, int ox, int, int, int iy, int ix) {
       if (active(n, oy, ox)) reached.at(n, iy, ix, 0) = 1.0f;
     });

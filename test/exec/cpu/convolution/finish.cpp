@@ -11,7 +11,7 @@ using namespace odt::test;
 namespace {
 
 struct forward_results {
-  activation y;
+  host_tensor y;
   std::vector<float> mean, variance;
 };
 
@@ -33,7 +33,7 @@ struct finish_table {
 template <class Forward>
 forward_results run(const shape& out, int margin, const pending& finish, const Forward& forward) {
   const auto channels = static_cast<std::size_t>(out.channels);
-  forward_results r{activation(out, margin), std::vector<float>(channels), std::vector<float>(channels)};
+  forward_results r{host_tensor(out, margin), std::vector<float>(channels), std::vector<float>(channels)};
   const cpu::batch_statistics statistics{r.mean.data(), r.variance.data()};
   forward(finish, r.y.write(), statistics);
   return r;
@@ -43,10 +43,10 @@ template <class Forward>
 void check(const shape& out, int margin, const std::string& what, const Forward& forward) {
   thread_pool pool(1);
   const finish_table table(out.channels);
-  const activation raw = run(out, margin, {}, forward).y;
+  const host_tensor raw = run(out, margin, {}, forward).y;
   for (const pending& finish : table.all()) {
     const forward_results r = run(out, margin, finish, forward);
-    activation seen(out, margin);
+    host_tensor seen(out, margin);
     cpu::apply_pending(pool, raw.read(finish), seen.write());
     BOOST_TEST(std::memcmp(r.y.values.data(), seen.values.data(), seen.values.size() * sizeof(float)) == 0, what);
     const auto [mean, variance] = moments_of(r.y);
@@ -81,7 +81,7 @@ void check_depthwise(const depthwise_layer& l, int margin, bool with_bias, int t
   random_stream random(11);
   const same_window w("SAME", l.height, l.width, l.kernel, l.kernel, l.stride, l.rate);
   const shape out{l.batch, w.height, w.width, l.in * l.multiplier};
-  activation x({l.batch, l.height, l.width, l.in}, margin);
+  host_tensor x({l.batch, l.height, l.width, l.in}, margin);
   x.fill(random);
   const auto weights = normals(static_cast<std::size_t>(l.kernel * l.kernel * out.channels), random);
   const auto bias = normals(static_cast<std::size_t>(out.channels), random);

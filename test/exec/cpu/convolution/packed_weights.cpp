@@ -10,7 +10,7 @@ namespace {
 
 std::vector<float> forward(thread_pool& pool, const conv_problem& p, const float* packed) {
   const scratch_memory scratch(cpu::conv_scratch(p.window, p.x.extents, p.dy.extents, pool.size()));
-  activation y(p.dy.extents, 0);
+  host_tensor y(p.dy.extents, 0);
   cpu::conv_forward(pool, p.window, p.x.read(), p.weights.data(), nullptr, y.write(), nullptr, scratch.data, {},
                     packed);
   return y.dense();

@@ -35,7 +35,7 @@ struct results {
 
 struct problem {
   convolution window;
-  activation x, dy;
+  host_tensor x, dy;
   std::vector<float> weights, bias, scale, shift;
 
   problem(const layer& l, int margin) {
@@ -43,8 +43,8 @@ struct problem {
     const same_window w(l.padding, l.height, l.width, l.kernel, l.kernel, l.stride, l.rate);
     const int out = l.in * l.multiplier;
     window = w.window;
-    x = activation({l.batch, l.height, l.width, l.in}, margin);
-    dy = activation({l.batch, w.height, w.width, out}, margin);
+    x = host_tensor({l.batch, l.height, l.width, l.in}, margin);
+    dy = host_tensor({l.batch, w.height, w.width, out}, margin);
     x.fill(random);
     dy.fill(random);
     const auto normals = [&random](int count) {
@@ -61,7 +61,7 @@ struct problem {
   results run(int threads, const pending& p, bool accumulate = false) const {
     thread_pool pool(threads);
     const scratch_memory scratch(cpu::depthwise_scratch(window, x.extents, dy.extents, threads));
-    activation y(dy.extents, dy.margin), dx(x.extents, x.margin);
+    host_tensor y(dy.extents, dy.margin), dx(x.extents, x.margin);
     results r;
     r.mean.resize(bias.size());
     r.variance.resize(bias.size());
@@ -119,7 +119,7 @@ struct fused_options {
 
 /// The fused backward of a problem whose `z` is another tensor than x.
 struct fused_problem : problem {
-  activation z;
+  host_tensor z;
   std::vector<float> mean, z_scale, z_shift;
   pending transform, z_transform;
 
@@ -137,7 +137,7 @@ struct fused_problem : problem {
   gradients run(const fused_options& o) const {
     thread_pool pool(o.threads);
     const scratch_memory scratch(cpu::depthwise_scratch(window, x.extents, dy.extents, o.threads));
-    activation dx(x.extents, x.margin);
+    host_tensor dx(x.extents, x.margin);
     if (o.accumulate) dx.each([&](int n, int row, int column, int c) { dx.at(n, row, column, c) = 1.0f; });
     gradients g;
     g.dw.assign(weights.size(), 9.0f);

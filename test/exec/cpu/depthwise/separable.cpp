@@ -25,7 +25,7 @@ std::string name(const pair_of_layers& l) {
 
 struct problem {
   convolution depthwise, pointwise;
-  activation x;
+  host_tensor x;
   shape between, out;
   std::vector<float> depthwise_weights, weights, bias, between_bias, scale, shift;
 
@@ -34,7 +34,7 @@ struct problem {
     const same_window w("SAME", l.height, l.width, 3, 3, l.stride, 1);
     depthwise = w.window;
     pointwise.compute = compute;
-    x = activation({l.batch, l.height, l.width, l.in}, l.margin);
+    x = host_tensor({l.batch, l.height, l.width, l.in}, l.margin);
     x.fill(random);
     between = {l.batch, w.height, w.width, l.in};
     out = {l.batch, w.height, w.width, l.out};
@@ -49,8 +49,8 @@ struct problem {
   }
   pending finish(float high) const { return {scale.data(), shift.data(), 0.0f, high}; }
 
-  activation apart(thread_pool& pool, const pending& read) const {
-    activation middle(between), y(out, x.margin);
+  host_tensor apart(thread_pool& pool, const pending& read) const {
+    host_tensor middle(between), y(out, x.margin);
     const scratch_memory scratch(std::max(cpu::depthwise_scratch(depthwise, x.extents, between, pool.size()),
                                           cpu::conv_scratch(pointwise, between, out, pool.size())));
     cpu::depthwise_forward(pool, depthwise, x.read(read), depthwise_weights.data(), between_bias.data(), middle.write(),
@@ -60,12 +60,12 @@ struct problem {
     return y;
   }
 
-  activation together(thread_pool& pool, const pending& read) const {
+  host_tensor together(thread_pool& pool, const pending& read) const {
     const scratch_memory packed(cpu::conv_packed_bytes(pointwise, between, out));
     auto* const panels = reinterpret_cast<float*>(packed.data);
     cpu::conv_pack(pool, pointwise, between, out, weights.data(), panels);
     const scratch_memory scratch(cpu::separable_scratch(pool.size()));
-    activation y(out, x.margin);
+    host_tensor y(out, x.margin);
     cpu::separable_forward(pool, {depthwise, depthwise_weights.data(), between_bias.data(), finish(6)},
                            {pointwise, panels, bias.data(), finish(4)}, x.read(read), between, y.write(), scratch.data);
     return y;
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(two_layers_together_give_what_they_give_apart) {
     for (const pair_of_layers& l : pairs) {
       const problem p(l, compute);
       thread_pool one(1), three(3);
-      const activation apart = p.apart(one, {}), together = p.together(one, {}), shared = p.together(three, {});
+      const host_tensor apart = p.apart(one, {}), together = p.together(one, {}), shared = p.together(three, {});
       BOOST_TEST((together.dense() == apart.dense()), name(l));
       BOOST_TEST((shared.dense() == apart.dense()), name(l));
       BOOST_TEST(together.margins_untouched(), name(l));

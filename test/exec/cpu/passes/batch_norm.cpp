@@ -10,7 +10,7 @@ namespace {
 
 /// Batch norm with a clamp, its gradients by the definition in double, and the kernels' inputs.
 struct norm_problem {
-  activation z, dy;
+  host_tensor z, dy;
   std::vector<float> gamma, beta, mean, variance, inv_std, scale, shift;
   pending transform;
 
@@ -42,7 +42,7 @@ struct norm_problem {
   results run(int threads, bool frozen) const {
     thread_pool pool(threads);
     const scratch_memory scratch(cpu::batch_norm_scratch(z.extents, threads));
-    activation gradient = dy;
+    host_tensor gradient = dy;
     results r{{}, std::vector<float>(gamma.size()), std::vector<float>(gamma.size())};
     cpu::batch_norm_backward(pool, z.read(transform), mean.data(), inv_std.data(), gradient.write(), r.dgamma.data(),
                              r.dbeta.data(), frozen, scratch.data);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(passes_over_tensors_apply_the_transform) {
   for (const shape& s : shapes) {
     const norm_problem p(s, 2);
     thread_pool pool(2);
-    activation y(s, 1), gradient = p.dy;
+    host_tensor y(s, 1), gradient = p.dy;
     std::vector<double> expected, twice, dz;
     p.z.each([&](int n, int r, int x, int c) {
       expected.push_back(transformed(p.transform, p.z.at(n, r, x, c), c));

@@ -16,7 +16,7 @@ struct sums_results {
 };
 
 struct sums_problem : conv_problem {
-  activation z;
+  host_tensor z;
   std::vector<float> mean, z_scale, z_shift;
   pending z_transform;
 
@@ -31,7 +31,7 @@ struct sums_problem : conv_problem {
   sums_results run(int threads, bool accumulate, bool with_sums = true) const {
     thread_pool pool(threads);
     const scratch_memory scratch(cpu::conv_scratch(window, x.extents, dy.extents, threads));
-    activation dx(x.extents, x.margin);
+    host_tensor dx(x.extents, x.margin);
     if (accumulate) dx.each([&](int n, int row, int column, int c) { dx.at(n, row, column, c) = 0.5f; });
     sums_results r{{}, std::vector<float>(mean.size(), 9.0f), std::vector<float>(mean.size(), 9.0f)};
     const cpu::gradient_sums sums{z.read(z_transform), mean.data(), r.sum.data(), r.product.data()};
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_sparse_gradient_has_none) {
   const sums_problem p({1, 4, 4, 3, 5, 1, 1, 1, "SAME"}, 0);
   thread_pool pool(1);
   const scratch_memory scratch(cpu::conv_scratch(p.window, p.x.extents, p.dy.extents, 1));
-  activation dx(p.x.extents);
+  host_tensor dx(p.x.extents);
   std::vector<float> sum(3), product(3);
   const cpu::gradient_sums sums{p.z.read(p.z_transform), p.mean.data(), sum.data(), product.data()};
   BOOST_CHECK_THROW(cpu::conv_backward_data(pool, p.window, p.dy.read(), p.weights.data(), dx.write(), false,

@@ -12,8 +12,8 @@ namespace {
 struct pool_reference {
   std::vector<double> y, dx;
 
-  pool_reference(bool max, const convolution& w, const activation& x, const pending& p, const activation& dy) {
-    activation sums(x.extents);
+  pool_reference(bool max, const convolution& w, const host_tensor& x, const pending& p, const host_tensor& dy) {
+    host_tensor sums(x.extents);
     sums.each([&](int n, int r, int q, int c) { sums.at(n, r, q, c) = 0.0f; });
     dy.each([&](int n, int oy, int ox, int c) {
       double best = -1e300, sum = 0;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_definition_for_any_threads) {
           for (const int channels : {1, 7, 64, 100}) {
             random_stream random(5);
             const same_window w(padding, 7, 8, kernel, kernel, stride);
-            activation x({2, 7, 8, channels}, 1), dy({2, w.height, w.width, channels}, 1);
+            host_tensor x({2, 7, 8, channels}, 1), dy({2, w.height, w.width, channels}, 1);
             x.fill(random);
             dy.fill(random);
             x.each([&](int n, int r, int q, int c) { x.at(n, r, q, c) = std::round(x.at(n, r, q, c) * 2); });  // ties
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_definition_for_any_threads) {
             std::vector<float> before;
             for (const int threads : {1, 2, 3}) {
               thread_pool pool(threads);
-              activation y(dy.extents, 1), dx(x.extents, 1);
+              host_tensor y(dy.extents, 1), dx(x.extents, 1);
               for (const bool accumulate : {false, true}) {
                 if (max) {
                   cpu::max_pool_forward(pool, w.window, x.read(p), y.write());
