@@ -53,12 +53,12 @@ struct convolutional_box_predictor {
       fail(
           "convolutional_box_predictor.apply_sigmoid_to_scores: true is not available; leave it out and set "
           "post_processing.score_converter to SIGMOID");
+    add_predictions(net, o.box_code_size, class_slots);
     for (std::size_t i = 0; i < maps.size(); ++i) {
       const graph_name scope = "BoxPredictor_" + decimal(static_cast<int>(i));
       const int x = shared_layers(o, net, maps[i], scope);
       const int boxes = boxes_per_cell[i];
-      prediction_head head{.boxes_per_cell = boxes};
-      head.encodings = predict(o, net, x, scope + "/BoxEncodingPredictor", boxes * o.box_code_size, 0);
+      const int encodings = predict(o, net, x, scope + "/BoxEncodingPredictor", boxes * o.box_code_size, 0);
       int features = x;
       if (o.use_dropout)
         features = net.add({.kind = layer_kind::dropout,
@@ -66,9 +66,9 @@ struct convolutional_box_predictor {
                             .inputs = {x},
                             .channels = net.channels(x),
                             .keep_probability = o.dropout_keep_probability});
-      head.logits =
+      const int logits =
           predict(o, net, features, scope + "/ClassPredictor", boxes * class_slots, o.class_prediction_bias_init);
-      net.heads.push_back(head);
+      add_prediction(net, encodings, logits);
     }
   }
 

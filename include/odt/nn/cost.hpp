@@ -33,12 +33,28 @@ constexpr std::string_view name_of(operation kind) {
       return "depthwise";
     case operation::separable_convolution:
       return "separable";
+    case operation::statistics:
+      return "statistics";
     case operation::normalize:
       return "batch norm";
+    case operation::copy:
+      return "copy";
+    case operation::apply:
+      return "activation";
+    case operation::group_norm:
+      return "group norm";
     case operation::max_pool:
       return "max pool";
     case operation::average_pool:
       return "average pool";
+    case operation::global_pool:
+      return "global pool";
+    case operation::add:
+      return "add";
+    case operation::multiply:
+      return "multiply";
+    case operation::upsample:
+      return "upsample";
     case operation::dropout:
       return "dropout";
     case operation::loss:
@@ -48,7 +64,18 @@ constexpr std::string_view name_of(operation kind) {
     case operation::normalize_backward:
       return "batch norm dx";
     case operation::clamp_backward:
+    case operation::apply_backward:
       return "activation dx";
+    case operation::copy_backward:
+      return "copy dx";
+    case operation::group_norm_backward:
+      return "group norm dx";
+    case operation::global_pool_backward:
+      return "global pool dx";
+    case operation::multiply_backward:
+      return "multiply dx";
+    case operation::upsample_backward:
+      return "upsample dx";
     case operation::weights_backward:
       return "convolution dw";
     case operation::data_backward:
@@ -67,11 +94,6 @@ constexpr std::string_view name_of(operation kind) {
 
 namespace detail {
 
-constexpr std::int64_t floats_of(const plan& p, const operand& o) {
-  const tensor_place& t = p.places[static_cast<std::size_t>(o.layer)].value;  // the gradient's extents are the same
-  return std::int64_t{p.batch} * t.height * t.width * t.channels;
-}
-
 constexpr std::int64_t taps_of(const layer& l) { return std::int64_t{l.kernel_height} * l.kernel_width; }
 
 /// Floats of a convolution's weights.
@@ -82,13 +104,13 @@ constexpr std::int64_t weights_of(const network& net, int number) {
 
 /// Multiply-adds of a convolution, in any of its three directions.
 constexpr std::int64_t products_of(const network& net, const plan& p, int number) {
-  return floats_of(p, {number}) / net.channels(number) * weights_of(net, number);
+  return p.value(number).elements() / net.channels(number) * weights_of(net, number);
 }
 
 /// Of the tensors that it reads and writes.
 constexpr std::int64_t operand_floats(const plan& p, const plan_operation& op) {
   std::int64_t sum = 0;
-  for (const operand& o : op.operands) sum += floats_of(p, o) * (o.how == access::add ? 2 : 1);
+  for (const operand& o : op.operands) sum += p[o].elements() * (o.how == access::add ? 2 : 1);
   return sum;
 }
 
@@ -102,8 +124,7 @@ constexpr std::int64_t variable_floats(const network& net, const plan& p, const 
     case operation::depthwise_backward:
       return weights_of(net, op.layer);
     case operation::separable_convolution:
-      return weights_of(net, op.layer) +
-             weights_of(net, p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].producer);
+      return weights_of(net, op.layer) + weights_of(net, p.of(net[op.layer].inputs[0]).producer);
     case operation::normalize:
       return 8 * net.channels(op.layer);
     default:
@@ -113,7 +134,7 @@ constexpr std::int64_t variable_floats(const network& net, const plan& p, const 
 
 /// Operations of elements count roughly: they live on bandwidth.
 constexpr std::int64_t flops_of(const network& net, const plan& p, const plan_operation& op) {
-  const std::int64_t out = floats_of(p, {op.layer});
+  const std::int64_t out = p.of(op.layer).value < 0 ? 0 : p.value(op.layer).elements();
   switch (op.kind) {
     case operation::convolution:
     case operation::depthwise_convolution:
@@ -121,20 +142,34 @@ constexpr std::int64_t flops_of(const network& net, const plan& p, const plan_op
     case operation::data_backward:
       return 2 * products_of(net, p, op.layer);
     case operation::separable_convolution:
-      return 2 * (products_of(net, p, op.layer) +
-                  products_of(net, p, p.places[static_cast<std::size_t>(net[op.layer].inputs[0])].producer));
+      return 2 * (products_of(net, p, op.layer) + products_of(net, p, p.of(net[op.layer].inputs[0]).producer));
     case operation::depthwise_backward:
       return (op.operands.back().how == access::read ? 2 : 4) * products_of(net, p, op.layer);
     case operation::normalize:
       return 8 * net.channels(op.layer);
     case operation::normalize_backward:
+    case operation::group_norm_backward:
       return 10 * out;
+    case operation::group_norm:
+      return 6 * out;
+    case operation::apply:
+    case operation::apply_backward:
+      return 4 * out;
+    case operation::statistics:
+      return 3 * out;
+    case operation::global_pool:
+    case operation::global_pool_backward:
+    case operation::upsample_backward:
+    case operation::multiply_backward:
+      return operand_floats(p, op);
     case operation::max_pool:
     case operation::average_pool:
     case operation::max_pool_backward:
     case operation::average_pool_backward:
       return taps_of(net[op.layer]) * out;
     case operation::clamp_backward:
+    case operation::add:
+    case operation::multiply:
     case operation::dropout:
     case operation::dropout_backward:
       return out;
@@ -142,6 +177,9 @@ constexpr std::int64_t flops_of(const network& net, const plan& p, const plan_op
       return 5 * operand_floats(p, op);
     case operation::pad:
     case operation::zero:
+    case operation::copy:
+    case operation::copy_backward:
+    case operation::upsample:
       return 0;
   }
   return 0;

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 
 namespace odt {
 
@@ -19,10 +18,16 @@ enum class layer_kind : std::uint8_t {
   convolution,            ///< dense, weights [kh, kw, in, out]
   depthwise_convolution,  ///< weights [kh, kw, in, multiplier]
   batch_norm,
-  clamp,  ///< ReLU and ReLU6: min(max(x, low), high)
+  group_norm,
+  clamp,       ///< ReLU, ReLU6 and limits: min(max(x, low), high)
+  activation,  ///< those that are no clamps
   max_pool,
   average_pool,
-  concat,  ///< along the channels
+  global_pool,  ///< the mean over height and width
+  concat,       ///< along the channels
+  add,          ///< of two inputs of equal extents
+  multiply,     ///< of two inputs; the second may have one pixel an image
+  upsample,     ///< by repeating rows and columns
   dropout
 };
 
@@ -54,12 +59,13 @@ struct layer {
   int kernel_width = 1;
   int stride = 1;
   int rate = 1;
-  int multiplier = 1;  ///< pad: of the size; depthwise: outputs an input channel
+  int multiplier = 1;  ///< pad: of the size; depthwise: outputs an input channel; upsample: of the size
+  int like = -1;       ///< upsample: the layer whose height and width the output is cut to; -1: it is not
   padding border = padding::same;
   layer_variables variables{};
-  batch_norm_options norm{};  ///< batch_norm
-  float low = -std::numeric_limits<float>::infinity();
-  float high = std::numeric_limits<float>::infinity();
+  batch_norm_options norm{};   ///< batch_norm; group_norm: its epsilon
+  int groups = 1;              ///< group_norm
+  elementwise function{};      ///< clamp, activation
   float keep_probability = 1;  ///< dropout
 };
 

@@ -24,18 +24,19 @@ struct shape3 {
   friend constexpr bool operator==(const shape3&, const shape3&) = default;
 };
 
-/// The predictions made from one feature map: numbers of the layers, and how many boxes a cell has.
-struct prediction_head {
-  int encodings = 0;
-  int logits = 0;
-  int boxes_per_cell = 0;
+/// What a network gives: a tensor [batch, rows, columns] of floats. Each pixel of each of its layers, in order, is one
+/// row after another.
+struct network_output {
+  graph_name name{};  ///< the API's, e.g. "box_encodings"
+  int columns = 0;
+  std::vector<int> layers{};
 };
 
 /// Layers, with layer 0 the input, and their variables. Builders add to it and return the new layer's number.
 struct network {
   std::vector<layer> layers;
   std::vector<variable> variables;  ///< in TensorFlow's order of creation, without offsets
-  static_vector<prediction_head, 16> heads;
+  std::vector<network_output> outputs;
 
   constexpr network() { layers.push_back({.name = "input", .channels = 3}); }
 
@@ -83,6 +84,49 @@ struct network {
                 .border = border});
   }
 
+  constexpr int global_pool(int input, const graph_name& name) {
+    return add({.kind = layer_kind::global_pool, .name = name, .inputs = {input}, .channels = channels(input)});
+  }
+
+  /// The sum of two layers of equal extents.
+  constexpr int sum(int a, int b, const graph_name& name) {
+    return add({.kind = layer_kind::add, .name = name, .inputs = {a, b}, .channels = channels(a)});
+  }
+
+  /// The product of two layers; b may have one pixel an image (a scale a channel).
+  constexpr int multiply(int a, int b, const graph_name& name) {
+    return add({.kind = layer_kind::multiply, .name = name, .inputs = {a, b}, .channels = channels(a)});
+  }
+
+  /// Every row and column `factor` times; cut at the bottom and right to the size of `like`, where that is given.
+  constexpr int upsample(int input, int factor, const graph_name& name, int like = -1) {
+    return add({.kind = layer_kind::upsample,
+                .name = name,
+                .inputs = {input},
+                .channels = channels(input),
+                .multiplier = factor,
+                .like = like});
+  }
+
+  constexpr int activate(int input, activation act, const graph_name& name) {
+    if (act == activation::none) return input;
+    if (is_clamp(act)) return clip(input, lower_bound(act), upper_bound(act), name);
+    return add({.kind = layer_kind::activation,
+                .name = name,
+                .inputs = {input},
+                .channels = channels(input),
+                .function = {.kind = act}});
+  }
+
+  /// Values cut to [low, high]; the gradient is 0 outside.
+  constexpr int clip(int input, float low, float high, const graph_name& name) {
+    return add({.kind = layer_kind::clamp,
+                .name = name,
+                .inputs = {input},
+                .channels = channels(input),
+                .function = {.low = low, .high = high}});
+  }
+
   /// Zeros at the bottom and right until both sides are multiples.
   constexpr int pad_to_multiple(int input, int multiple) {
     if (multiple == 1) return input;
@@ -120,6 +164,29 @@ constexpr layer_variables batch_norm_variables(network& net, const graph_name& s
   return v;
 }
 
+/// What TensorFlow's operation of an activation is called behind a scope.
+constexpr std::string_view operation_of(activation act) {
+  switch (act) {
+    case activation::relu:
+      return "/Relu";
+    case activation::relu_6:
+      return "/Relu6";
+    case activation::leaky_relu:
+      return "/LeakyRelu";
+    case activation::silu:
+      return "/swish";
+    case activation::hard_sigmoid:
+      return "/hard_sigmoid";
+    case activation::hard_swish:
+      return "/hard_swish";
+    case activation::sigmoid:
+      return "/Sigmoid";
+    case activation::none:
+      break;
+  }
+  return "";
+}
+
 /// Adds batch norm and activation of a convolution, as its hyperparams say.
 constexpr int normalize_and_activate(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
   if (h.has_batch_norm)
@@ -129,13 +196,7 @@ constexpr int normalize_and_activate(network& net, int x, const convolution_spec
                  .channels = net.channels(x),
                  .variables = batch_norm_variables(net, spec.scope + "/BatchNorm", net.channels(x), h.norm),
                  .norm = h.norm});
-  if (h.act == activation::none) return x;
-  return net.add({.kind = layer_kind::clamp,
-                  .name = spec.op() + (h.act == activation::relu ? "/Relu" : "/Relu6"),
-                  .inputs = {x},
-                  .channels = net.channels(x),
-                  .low = lower_bound(h.act),
-                  .high = upper_bound(h.act)});
+  return net.activate(x, h.act, spec.op() + graph_name(operation_of(h.act)));
 }
 
 /// Adds a convolution's biases, all of one value.
@@ -182,22 +243,50 @@ constexpr int convolve_depthwise(network& net, int x, const convolution_spec& sp
   return normalize_and_activate(net, x, spec, h);
 }
 
+namespace detail {
+
+/// Refuses inputs that a layer cannot join.
+constexpr void check_joined(const network& net, const layer& l, const shape3& a, const shape3& b) {
+  const bool one_pixel = l.kind == layer_kind::multiply && b.height == 1 && b.width == 1;
+  const bool same_size = a.height == b.height && a.width == b.width;
+  if ((same_size || one_pixel) && (a.channels == b.channels || l.kind == layer_kind::concat)) return;
+  fail("layer ", l.name, ": joins ", a.height, "x", a.width, "x", a.channels, " (", net[l.inputs[0]].name, ") and ",
+       b.height, "x", b.width, "x", b.channels, " (", net[l.inputs[1]].name,
+       "), which have to be equal; an image size that is a multiple of all strides makes them so");
+}
+
+/// The output shape of a layer, from those of the layers before it.
+constexpr shape3 shape_of(const network& net, const layer& l, const std::vector<shape3>& before) {
+  const auto at = [&before](int number) -> const shape3& { return before[static_cast<std::size_t>(number)]; };
+  const shape3& in = at(l.inputs[0]);
+  switch (l.kind) {
+    case layer_kind::pad:
+      return {(in.height + l.multiplier - 1) / l.multiplier * l.multiplier,
+              (in.width + l.multiplier - 1) / l.multiplier * l.multiplier, l.channels};
+    case layer_kind::upsample:
+      if (l.like >= 0) return {at(l.like).height, at(l.like).width, l.channels};
+      return {in.height * l.multiplier, in.width * l.multiplier, l.channels};
+    case layer_kind::global_pool:
+      return {1, 1, l.channels};
+    case layer_kind::add:
+    case layer_kind::multiply:
+    case layer_kind::concat:
+      for (const int other : l.inputs) check_joined(net, l, in, at(other));
+      return {in.height, in.width, l.channels};
+    default:
+      return {place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out,
+              place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out, l.channels};
+  }
+}
+
+}  // namespace detail
+
 /// The output shape of every layer for images of `size`.
 constexpr std::vector<shape3> shapes(const network& net, size2 size) {
   std::vector<shape3> result;
-  for (const layer& l : net.layers) {
-    if (l.kind == layer_kind::input) {
-      result.push_back({size.height, size.width, l.channels});
-      continue;
-    }
-    const shape3 in = result[static_cast<std::size_t>(l.inputs[0])];
-    if (l.kind == layer_kind::pad)
-      result.push_back({(in.height + l.multiplier - 1) / l.multiplier * l.multiplier,
-                        (in.width + l.multiplier - 1) / l.multiplier * l.multiplier, l.channels});
-    else
-      result.push_back({place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out,
-                        place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out, l.channels});
-  }
+  for (const layer& l : net.layers)
+    result.push_back(l.kind == layer_kind::input ? shape3{size.height, size.width, l.channels}
+                                                 : detail::shape_of(net, l, result));
   return result;
 }
 
@@ -215,23 +304,31 @@ constexpr std::int64_t multiply_adds(const network& net, size2 size) {
   return sum;
 }
 
-/// Boxes predicted for an image of `size`.
-constexpr int anchor_count(const network& net, size2 size) {
-  const auto all = shapes(net, size);
-  int count = 0;
-  for (const prediction_head& head : net.heads) {
-    const shape3& map = all[static_cast<std::size_t>(head.encodings)];
-    count += map.height * map.width * head.boxes_per_cell;
-  }
-  return count;
+/// Rows of an output that a pixel of its `map`-th layer makes: boxes of a cell, where boxes are predicted.
+constexpr int rows_per_pixel(const network& net, const network_output& output, int map) {
+  return net.channels(output.layers[static_cast<std::size_t>(map)]) / output.columns;
 }
 
-/// Sizes of the maps that boxes are predicted from.
+/// Rows of an output for an image of `size`.
+constexpr int row_count(const network& net, const network_output& output, size2 size) {
+  const auto all = shapes(net, size);
+  std::int64_t count = 0;
+  for (const int number : output.layers) count += all[static_cast<std::size_t>(number)].size() / output.columns;
+  return static_cast<int>(count);
+}
+
+/// Boxes predicted for an image of `size`: rows of the first output.
+constexpr int anchor_count(const network& net, size2 size) {
+  return net.outputs.empty() ? 0 : row_count(net, net.outputs[0], size);
+}
+
+/// Sizes of the maps that the first output is predicted from.
 constexpr std::vector<size2> feature_map_sizes(const network& net, size2 size) {
   const auto all = shapes(net, size);
   std::vector<size2> result;
-  for (const prediction_head& head : net.heads) {
-    const shape3& map = all[static_cast<std::size_t>(head.encodings)];
+  if (net.outputs.empty()) return result;
+  for (const int number : net.outputs[0].layers) {
+    const shape3& map = all[static_cast<std::size_t>(number)];
     result.push_back({map.height, map.width});
   }
   return result;

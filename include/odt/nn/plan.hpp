@@ -11,34 +11,46 @@
 
 namespace odt {
 
-/// Where a tensor lies: NHWC with strides, counted in floats.
-struct tensor_place {
+/// What the reader of a tensor applies: y = min(max(x * scale[c] + shift[c], low), high), with scale and shift from the
+/// plan's tables at `affine`, or none when negative.
+struct pending_place {
+  int affine = -1;
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+
+  constexpr bool clamps() const {
+    return low > -std::numeric_limits<float>::infinity() || high < std::numeric_limits<float>::infinity();
+  }
+  /// Whether the reader sees what lies in memory.
+  constexpr bool none() const { return affine < 0 && !clamps(); }
+};
+
+/// A tensor: a part of a buffer, NHWC with strides counted in elements, and what its reader applies.
+struct view {
   int buffer = -1;
   std::int64_t offset = 0;
+  int images = 0;
   int height = 0;
   int width = 0;
   int channels = 0;
   std::int64_t pixel_stride = 0;
   std::int64_t image_stride = 0;
-};
+  pending_place pending{};
 
-/// What a reader of a layer's output applies: y = min(max(x * scale[c] + shift[c], low), high), with scale and shift
-/// from the plan's tables at `affine`, or none when negative.
-struct pending_place {
-  int affine = -1;
-  float low = -std::numeric_limits<float>::infinity();
-  float high = std::numeric_limits<float>::infinity();
+  constexpr std::int64_t elements() const { return std::int64_t{images} * height * width * channels; }
+  /// Whether the pixels lie side by side, with no others' channels between.
+  constexpr bool whole() const { return pixel_stride == channels; }
 };
 
 /// A layer's output, its gradient, and the layers that finish it.
-struct layer_place {
-  tensor_place value;
-  tensor_place gradient;
-  pending_place pending;
-  pending_place finish;  ///< producers: applied to what they write
-  int producer = -1;     ///< the layer whose operation writes `value`
-  int norm = -1;         ///< producers: the batch norm behind it
-  int clamp = -1;        ///< producers: the activation behind it
+struct layer_views {
+  int value = -1;          ///< number of a view; -1: it is nowhere in memory
+  int gradient = -1;       ///< number of a view; -1: none is computed
+  pending_place finish{};  ///< producers: applied to what they write
+  int producer = -1;       ///< the layer whose operation writes `value`
+  int norm = -1;           ///< producers: the batch norm behind it, as a pending of `value`
+  int clamp = -1;          ///< producers: the activation behind it, as a pending of `value`
+  int statistics = -1;     ///< group norm: where its means lie in the plan's tables, one an image and group
   bool differentiable = false;
 };
 
@@ -54,29 +66,42 @@ enum class operation : std::uint8_t {
   convolution,            ///< x -> y
   depthwise_convolution,  ///< x -> y
   separable_convolution,  ///< x -> y of a pointwise layer, x that of the depthwise one before it, whose y is nowhere
+  statistics,             ///< y, as it lies in memory: its moments, for the batch norm behind it
   normalize,              ///< statistics or moving averages to scale and shift
+  copy,                   ///< x -> what its reader sees, elsewhere
+  apply,                  ///< x -> y by the layer's function
+  group_norm,             ///< x -> y
   max_pool,               ///< x -> y
   average_pool,           ///< x -> y
+  global_pool,            ///< x -> y
+  add,                    ///< both x -> y
+  multiply,               ///< both x -> y
+  upsample,               ///< x -> y
   dropout,                ///< x -> y
-  loss,                   ///< y of each head -> dy of each head
+  loss,                   ///< the detector's own: outputs -> their gradients
   zero,                   ///< -> dy, which is then written in parts
   normalize_backward,     ///< y, dy -> dy
   clamp_backward,         ///< y, dy -> dy
   weights_backward,       ///< x, dy
   data_backward,          ///< dy -> dx; with sums reads x
   depthwise_backward,     ///< x, dy -> dx, where the input has one; and the weights' gradient
+  copy_backward,          ///< dy -> dx
+  apply_backward,         ///< x, dy -> dx
+  group_norm_backward,    ///< x, dy -> dx, where the input has one; and the variables' gradients
   max_pool_backward,      ///< x, dy -> dx
   average_pool_backward,  ///< dy -> dx
+  global_pool_backward,   ///< dy -> dx
+  multiply_backward,      ///< the other x, dy -> dx
+  upsample_backward,      ///< dy -> dx
   dropout_backward        ///< dy -> dx
 };
 
 /// What an operation does with a tensor; `add` reads and writes.
 enum class access : std::uint8_t { read, write, add };
 
-/// A tensor that an operation works on: the output of a layer, or the gradient of that.
+/// A tensor that an operation works on.
 struct operand {
-  int layer = 0;
-  bool gradient = false;
+  int view = 0;
   access how = access::read;
 };
 
@@ -86,16 +111,17 @@ struct plan_operation {
   std::vector<operand> operands{};  ///< what is read, then what is written, as the kind has them
   bool sums = false;                ///< completes the gradient of the layer's input, and leaves its batch norm's sums
   bool summed = false;              ///< normalize_backward: the sums are there
-
-  /// The layer whose output it reads or sends a gradient to.
-  constexpr int input() const {
-    for (const operand& o : operands)
-      if (o.layer != layer) return o.layer;
-    return layer;
-  }
+  bool adds = false;                ///< adds to its variables' gradients, which another layer has begun
 
   /// Whether it adds to what it writes.
   constexpr bool accumulates() const { return !operands.empty() && operands.back().how == access::add; }
+};
+
+/// An output of the network: views of images of one line, whose pixels are the rows and whose channels the columns,
+/// each of a buffer of its own.
+struct plan_output {
+  int value = -1;
+  int gradient = -1;  ///< train only
 };
 
 enum class run_mode : std::uint8_t { train, infer };
@@ -103,24 +129,37 @@ enum class run_mode : std::uint8_t { train, infer };
 /// A network lowered for one batch and image size.
 struct plan {
   int batch = 0;
-  size2 image;
+  size2 image{};
   run_mode mode = run_mode::train;
-  int anchors = 0;
-  int code_size = 4;
-  int class_slots = 0;
-  int affines = 0;                  ///< length of the tables of scales and shifts
-  std::vector<layer_place> places;  ///< by layer
-  std::vector<plan_buffer> buffers;
-  std::vector<plan_operation> operations;
-  int logits = -1, encodings = -1;                    ///< buffers [batch, anchors, class_slots or code_size]
-  int logits_gradient = -1, encodings_gradient = -1;  ///< train only
-};
+  int affines = 0;              ///< length of the tables of scales and shifts
+  bool has_identities = false;  ///< whether parts of the tables are read that no batch norm fills: scale 1, shift 0
+  std::vector<view> views{};
+  std::vector<layer_views> layers{};  ///< by layer
+  std::vector<plan_buffer> buffers{};
+  std::vector<plan_operation> operations{};
+  std::vector<plan_output> outputs{};  ///< as the network has them
 
-/// Where an operand lies.
-constexpr const tensor_place& place_of(const plan& p, const operand& o) {
-  const layer_place& place = p.places[static_cast<std::size_t>(o.layer)];
-  return o.gradient ? place.gradient : place.value;
-}
+  constexpr const view& operator[](const operand& o) const { return views[static_cast<std::size_t>(o.view)]; }
+  constexpr const layer_views& of(int layer) const { return layers[static_cast<std::size_t>(layer)]; }
+  /// A layer's output; it has to be in memory.
+  constexpr const view& value(int layer) const { return views[static_cast<std::size_t>(of(layer).value)]; }
+  constexpr const view& gradient(int layer) const { return views[static_cast<std::size_t>(of(layer).gradient)]; }
+
+  constexpr const view& output(int number) const {
+    return views[static_cast<std::size_t>(outputs[static_cast<std::size_t>(number)].value)];
+  }
+  /// Rows and columns of an output.
+  constexpr int rows(int number) const { return output(number).width; }
+  constexpr int columns(int number) const { return output(number).channels; }
+
+  /// Whether a view is a part of an output or of the gradient of one, which are floats in every precision.
+  constexpr bool in_output(const view& v) const {
+    for (const plan_output& o : outputs)
+      for (const int whole : {o.value, o.gradient})
+        if (whole >= 0 && v.buffer == views[static_cast<std::size_t>(whole)].buffer) return true;
+    return false;
+  }
+};
 
 /// Bytes of the buffers that live at once, at most: what the arena of the plan needs if packed perfectly.
 constexpr std::int64_t peak_bytes(const plan& p) {

@@ -51,10 +51,15 @@ inline variable_layout lay_out(const network& net) {
   detail::refuse_equal_names(net.variables, "variables");
   variable_layout layout;
   std::vector<std::int64_t> offsets(net.variables.size(), -1);
+  std::vector<int> lowest(net.variables.size(), -1);  // the layer that finishes the gradient
+  for (int i = net.size() - 1; i >= 0; --i)
+    for (const int number : net[i].variables.all())
+      if (number >= 0) lowest[static_cast<std::size_t>(number)] = i;
   const auto place = [&](bool trainable) {
     for (int i = net.size() - 1; i >= 0; --i)
       for (const int number : net[i].variables.all()) {
-        if (number < 0 || offsets[static_cast<std::size_t>(number)] >= 0) continue;
+        if (number < 0 || lowest[static_cast<std::size_t>(number)] != i) continue;
+        if (offsets[static_cast<std::size_t>(number)] >= 0) continue;
         variable v = net.variables[static_cast<std::size_t>(number)];
         if (v.trainable != trainable) continue;
         v.offset = offsets[static_cast<std::size_t>(number)] = layout.floats;

@@ -50,9 +50,8 @@ network ssd_network(const ssd_options<Axes>& o) {
       o.feature_extractor, o.box_predictor, o.anchor_generator);
   std::visit(
       [&net]<class Coder>(const Coder&) {
-        for (const prediction_head& head : net.heads)
-          if (const int size = net.channels(head.encodings) / head.boxes_per_cell; size != Coder::code_size)
-            fail("box_coder ", Coder::name, " codes a box by ", Coder::code_size, " numbers, but the box predictor's ",
+        if (const int size = net.outputs[box_encodings].columns; size != Coder::code_size)
+          fail("box_coder ", Coder::name, " codes a box by ", Coder::code_size, " numbers, but the box predictor's ",
                  "box_code_size is ", size, "; they have to be equal");
       },
       o.box_coder);

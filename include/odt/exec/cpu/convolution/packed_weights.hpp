@@ -17,7 +17,7 @@ class packed_weights {
  public:
   /// A convolution to make room for, with the extents of its input and output.
   struct request {
-    int layer;
+    int variable;  ///< number of the weights; layers that share them share their packed forms
     convolution window;
     shape in, out;
   };
@@ -41,10 +41,11 @@ class packed_weights {
   using forms = std::array<slot, packed_forms>;
 
   slot& slot_of(const request& r) {
-    return slots_[static_cast<std::size_t>(r.layer)][static_cast<std::size_t>(packed_form_of(r.window, r.in, r.out))];
+    return slots_[static_cast<std::size_t>(r.variable)]
+                 [static_cast<std::size_t>(packed_form_of(r.window, r.in, r.out))];
   }
 
-  std::vector<forms> slots_;  ///< by layer
+  std::vector<forms> slots_;  ///< by variable
   std::vector<arena_memory> blocks_;
   std::uint64_t version_ = 1;
 };

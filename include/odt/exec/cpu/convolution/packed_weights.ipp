@@ -5,26 +5,25 @@
 #include <odt/exec/cpu/convolution/packed_weights.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
 ODT_INLINE void packed_weights::reserve(const std::vector<request>& wanted) {
-  std::vector<const request*> missing;
+  std::vector<std::pair<slot*, std::size_t>> missing;
   std::size_t bytes = 0;
+  for (const request& r : wanted) slots_.resize(std::max(slots_.size(), static_cast<std::size_t>(r.variable) + 1));
   for (const request& r : wanted) {
-    slots_.resize(std::max(slots_.size(), static_cast<std::size_t>(r.layer) + 1));
-    if (slot_of(r).panels) continue;
-    missing.push_back(&r);
+    slot* const own = &slot_of(r);
+    const auto same = [own](const auto& one) { return one.first == own; };
+    if (own->panels || std::ranges::any_of(missing, same)) continue;
+    missing.emplace_back(own, bytes);
     bytes += conv_packed_bytes(r.window, r.in, r.out);
   }
   if (missing.empty()) return;
   blocks_.emplace_back(bytes);
-  std::byte* at = blocks_.back().data();
-  for (const request* r : missing) {
-    slot_of(*r).panels = reinterpret_cast<float*>(at);
-    at += conv_packed_bytes(r->window, r->in, r->out);
-  }
+  for (const auto& [own, offset] : missing) own->panels = reinterpret_cast<float*>(blocks_.back().data() + offset);
 }
 
 ODT_INLINE const float* packed_weights::get(thread_pool& pool, const request& r, const float* weights) {

@@ -13,16 +13,9 @@ namespace odt::cuda {
 class joint_heads {
  public:
   explicit joint_heads(const network& net) : partner_(static_cast<std::size_t>(net.size()), -1) {
-    for (const prediction_head& h : net.heads) {
-      const layer &e = net[h.encodings], &c = net[h.logits];
-      const bool dense = e.kind == layer_kind::convolution && c.kind == layer_kind::convolution;
-      const bool biased = e.variables.biases >= 0 && c.variables.biases >= 0;
-      const bool alike = e.inputs == c.inputs && e.kernel_height == c.kernel_height && e.stride == c.stride &&
-                         e.kernel_width == c.kernel_width && e.rate == c.rate && e.border == c.border;
-      if (!dense || !biased || !alike || h.encodings > h.logits) continue;
-      partner_[static_cast<std::size_t>(h.encodings)] = h.logits;
-      partner_[static_cast<std::size_t>(h.logits)] = h.encodings;
-    }
+    if (net.outputs.size() != 2) return;
+    for (std::size_t map = 0; map < net.outputs[0].layers.size(); ++map)
+      join(net, net.outputs[0].layers[map], net.outputs[1].layers[map]);
   }
 
   /// The head that runs with a layer, or -1.
@@ -34,6 +27,17 @@ class joint_heads {
   bool run_by_partner(int layer) const { return partner(layer) > layer; }
 
  private:
+  void join(const network& net, int first, int second) {
+    const layer &e = net[first], &c = net[second];
+    const bool dense = e.kind == layer_kind::convolution && c.kind == layer_kind::convolution;
+    const bool biased = e.variables.biases >= 0 && c.variables.biases >= 0;
+    const bool alike = e.inputs == c.inputs && e.kernel_height == c.kernel_height && e.stride == c.stride &&
+                       e.kernel_width == c.kernel_width && e.rate == c.rate && e.border == c.border;
+    if (!dense || !biased || !alike || first > second) return;
+    partner_[static_cast<std::size_t>(first)] = second;
+    partner_[static_cast<std::size_t>(second)] = first;
+  }
+
   std::vector<int> partner_;  ///< by layer
 };
 
