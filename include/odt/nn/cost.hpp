@@ -200,6 +200,14 @@ constexpr operation_cost cost_of(const network& net, const plan& p) {
   return sum;
 }
 
+/// Losses that read all outputs once, and in training write their gradients.
+constexpr operation_cost loss_cost(const plan& p) {
+  std::int64_t floats = 0;
+  for (int i = 0; i < static_cast<int>(p.outputs.size()); ++i)
+    floats += p.output(i).elements() * (p.mode == run_mode::train ? 2 : 1);
+  return {5 * floats, floats * std::int64_t{sizeof(float)}};
+}
+
 /// An optimizer's update of `floats` variables: all stores are read, all but the gradients written.
 constexpr operation_cost update_cost(std::int64_t floats, int slots, bool averages) {
   const int stores = 1 + slots + (averages ? 1 : 0);

@@ -26,6 +26,7 @@ struct layer_variables_place {
 
 struct variable_layout {
   std::vector<variable> variables;            ///< with their offsets; by falling layer, trainable ones first
+  std::vector<std::int64_t> offsets;          ///< by variable of the network
   std::vector<layer_variables_place> layers;  ///< by layer of the network
   std::int64_t trainable_floats = 0;          ///< length of the trainable part, padding included
   std::int64_t floats = 0;                    ///< length of the store
@@ -50,7 +51,8 @@ inline variable_layout lay_out(const network& net) {
   detail::refuse_equal_names(net.layers, "layers");
   detail::refuse_equal_names(net.variables, "variables");
   variable_layout layout;
-  std::vector<std::int64_t> offsets(net.variables.size(), -1);
+  std::vector<std::int64_t>& offsets = layout.offsets;
+  offsets.assign(net.variables.size(), -1);
   std::vector<int> lowest(net.variables.size(), -1);  // the layer that finishes the gradient
   for (int i = net.size() - 1; i >= 0; --i)
     for (const int number : net[i].variables.all())

@@ -8,6 +8,7 @@
 #include <odt/exec/cpu/convolution/packed_weights.hpp>
 #include <odt/exec/cpu/machine/arena_memory.hpp>
 #include <odt/exec/cpu/machine/tensor.hpp>
+#include <odt/exec/cpu/passes/elements.hpp>
 #include <odt/exec/cpu/passes/gradient_sums.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/plan.hpp>
@@ -45,11 +46,9 @@ class runner {
   /// The current plan.
   const plan& current() const;
 
-  float* images();           ///< [batch, height, width, 3], to be filled before forward
-  float* logits();           ///< [batch, anchors, class_slots], after forward
-  float* encodings();        ///< [batch, anchors, code_size], after forward
-  float* logits_gradient();  ///< to be filled before backward
-  float* encodings_gradient();
+  float* images();                     ///< [batch, height, width, 3], to be filled before forward
+  float* output(int number);           ///< [batch, rows, columns], after forward
+  float* output_gradient(int number);  ///< to be filled before backward
 
   /// Runs the network. In train mode batch norms use the batch's statistics and move `values`' moving averages. In
   /// evaluation mode the convolutions' weights are those of the first pass since forget_weights().
@@ -70,9 +69,9 @@ class runner {
 
   /// What a layer's reader sees, copied out dense: [batch, height, width, channels]. Only where the buffer still
   /// lives: use keep_all for tests.
-  std::vector<float> output(int layer);
+  std::vector<float> values_of(int layer);
 
-  /// From now on no two buffers share memory, so that `output` of every layer is there after a run.
+  /// From now on no two buffers share memory, so that `values_of` every layer are there after a run.
   void keep_all(bool keep);
 
   /// Called with the seconds of every operation after it, when set: for `odt bench --layers`.
@@ -81,17 +80,25 @@ class runner {
  private:
   struct prepared;
 
-  tensor at(const tensor_place& place) const;
-  const_tensor reading_of(int layer) const;
+  tensor at(const view& v) const;
+  const_tensor reading_of(const view& v) const;
   pending transform_of(const pending_place& place) const;
-  const layer_place& place_of(int layer) const;
-  gradient_sums sums_of(int layer);
+  const_tensor input(const plan_operation& op, int number = 0) const;
+  tensor written(const plan_operation& op) const;
+  gradient_sums sums_of(const view& v);
+  batch_statistics statistics_of(int affine);
   void run(const plan_operation& op, float* values, float* gradients);
   void run_forward(const plan_operation& op, float* values);
-  void run_backward(const plan_operation& op, const float* values, float* gradients);
-  void run_separable(const plan_operation& op, const float* values);
+  void convolve(const plan_operation& op, const float* values);
+  void convolve_separable(const plan_operation& op, const float* values);
   void normalize(int layer, float* values);
-  void drop(const plan_operation& op, bool backward);
+  void drop(const plan_operation& op);
+  void run_backward(const plan_operation& op, const float* values, float* gradients);
+  void differentiate(const plan_operation& op, const float* values, float* gradients);
+  void normalize_backward(const plan_operation& op, float* gradients);
+  void convolve_backward(const plan_operation& op, const float* values, float* gradients);
+  void add_to_earlier(const plan_operation& op, float* gradients, const std::function<void()>& work);
+  dropout_choice choice_of(int layer) const;
   std::size_t scratch_of(const plan& p) const;
   packed_weights::request convolution_of(const plan& p, int layer) const;
   std::vector<packed_weights::request> convolutions_of(const plan& p) const;
@@ -107,6 +114,7 @@ class runner {
   std::size_t scratch_bytes_ = 0;
   packed_weights packed_;
   std::vector<float> scale_, shift_, mean_, inv_std_, sum_, product_;  ///< by the plan's `affine`
+  std::vector<float> earlier_;                                         ///< gradients of variables that are shared
   dropout_key key_;
   bool keep_all_ = false;
 };

@@ -15,10 +15,52 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
+namespace detail {
+
+/// What the CPU's kernels do by themselves: all of them read pendings and write strided tensors.
+inline constexpr back_end cpu_back_end{
+    .can_output =
+        [](layer_kind kind) {
+          return kind != layer_kind::input && kind != layer_kind::concat && kind != layer_kind::batch_norm;
+        },
+    .fuses =
+        [](const layer& l, std::int64_t pixels) {
+          return l.multiplier == 1 &&
+                 suits_separable({l.kernel_height, l.kernel_width, l.stride, l.stride, l.rate}, pixels);
+        }};
+
+ODT_INLINE shape extents(const view& v) { return {v.images, v.height, v.width, v.channels}; }
+
+/// The window of a layer over an input of the given size.
+ODT_INLINE convolution window_of(const layer& l, const view& in, precision compute = precision::fp32) {
+  return {l.kernel_height,
+          l.kernel_width,
+          l.stride,
+          l.stride,
+          l.rate,
+          place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
+          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before,
+          compute};
+}
+
+/// The layer whose variables an operation reads, or whose gradients it writes.
+ODT_INLINE int variables_of(const plan& p, const plan_operation& op) {
+  return op.kind == operation::normalize_backward ? p.of(op.layer).norm : op.layer;
+}
+
+/// Floats of a layer's trainable variables.
+ODT_INLINE std::size_t trainable_floats(const network& net, int layer) {
+  std::int64_t floats = 0;
+  for (const int number : net[layer].variables.all())
+    if (number >= 0 && net.variables[static_cast<std::size_t>(number)].trainable)
+      floats += net.variables[static_cast<std::size_t>(number)].size;
+  return static_cast<std::size_t>(floats);
+}
+
+}  // namespace detail
+
 ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode) {
-  return lower(net, batch, image, mode, [](const layer& l, std::int64_t pixels) {
-    return l.multiplier == 1 && suits_separable({l.kernel_height, l.kernel_width, l.stride, l.stride, l.rate}, pixels);
-  });
+  return lower(net, batch, image, mode, detail::cpu_back_end);
 }
 
 struct runner::prepared {
@@ -62,6 +104,9 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   if (affines > scale_.size())
     for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
   if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
+  for (const plan_operation& op : p.operations)
+    if (op.adds)
+      earlier_.resize(std::max(earlier_.size(), detail::trainable_floats(net_, detail::variables_of(p, op))));
 }
 
 ODT_INLINE void runner::keep_all(bool keep) {
@@ -70,32 +115,11 @@ ODT_INLINE void runner::keep_all(bool keep) {
   current_ = nullptr;
 }
 
-namespace detail {
-
-ODT_INLINE shape extents(const tensor_place& place, int batch) {
-  return {batch, place.height, place.width, place.channels};
-}
-
-/// The window of a layer over an input of the given size.
-ODT_INLINE convolution window_of(const layer& l, const tensor_place& in, precision compute = precision::fp32) {
-  return {l.kernel_height,
-          l.kernel_width,
-          l.stride,
-          l.stride,
-          l.rate,
-          place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
-          place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before,
-          compute};
-}
-
-}  // namespace detail
-
 ODT_INLINE packed_weights::request runner::convolution_of(const plan& p, int number) const {
-  const auto value = [&p](int of) -> const tensor_place& { return p.places[static_cast<std::size_t>(of)].value; };
   const layer& l = net_[number];
-  const tensor_place& in = value(l.inputs[0]);
-  return {number, detail::window_of(l, in, precision_), detail::extents(in, p.batch),
-          detail::extents(value(number), p.batch)};
+  const view& in = p.value(l.inputs[0]);
+  return {l.variables.weights, detail::window_of(l, in, precision_), detail::extents(in),
+          detail::extents(p.value(number))};
 }
 
 ODT_INLINE std::vector<packed_weights::request> runner::convolutions_of(const plan& p) const {
@@ -108,38 +132,36 @@ ODT_INLINE std::vector<packed_weights::request> runner::convolutions_of(const pl
 
 ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
   std::size_t bytes = 0;
-  const auto place = [&p](int l) -> const layer_place& { return p.places[static_cast<std::size_t>(l)]; };
   for (const plan_operation& op : p.operations) {
     const layer& l = net_[op.layer];
     if (l.inputs.empty()) continue;
-    const tensor_place& in = place(l.inputs[0]).value;
-    const shape x = detail::extents(in, p.batch), y = detail::extents(place(op.layer).value, p.batch);
+    const view& in = p.value(l.inputs[0]);
+    const shape x = detail::extents(in), y = detail::extents(p.value(op.layer));
     if (op.kind == operation::separable_convolution)
       bytes = std::max(bytes, separable_scratch(pool_.size()));
     else if (l.kind == layer_kind::convolution)
       bytes = std::max(bytes, conv_scratch(detail::window_of(l, in), x, y, pool_.size()));
     if (l.kind == layer_kind::depthwise_convolution)
       bytes = std::max(bytes, depthwise_scratch(detail::window_of(l, in), x, y, pool_.size()));
+    if (l.kind == layer_kind::group_norm) bytes = std::max(bytes, group_norm_scratch(y, pool_.size()));
     bytes = std::max(bytes, batch_norm_scratch(y, pool_.size()));
   }
   return (bytes + 63) / 64 * 64;
 }
 
-ODT_INLINE tensor runner::at(const tensor_place& place) const {
-  const std::int64_t offset = current_->where.offsets[static_cast<std::size_t>(place.buffer)] + place.offset;
+ODT_INLINE tensor runner::at(const view& v) const {
+  if (v.buffer < 0) return {};
+  const std::int64_t offset = current_->where.offsets[static_cast<std::size_t>(v.buffer)] + v.offset;
   return {reinterpret_cast<float*>(memory_.data() + scratch_bytes_) + offset,
-          current_->what.batch,
-          place.height,
-          place.width,
-          place.channels,
-          static_cast<std::ptrdiff_t>(place.pixel_stride),
-          static_cast<std::ptrdiff_t>(place.image_stride)};
+          v.images,
+          v.height,
+          v.width,
+          v.channels,
+          static_cast<std::ptrdiff_t>(v.pixel_stride),
+          static_cast<std::ptrdiff_t>(v.image_stride)};
 }
 
-ODT_INLINE const_tensor runner::reading_of(int layer) const {
-  const layer_place& place = place_of(layer);
-  return reading(at(place.value), transform_of(place.pending));
-}
+ODT_INLINE const_tensor runner::reading_of(const view& v) const { return reading(at(v), transform_of(v.pending)); }
 
 ODT_INLINE pending runner::transform_of(const pending_place& place) const {
   pending transform{nullptr, nullptr, place.low, place.high};
@@ -147,16 +169,22 @@ ODT_INLINE pending runner::transform_of(const pending_place& place) const {
   return transform;
 }
 
-ODT_INLINE const layer_place& runner::place_of(int layer) const {
-  return current_->what.places[static_cast<std::size_t>(layer)];
+/// What an operation reads, by number of its operands.
+ODT_INLINE const_tensor runner::input(const plan_operation& op, int number) const {
+  return reading_of(current_->what[op.operands[static_cast<std::size_t>(number)]]);
 }
 
-ODT_INLINE float* runner::images() { return at(current_->what.places[0].value).data; }
+/// What an operation writes; without data where it writes no tensor.
+ODT_INLINE tensor runner::written(const plan_operation& op) const {
+  return op.operands.back().how == access::read ? tensor{} : at(current_->what[op.operands.back()]);
+}
 
-ODT_INLINE float* runner::logits() { return at({.buffer = current_->what.logits}).data; }
-ODT_INLINE float* runner::encodings() { return at({.buffer = current_->what.encodings}).data; }
-ODT_INLINE float* runner::logits_gradient() { return at({.buffer = current_->what.logits_gradient}).data; }
-ODT_INLINE float* runner::encodings_gradient() { return at({.buffer = current_->what.encodings_gradient}).data; }
+ODT_INLINE float* runner::images() { return at(current_->what.value(0)).data; }
+ODT_INLINE float* runner::output(int number) { return at(current_->what.output(number)).data; }
+ODT_INLINE float* runner::output_gradient(int number) {
+  const plan& p = current_->what;
+  return at(p.views[static_cast<std::size_t>(p.outputs[static_cast<std::size_t>(number)].gradient)]).data;
+}
 
 ODT_INLINE void runner::observe(const plan_operation& op, const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
@@ -189,115 +217,205 @@ ODT_INLINE void runner::run(const plan_operation& op, float* values, float* grad
 
 ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
   const layer& l = net_[op.layer];
-  const layer_place& place = place_of(op.layer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-  if (op.kind == operation::normalize) return normalize(op.layer, values);
-  if (op.kind == operation::dropout) return drop(op, false);
-  if (op.kind == operation::separable_convolution) return run_separable(op, values);
-  const const_tensor x = reading_of(op.input());
-  const tensor y = at(place.value);
-  const convolution window = detail::window_of(l, place_of(op.input()).value, precision_);
-  const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
-  batch_statistics statistics;
-  const bool wants_statistics =
-      current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
-  if (wants_statistics) statistics = {mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine};
+  const auto variable = [values](std::int64_t offset) { return offset >= 0 ? values + offset : nullptr; };
   switch (op.kind) {
-    case operation::convolution: {
-      const float* weights = values + vars.weights;
-      const bool keeps = current_->what.mode == run_mode::infer;
-      const float* packed = keeps ? packed_.get(pool_, convolution_of(current_->what, op.layer), weights) : nullptr;
-      return conv_forward(pool_, window, x, weights, bias, y, wants_statistics ? &statistics : nullptr, memory_.data(),
-                          transform_of(place.finish), packed);
+    case operation::normalize:
+      return normalize(op.layer, values);
+    case operation::statistics: {
+      const view& raw = current_->what[op.operands[0]];
+      return compute_statistics(pool_, reading(at(raw)), statistics_of(raw.pending.affine), memory_.data());
     }
+    case operation::convolution:
     case operation::depthwise_convolution:
-      return depthwise_forward(pool_, window, x, values + vars.weights, bias, y,
-                               wants_statistics ? &statistics : nullptr, memory_.data(), transform_of(place.finish));
+      return convolve(op, values);
+    case operation::separable_convolution:
+      return convolve_separable(op, values);
+    case operation::copy:
+      return apply(pool_, {}, input(op), written(op));
+    case operation::apply:
+      return apply(pool_, l.function, input(op), written(op));
+    case operation::group_norm: {
+      const int first = current_->what.of(op.layer).statistics;
+      return group_norm(pool_, {l.groups, l.norm.epsilon}, input(op), variable(vars.gamma), variable(vars.beta),
+                        written(op), mean_.data() + first, inv_std_.data() + first);
+    }
     case operation::max_pool:
-      return max_pool_forward(pool_, window, x, y);
+      return max_pool_forward(pool_, detail::window_of(l, current_->what[op.operands[0]]), input(op), written(op));
     case operation::average_pool:
-      return avg_pool_forward(pool_, window, x, y);
+      return avg_pool_forward(pool_, detail::window_of(l, current_->what[op.operands[0]]), input(op), written(op));
+    case operation::global_pool:
+      return global_pool(pool_, input(op), written(op));
+    case operation::add:
+      return add(pool_, input(op, 0), input(op, 1), written(op));
+    case operation::multiply:
+      return multiply(pool_, input(op, 0), input(op, 1), written(op), false);
+    case operation::upsample:
+      return upsample(pool_, l.multiplier, input(op), written(op));
+    case operation::dropout:
+      return drop(op);
     case operation::pad:
-      return pad(pool_, x, y);
+      return pad(pool_, input(op), written(op));
     default:
       return;
   }
 }
 
-ODT_INLINE void runner::run_separable(const plan_operation& op, const float* values) {
+ODT_INLINE batch_statistics runner::statistics_of(int affine) {
+  return {mean_.data() + affine, inv_std_.data() + affine};
+}
+
+ODT_INLINE void runner::convolve(const plan_operation& op, const float* values) {
+  const plan& p = current_->what;
+  const layer_views& place = p.of(op.layer);
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+  const convolution window = detail::window_of(net_[op.layer], p[op.operands[0]], precision_);
+  const float* weights = values + vars.weights;
+  const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
+  batch_statistics statistics;
+  const bool wants_statistics = p.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
+  if (wants_statistics) statistics = statistics_of(p.value(op.layer).pending.affine);
+  const batch_statistics* const to = wants_statistics ? &statistics : nullptr;
+  const pending finish = transform_of(place.finish);
+  if (op.kind == operation::depthwise_convolution)
+    return depthwise_forward(pool_, window, input(op), weights, bias, written(op), to, memory_.data(), finish);
+  const bool keeps = p.mode == run_mode::infer;
+  const float* packed = keeps ? packed_.get(pool_, convolution_of(p, op.layer), weights) : nullptr;
+  conv_forward(pool_, window, input(op), weights, bias, written(op), to, memory_.data(), finish, packed);
+}
+
+ODT_INLINE void runner::convolve_separable(const plan_operation& op, const float* values) {
+  const plan& p = current_->what;
   const auto stage = [&](int number, const float* weights) -> separable_stage {
-    const layer_place& place = place_of(number);
     const std::int64_t biases = layout_.layers[static_cast<std::size_t>(number)].biases;
-    return {detail::window_of(net_[number], place_of(net_[number].inputs[0]).value, precision_), weights,
-            biases >= 0 ? values + biases : nullptr, transform_of(place.finish)};
+    return {detail::window_of(net_[number], p.value(net_[number].inputs[0]), precision_), weights,
+            biases >= 0 ? values + biases : nullptr, transform_of(p.of(number).finish)};
   };
   const auto weights_of = [&](int number) { return values + layout_.layers[static_cast<std::size_t>(number)].weights; };
-  const int depthwise = place_of(net_[op.layer].inputs[0]).producer;
-  const packed_weights::request pointwise = convolution_of(current_->what, op.layer);
+  const int depthwise = p.of(net_[op.layer].inputs[0]).producer;
+  const packed_weights::request pointwise = convolution_of(p, op.layer);
   separable_forward(pool_, stage(depthwise, weights_of(depthwise)),
-                    stage(op.layer, packed_.get(pool_, pointwise, weights_of(op.layer))),
-                    reading_of(net_[depthwise].inputs[0]), pointwise.in, at(place_of(op.layer).value), memory_.data());
+                    stage(op.layer, packed_.get(pool_, pointwise, weights_of(op.layer))), input(op), pointwise.in,
+                    written(op), memory_.data());
 }
 
 ODT_INLINE void runner::run_backward(const plan_operation& op, const float* values, float* gradients) {
-  const layer& l = net_[op.layer];
-  const layer_place& place = place_of(op.layer);
-  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-  const tensor own = at(place.gradient);
-  if (op.kind == operation::zero) return clear(own);
-  if (op.kind == operation::normalize_backward) {
-    const layer_variables_place& norm = layout_.layers[static_cast<std::size_t>(place.norm)];
-    const gradient_sums ready = sums_of(op.layer);
-    return batch_norm_backward(
-        pool_, reading_of(op.layer), mean_.data() + place.pending.affine, inv_std_.data() + place.pending.affine, own,
-        norm.gamma >= 0 ? gradients + norm.gamma : nullptr, norm.beta >= 0 ? gradients + norm.beta : nullptr,
-        !net_[place.norm].norm.train, memory_.data(), op.summed ? &ready : nullptr);
-  }
-  if (op.kind == operation::clamp_backward) return activation_backward(pool_, reading_of(op.layer), own);
-  if (op.kind == operation::dropout_backward) return drop(op, true);
+  if (op.adds) return add_to_earlier(op, gradients, [&] { differentiate(op, values, gradients); });
+  differentiate(op, values, gradients);
+}
 
-  const layer_place& input = place_of(op.input());
-  const convolution window = detail::window_of(l, input.value, precision_);
-  const const_tensor dy = reading(own);
-  float* bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
-  const gradient_sums sums = op.sums ? sums_of(op.input()) : gradient_sums{};
-  const int predictions = place.gradient.buffer;  // what mining left out is zero
-  const bool head = predictions == current_->what.logits_gradient || predictions == current_->what.encodings_gradient;
-  const gradient_kind kind = head ? gradient_kind::sparse : gradient_kind::dense;
+/// Runs an operation that overwrites gradients of variables which other layers have begun.
+ODT_INLINE void runner::add_to_earlier(const plan_operation& op, float* gradients, const std::function<void()>& work) {
+  const layer& l = net_[detail::variables_of(current_->what, op)];
+  const auto each = [&](auto&& body) {
+    std::int64_t at = 0;
+    for (const int number : l.variables.all()) {
+      if (number < 0 || !net_.variables[static_cast<std::size_t>(number)].trainable) continue;
+      const std::int64_t size = net_.variables[static_cast<std::size_t>(number)].size;
+      body(gradients + layout_.offsets[static_cast<std::size_t>(number)], earlier_.data() + at, size);
+      at += size;
+    }
+  };
+  each([](const float* gradient, float* earlier, std::int64_t size) { std::copy_n(gradient, size, earlier); });
+  work();
+  each([](float* gradient, const float* earlier, std::int64_t size) {
+    for (std::int64_t i = 0; i < size; ++i) gradient[i] += earlier[i];
+  });
+}
+
+ODT_INLINE void runner::differentiate(const plan_operation& op, const float* values, float* gradients) {
+  const plan& p = current_->what;
+  const layer& l = net_[op.layer];
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+  const auto gradient = [gradients](std::int64_t offset) { return offset >= 0 ? gradients + offset : nullptr; };
+  const tensor dx = written(op);
+  const bool adds = op.accumulates();
   switch (op.kind) {
+    case operation::zero:
+      return clear(dx);
+    case operation::normalize_backward:
+      return normalize_backward(op, gradients);
+    case operation::clamp_backward:
+      return activation_backward(pool_, input(op), dx);
     case operation::weights_backward:
-      return conv_backward_weights(pool_, window, reading_of(op.input()), dy, gradients + vars.weights, bias,
-                                   memory_.data(), false, kind);
     case operation::data_backward:
-      return conv_backward_data(pool_, window, dy, values + vars.weights, at(input.gradient), op.accumulates(),
-                                memory_.data(), op.sums ? &sums : nullptr, kind);
     case operation::depthwise_backward:
-      return depthwise_backward(pool_, window, reading_of(op.input()), dy, values + vars.weights,
-                                input.gradient.buffer >= 0 ? at(input.gradient) : tensor{}, op.accumulates(),
-                                gradients + vars.weights, bias, op.sums ? &sums : nullptr, memory_.data());
+      return convolve_backward(op, values, gradients);
+    case operation::copy_backward:
+      return apply_backward(pool_, {}, {}, input(op), dx, adds);
+    case operation::apply_backward:
+      return apply_backward(pool_, l.function, input(op, 0), input(op, 1), dx, adds);
+    case operation::group_norm_backward: {
+      const int first = p.of(op.layer).statistics;
+      return group_norm_backward(pool_, {l.groups, l.norm.epsilon}, input(op, 0), mean_.data() + first,
+                                 inv_std_.data() + first, vars.gamma >= 0 ? values + vars.gamma : nullptr, input(op, 1),
+                                 dx, adds, gradient(vars.gamma), gradient(vars.beta), memory_.data());
+    }
     case operation::max_pool_backward:
-      return max_pool_backward(pool_, window, reading_of(op.input()), dy, at(input.gradient), op.accumulates());
+      return max_pool_backward(pool_, detail::window_of(l, p[op.operands[0]]), input(op, 0), input(op, 1), dx, adds);
     case operation::average_pool_backward:
-      return avg_pool_backward(pool_, window, dy, at(input.gradient), op.accumulates());
+      return avg_pool_backward(pool_, detail::window_of(l, p[op.operands.back()]), input(op), dx, adds);
+    case operation::global_pool_backward:
+      return global_pool_backward(pool_, input(op), dx, adds);
+    case operation::multiply_backward:
+      if (dx.height * dx.width < input(op, 1).height * input(op, 1).width)
+        return multiply_and_sum(pool_, input(op, 0), input(op, 1), dx, adds);
+      return multiply(pool_, input(op, 1), input(op, 0), dx, adds);
+    case operation::upsample_backward:
+      return upsample_backward(pool_, l.multiplier, input(op), dx, adds);
+    case operation::dropout_backward:
+      return dropout(pool_, at(p[op.operands[0]]), dx, adds, choice_of(op.layer));
     default:
       return;
   }
 }
 
-ODT_INLINE gradient_sums runner::sums_of(int layer) {
-  const int first = place_of(layer).pending.affine;
-  return {reading_of(layer), mean_.data() + first, sum_.data() + first, product_.data() + first};
+ODT_INLINE void runner::normalize_backward(const plan_operation& op, float* gradients) {
+  const view& z = current_->what[op.operands[0]];
+  const int norm = current_->what.of(op.layer).norm;
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(norm)];
+  const gradient_sums ready = sums_of(z);
+  batch_norm_backward(pool_, reading_of(z), mean_.data() + z.pending.affine, inv_std_.data() + z.pending.affine,
+                      written(op), vars.gamma >= 0 ? gradients + vars.gamma : nullptr,
+                      vars.beta >= 0 ? gradients + vars.beta : nullptr, !net_[norm].norm.train, memory_.data(),
+                      op.summed ? &ready : nullptr);
+}
+
+ODT_INLINE void runner::convolve_backward(const plan_operation& op, const float* values, float* gradients) {
+  const plan& p = current_->what;
+  const layer& l = net_[op.layer];
+  const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+  const convolution window = detail::window_of(l, p.value(l.inputs[0]), precision_);
+  const view& own = p.gradient(op.layer);
+  const const_tensor dy = reading(at(own));
+  float* const bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
+  const gradient_sums sums = op.sums ? sums_of(p.value(l.inputs[0])) : gradient_sums{};
+  const gradient_kind kind = p.in_output(own) ? gradient_kind::sparse : gradient_kind::dense;  // mining leaves zeros
+  if (op.kind == operation::weights_backward)
+    return conv_backward_weights(pool_, window, input(op), dy, gradients + vars.weights, bias, memory_.data(), false,
+                                 kind);
+  if (op.kind == operation::data_backward)
+    return conv_backward_data(pool_, window, dy, values + vars.weights, written(op), op.accumulates(), memory_.data(),
+                              op.sums ? &sums : nullptr, kind);
+  depthwise_backward(pool_, window, input(op), dy, values + vars.weights, written(op), op.accumulates(),
+                     gradients + vars.weights, bias, op.sums ? &sums : nullptr, memory_.data());
+}
+
+ODT_INLINE gradient_sums runner::sums_of(const view& v) {
+  const int first = v.pending.affine;
+  return {reading_of(v), mean_.data() + first, sum_.data() + first, product_.data() + first};
 }
 
 /// Statistics (left in mean_ and inv_std_ by the convolution) or moving averages to scale and shift.
 ODT_INLINE void runner::normalize(int number, float* values) {
   const layer& l = net_[number];
-  const int producer = place_of(number).producer;
-  const layer_place& place = place_of(producer);
+  const plan& p = current_->what;
+  const int producer = p.of(number).producer;
+  const view& own = p.value(producer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
-  const auto first = static_cast<std::size_t>(std::max(place.pending.affine, place.finish.affine));
-  const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
-  const double count = static_cast<double>(current_->what.batch) * place.value.height * place.value.width;
+  const auto first = static_cast<std::size_t>(std::max(own.pending.affine, p.of(producer).finish.affine));
+  const bool batch_statistics = p.mode == run_mode::train && l.norm.train;
+  const double count = static_cast<double>(own.images) * own.height * own.width;
   const auto bessel = static_cast<float>(count / std::max(count - 1, 1.0));
   const vec one(1.0f), rate(1.0f - l.norm.decay), epsilon(l.norm.epsilon);
   for (int c = 0; c < l.channels; c += lanes) {
@@ -322,19 +440,20 @@ ODT_INLINE void runner::normalize(int number, float* values) {
 }
 
 /// Identity where the plan does not train.
-ODT_INLINE void runner::drop(const plan_operation& op, bool backward) {
-  const layer_place& place = place_of(op.layer);
-  const tensor out = at(backward ? place_of(op.input()).gradient : place.value);
-  if (!backward) apply_pending(pool_, reading_of(op.input()), out);
-  if (current_->what.mode != run_mode::train) return;
-  dropout(pool_, backward ? at(place.gradient) : out, out, op.accumulates(),
-          {key_.seed, key_.step, static_cast<std::uint64_t>(op.layer), net_[op.layer].keep_probability});
+ODT_INLINE void runner::drop(const plan_operation& op) {
+  const tensor y = written(op);
+  apply(pool_, {}, input(op), y);
+  if (current_->what.mode == run_mode::train) dropout(pool_, y, y, false, choice_of(op.layer));
 }
 
-ODT_INLINE std::vector<float> runner::output(int number) {
-  const const_tensor x = reading_of(number);
+ODT_INLINE dropout_choice runner::choice_of(int number) const {
+  return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].keep_probability};
+}
+
+ODT_INLINE std::vector<float> runner::values_of(int number) {
+  const const_tensor x = reading_of(current_->what.value(number));
   std::vector<float> values(static_cast<std::size_t>(x.extents().elements()));
-  apply_pending(pool_, x, dense(values.data(), x.extents()));
+  apply(pool_, {}, x, dense(values.data(), x.extents()));
   return values;
 }
 

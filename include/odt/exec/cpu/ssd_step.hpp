@@ -56,7 +56,7 @@ class ssd_step final : public device_step {
     runner_.forget_weights();
     runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
     assign_targets(b, sized);
-    ssd_losses_report losses = compute_loss(b, sized, runner_.logits_gradient(), runner_.encodings_gradient());
+    ssd_losses_report losses = compute_loss(b, sized, runner_.output_gradient(class_logits), runner_.output_gradient(box_encodings));
     runner_.backward(values_.data(), gradients_.data());
     const update_report updated = std::isfinite(losses.localization + losses.classification)
                                       ? update_variables(learning_rate)
@@ -79,7 +79,7 @@ class ssd_step final : public device_step {
   std::vector<detections> detect(const batch& b) override {
     per_size& sized = prepare(b, run_mode::infer);
     runner_.forward(values_.data(), {});
-    return detections_(b, {runner_.encodings(), runner_.logits(), runner_.current().class_slots, sized.anchors});
+    return detections_(b, {runner_.output(box_encodings), runner_.output(class_logits), class_slots(), sized.anchors});
   }
 
   void forward(const batch& b) override {
@@ -94,7 +94,7 @@ class ssd_step final : public device_step {
     runner_.forward(values.data(), {seed_, 0});
     std::string first;
     for (int l = 0; l < net_.size() && first.empty(); ++l) {
-      const std::vector<float> output = runner_.output(l);
+      const std::vector<float> output = runner_.values_of(l);
       if (!std::ranges::all_of(output, [](float x) { return std::isfinite(x); })) first = net_[l].name;
     }
     runner_.keep_all(false);
@@ -156,6 +156,8 @@ class ssd_step final : public device_step {
   const ssd_loss_workspace& last_losses() const { return *last_->loss; }
 
  private:
+  int class_slots() const { return runner_.current().columns(class_logits); }
+
   /// What depends on the sizes of a batch.
   struct per_size {
     int batch, max_boxes;
@@ -183,7 +185,7 @@ class ssd_step final : public device_step {
     sized->anchors = std::visit([&](const auto& generator) { return generator.generate(maps, sized->image); },
                                 options_.anchor_generator);
     const int anchors = static_cast<int>(sized->anchors.size());
-    const int slots = runner_.current().class_slots;
+    const int slots = class_slots();
     const bool keep = std::visit([](const auto& how) { return !column_matcher<std::remove_cvref_t<decltype(how)>>; },
                                  options_.matcher);
     sized->assign = std::make_unique<assign_workspace>(sized->anchors, b.max_boxes, pool_.size(), keep);
@@ -209,7 +211,7 @@ class ssd_step final : public device_step {
   void assign_targets(const batch& b, per_size& sized) {
     const part_timer timer(observer_, "assign targets");
     const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
-    const auto code_size = static_cast<std::size_t>(runner_.current().code_size);
+    const auto code_size = static_cast<std::size_t>(runner_.current().columns(box_encodings));
     if (targets_.match.size() < rows || targets_.regression.size() < rows * code_size) {
       targets_.match.resize(rows), targets_.classes.resize(rows), targets_.class_weights.resize(rows);
       targets_.regression.resize(rows * code_size), targets_.regression_weights.resize(rows);
@@ -228,12 +230,12 @@ class ssd_step final : public device_step {
   }
 
   ssd_losses_report compute_loss(const batch& b, per_size& sized, float* logits_gradient, float* encodings_gradient) {
-    const part_timer timer(observer_, "loss", cost_of(net_, runner_.current(), {operation::loss}));
+    const part_timer timer(observer_, "loss", loss_cost(runner_.current()));
     const ssd_loss_input input{b.size,
                                static_cast<int>(sized.anchors.size()),
-                               runner_.current().class_slots,
-                               runner_.logits(),
-                               runner_.encodings(),
+                               class_slots(),
+                               runner_.output(class_logits),
+                               runner_.output(box_encodings),
                                logits_gradient,
                                encodings_gradient};
     return std::visit(
