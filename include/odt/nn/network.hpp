@@ -334,6 +334,15 @@ constexpr std::vector<size2> feature_map_sizes(const network& net, size2 size) {
   return result;
 }
 
+/// Floats of a layer's trainable variables.
+constexpr std::int64_t trainable_floats(const network& net, int layer) {
+  std::int64_t floats = 0;
+  for (const int number : net[layer].variables.all())
+    if (number >= 0 && net.variables[static_cast<std::size_t>(number)].trainable)
+      floats += net.variables[static_cast<std::size_t>(number)].size;
+  return floats;
+}
+
 /// Trainable numbers.
 constexpr std::int64_t parameter_count(const network& net) {
   std::int64_t count = 0;

@@ -161,6 +161,11 @@ struct plan {
   }
 };
 
+/// The layer whose variables an operation reads, or whose gradients it writes.
+constexpr int variables_of(const plan& p, const plan_operation& op) {
+  return op.kind == operation::normalize_backward ? p.of(op.layer).norm : op.layer;
+}
+
 /// Bytes of the buffers that live at once, at most: what the arena of the plan needs if packed perfectly.
 constexpr std::int64_t peak_bytes(const plan& p) {
   std::vector<std::int64_t> change(p.operations.size() + 2, 0);

@@ -43,20 +43,6 @@ ODT_INLINE convolution window_of(const layer& l, const view& in, precision compu
           compute};
 }
 
-/// The layer whose variables an operation reads, or whose gradients it writes.
-ODT_INLINE int variables_of(const plan& p, const plan_operation& op) {
-  return op.kind == operation::normalize_backward ? p.of(op.layer).norm : op.layer;
-}
-
-/// Floats of a layer's trainable variables.
-ODT_INLINE std::size_t trainable_floats(const network& net, int layer) {
-  std::int64_t floats = 0;
-  for (const int number : net[layer].variables.all())
-    if (number >= 0 && net.variables[static_cast<std::size_t>(number)].trainable)
-      floats += net.variables[static_cast<std::size_t>(number)].size;
-  return static_cast<std::size_t>(floats);
-}
-
 }  // namespace detail
 
 ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode) {
@@ -106,7 +92,7 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
   for (const plan_operation& op : p.operations)
     if (op.adds)
-      earlier_.resize(std::max(earlier_.size(), detail::trainable_floats(net_, detail::variables_of(p, op))));
+      earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
 }
 
 ODT_INLINE void runner::keep_all(bool keep) {
@@ -306,7 +292,7 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
 
 /// Runs an operation that overwrites gradients of variables which other layers have begun.
 ODT_INLINE void runner::add_to_earlier(const plan_operation& op, float* gradients, const std::function<void()>& work) {
-  const layer& l = net_[detail::variables_of(current_->what, op)];
+  const layer& l = net_[variables_of(current_->what, op)];
   const auto each = [&](auto&& body) {
     std::int64_t at = 0;
     for (const int number : l.variables.all()) {

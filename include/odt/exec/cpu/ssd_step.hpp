@@ -56,7 +56,8 @@ class ssd_step final : public device_step {
     runner_.forget_weights();
     runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
     assign_targets(b, sized);
-    ssd_losses_report losses = compute_loss(b, sized, runner_.output_gradient(class_logits), runner_.output_gradient(box_encodings));
+    ssd_losses_report losses =
+        compute_loss(b, sized, runner_.output_gradient(class_logits), runner_.output_gradient(box_encodings));
     runner_.backward(values_.data(), gradients_.data());
     const update_report updated = std::isfinite(losses.localization + losses.classification)
                                       ? update_variables(learning_rate)

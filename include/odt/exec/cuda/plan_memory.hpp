@@ -17,21 +17,18 @@
 
 namespace odt::cuda {
 
-inline bool is_prediction(const plan& p, int buffer) {
-  return buffer >= 0 &&
-         (buffer == p.logits || buffer == p.encodings || buffer == p.logits_gradient || buffer == p.encodings_gradient);
-}
-
-/// Packs the buffers of a plan whose activations take `size` bytes each, predictions four.
+/// Packs the buffers of a plan whose activations take `size` bytes each, outputs four.
 inline arena_layout pack_for(plan p, std::size_t size) {
+  std::vector<bool> of_output(p.buffers.size());
+  for (const view& v : p.views)
+    if (v.buffer >= 0 && p.in_output(v)) of_output[static_cast<std::size_t>(v.buffer)] = true;
   for (std::size_t i = 0; i < p.buffers.size(); ++i)
-    if (!is_prediction(p, static_cast<int>(i)))
-      p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
+    if (!of_output[i]) p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
   return pack(p);
 }
 
 /// The window of a layer over an input of the given size.
-inline window window_of(const layer& l, const tensor_place& in) {
+inline window window_of(const layer& l, const view& in) {
   return {l.kernel_height,
           l.kernel_width,
           l.stride,
@@ -84,6 +81,7 @@ struct plan_needs {
   std::int64_t tables = 0;        ///< floats
   std::int64_t scratch = 0;       ///< floats
   std::int64_t side_scratch = 0;  ///< floats, for what runs beside
+  std::int64_t shared = 0;        ///< floats: a gradient that is added to an earlier one
   std::int64_t padded = 0;        ///< of the activations' type: gradients of predictions
   std::int64_t patches = 0;       ///< of the activations' type
 
@@ -100,25 +98,26 @@ struct plan_needs {
 
   void include(const plan_needs& other) {
     for (const auto own : {&plan_needs::arena, &plan_needs::tables, &plan_needs::scratch, &plan_needs::side_scratch,
-                           &plan_needs::padded, &plan_needs::patches})
+                           &plan_needs::shared, &plan_needs::padded, &plan_needs::patches})
       this->*own = std::max(this->*own, other.*own);
   }
 
   /// With activations of that size.
   std::int64_t bytes(std::size_t size) const {
-    return (arena + tables + scratch + side_scratch) * std::int64_t{sizeof(float)} +
+    return (arena + tables + scratch + side_scratch + shared) * std::int64_t{sizeof(float)} +
            (padded + patches) * static_cast<std::int64_t>(size);
   }
 
  private:
   static std::int64_t pixels(const plan& p, int layer) {
-    const tensor_place& out = p.places[static_cast<std::size_t>(layer)].value;
-    return std::int64_t{p.batch} * out.height * out.width;
+    const view& out = p.value(layer);
+    return std::int64_t{out.images} * out.height * out.width;
   }
 
   void add(const network& net, const joint_heads& heads, const plan& p, const plan_operation& op, int processors) {
     const layer& l = net[op.layer];
-    const tensor_place& in = p.places[static_cast<std::size_t>(op.input())].value;
+    if (l.inputs.empty()) return;
+    const view& in = p.value(l.inputs[0]);
     const std::int64_t own_pixels = pixels(p, op.layer);
     std::int64_t floats = 0;
     if (op.kind == operation::weights_backward)
@@ -132,9 +131,11 @@ struct plan_needs {
       floats = (own_pixels * l.channels + 3) / 4;
     else if (op.kind == operation::normalize_backward)
       floats = 2 * std::int64_t{l.channels};
+    else if (op.kind == operation::group_norm_backward)
+      floats = group_norm_scratch(in.images, l.groups, l.channels);
     scratch = std::max(scratch, (floats + 63) / 64 * 64);
-    if (op.kind == operation::weights_backward &&
-        is_prediction(p, p.places[static_cast<std::size_t>(op.layer)].gradient.buffer))
+    if (op.adds) shared = std::max(shared, trainable_floats(net, variables_of(p, op)));
+    if (op.kind == operation::weights_backward && p.in_output(p.gradient(op.layer)))
       padded += own_pixels * packed(joint_matrix_of(net, heads, op.layer).columns);
   }
 };
@@ -177,13 +178,17 @@ inline void keep_for_side(plan& p) {
   for (int i = 0; i < static_cast<int>(p.operations.size()); ++i) {
     const plan_operation& op = p.operations[static_cast<std::size_t>(i)];
     if (op.kind != operation::weights_backward) continue;
-    for (const operand& o : op.operands) keep(place_of(p, o).buffer, i + side_lag);
+    for (const operand& o : op.operands) keep(p[o].buffer, i + side_lag);
   }
 }
 
+/// What the kernels do by themselves: all of them read pendings, but only dense convolutions write floats in every
+/// precision.
+inline constexpr back_end gpu_back_end{.can_output = [](layer_kind kind) { return kind == layer_kind::convolution; }};
+
 /// The plan of a step as it runs on a GPU.
 inline plan lower_for_gpu(const network& net, int batch, size2 image, run_mode mode) {
-  plan p = lower(net, batch, image, mode);
+  plan p = lower(net, batch, image, mode, gpu_back_end);
   keep_for_side(p);
   return p;
 }

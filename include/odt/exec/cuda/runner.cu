@@ -5,9 +5,14 @@
 #include <odt/exec/cuda/machine/graph.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
 #include <odt/exec/cuda/machine/side_stream.hpp>
+#include <odt/exec/cuda/passes/apply.hpp>
+#include <odt/exec/cuda/passes/arithmetic.hpp>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
 #include <odt/exec/cuda/passes/elements.hpp>
+#include <odt/exec/cuda/passes/global_pool.hpp>
+#include <odt/exec/cuda/passes/group_norm.hpp>
 #include <odt/exec/cuda/passes/pool.hpp>
+#include <odt/exec/cuda/passes/resample.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
 
@@ -40,19 +45,19 @@ class network_runner final : public runner {
       current_ = found->get();
       return;
     }
-    plans_.push_back(std::make_unique<prepared>(prepared{lower_for_gpu(net_, batch, image, mode), {}, {}, false}));
+    plans_.push_back(std::make_unique<prepared>(prepared{lower_for_gpu(net_, batch, image, mode), {}, {}}));
     current_ = plans_.back().get();
     plan& p = current_->what;
     if (keep_all_)
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
     current_->where = pack_for(p, sizeof(T));
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
-    current_->has_plain_slices = has_plain_slices(p);
     const plan_needs needs(net_, p, current_->where, multiprocessors());
     grow(arena_, needs.arena);
     grow(tables_, needs.tables);
     grow(scratch_, needs.scratch);
     grow(side_scratch_, needs.side_scratch);
+    grow(shared_, needs.shared);
     grow(padded_, needs.padded);
     grow(patches_, needs.patches);
   }
@@ -60,20 +65,20 @@ class network_runner final : public runner {
   const plan& current() const override { return current_->what; }
 
   void read_images(cudaStream_t stream, const float* images) override {
-    const tensor<T> to = at<T>(place_of(0).value);
+    const tensor<T> to = at<T>(current_->what.value(0));
     if (patch_layer_ == 0 || keep_all_) convert(stream, images, to.data, to.pixels() * to.channels);
     if (patch_layer_ == 0) return;
-    const tensor_place& out = place_of(patch_layer_).value;
+    const view& out = current_->what.value(patch_layer_);
     const tensor<const float> from{images,      to.batch,        to.height,      to.width,
                                    to.channels, to.pixel_stride, to.image_stride};
-    make_patches(stream, window_of(net_[patch_layer_], place_of(0).value), from, out.height, out.width,
+    make_patches(stream, window_of(net_[patch_layer_], current_->what.value(0)), from, out.height, out.width,
                  patches_.data());
   }
 
   void forward(cudaStream_t stream, float* values, const dropout_key& key) override {
     stream_ = stream, key_ = key;
     pack_weights(stream, matrices_.data(), static_cast<int>(matrices_.size()), values, packed_.data());
-    if (current_->has_plain_slices) make_identity(stream, scale(0), shift(0), affines());
+    if (current_->what.has_identities) make_identity(stream, scale(0), shift(0), affines());
     for (const plan_operation& op : current_->what.operations) {
       if (op.kind == operation::loss) return;
       if (!heads_.run_by_partner(op.layer)) observe(op, [&] { run_forward(op, values); });
@@ -95,21 +100,22 @@ class network_runner final : public runner {
     side_.wait_until(stream, static_cast<int>(operations.size()));
   }
 
-  float* logits() override { return prediction(current_->what.logits); }
-  float* encodings() override { return prediction(current_->what.encodings); }
-  float* logits_gradient() override { return prediction(current_->what.logits_gradient); }
-  float* encodings_gradient() override { return prediction(current_->what.encodings_gradient); }
+  float* output(int number) override { return address(current_->what.output(number).buffer); }
+  float* output_gradient(int number) override {
+    const plan& p = current_->what;
+    const int gradient = p.outputs[static_cast<std::size_t>(number)].gradient;
+    return gradient < 0 ? nullptr : address(p.views[static_cast<std::size_t>(gradient)].buffer);
+  }
 
   std::size_t bytes() const override {
-    return arena_.bytes() + scratch_.bytes() + side_scratch_.bytes() + tables_.bytes() + padded_.bytes() +
-           patches_.bytes() + packed_.bytes() + matrices_.bytes();
+    return arena_.bytes() + scratch_.bytes() + side_scratch_.bytes() + shared_.bytes() + tables_.bytes() +
+           padded_.bytes() + patches_.bytes() + packed_.bytes() + matrices_.bytes();
   }
   int generation() const override { return generation_; }
 
-  std::vector<float> output(int number) override {
-    const layer_place& place = place_of(number);
-    if (is_prediction(current_->what, place.value.buffer)) return copied<float>(place);
-    return copied<T>(place);
+  std::vector<float> values_of(int number) override {
+    const view& v = current_->what.value(number);
+    return current_->what.in_output(v) ? copied<float>(v) : copied<T>(v);
   }
 
   void keep_all(bool keep) override {
@@ -123,18 +129,8 @@ class network_runner final : public runner {
   struct prepared {
     plan what;
     arena_layout where;
-    std::vector<int> parts;         ///< by affine: of the sums that lie in the tables now
-    bool has_plain_slices = false;  ///< a concat's scales and shifts cover a branch without batch norm
+    std::vector<int> parts;  ///< by affine: of the sums that lie in the tables now
   };
-
-  bool has_plain_slices(const plan& p) const {
-    for (int i = 0; i < net_.size(); ++i) {
-      const layer_place& place = p.places[static_cast<std::size_t>(i)];
-      const bool produces = place.producer == i && net_[i].kind != layer_kind::concat;
-      if (produces && place.norm < 0 && std::max(place.pending.affine, place.finish.affine) >= 0) return true;
-    }
-    return false;
-  }
 
   template <class E>
   void grow(device_array<E>& memory, std::int64_t elements) {
@@ -145,21 +141,18 @@ class network_runner final : public runner {
     ++generation_;
   }
 
-  const layer_place& place_of(int layer) const { return current_->what.places[static_cast<std::size_t>(layer)]; }
-
   float* address(int buffer) const { return arena_.data() + current_->where.offsets[static_cast<std::size_t>(buffer)]; }
-  float* prediction(int buffer) const { return buffer < 0 ? nullptr : address(buffer); }
 
   template <class E>
-  tensor<E> at(const tensor_place& p) const {
-    if (p.buffer < 0) return {};
-    return {reinterpret_cast<E*>(address(p.buffer)) + p.offset,
-            current_->what.batch,
-            p.height,
-            p.width,
-            p.channels,
-            p.pixel_stride,
-            p.image_stride};
+  tensor<E> at(const view& v) const {
+    if (v.buffer < 0) return {};
+    return {reinterpret_cast<E*>(address(v.buffer)) + v.offset,
+            v.images,
+            v.height,
+            v.width,
+            v.channels,
+            v.pixel_stride,
+            v.image_stride};
   }
 
   std::int64_t affines() const { return current_->what.affines; }
@@ -176,9 +169,16 @@ class network_runner final : public runner {
     return transform;
   }
 
-  reading<T> reading_of(int layer) const {
-    const layer_place& place = place_of(layer);
-    return {at<T>(place.value), transform_of(place.pending)};
+  reading<T> reading_of(const view& v) const { return {at<T>(v), transform_of(v.pending)}; }
+
+  const view& operand_of(const plan_operation& op, int number) const {
+    return current_->what[op.operands[static_cast<std::size_t>(number)]];
+  }
+  /// What an operation reads, by number of its operands.
+  reading<T> input(const plan_operation& op, int number = 0) const { return reading_of(operand_of(op, number)); }
+  /// What an operation writes; without data where it writes no tensor.
+  tensor<T> written(const plan_operation& op) const {
+    return op.operands.back().how == access::read ? tensor<T>{} : at<T>(current_->what[op.operands.back()]);
   }
 
   /// What a convolution reads, and with which window: the layer before it, or patches of the images.
@@ -187,19 +187,18 @@ class network_runner final : public runner {
     reading<T> x;
   };
 
-  convolution_input input_of(int number) const {
-    const layer& l = net_[number];
-    if (number != patch_layer_) return {window_of(l, place_of(l.inputs[0]).value), reading_of(l.inputs[0])};
-    const tensor_place& out = place_of(number).value;
+  convolution_input input_of(const plan_operation& op) const {
+    const layer& l = net_[op.layer];
+    if (op.layer != patch_layer_) return {window_of(l, operand_of(op, 0)), input(op)};
+    const view& out = current_->what.value(op.layer);
     const std::int64_t columns = packed(matrix_of(net_, l).rows), image = columns * out.height * out.width;
     const tensor<T> cut{
         patches_.data(), current_->what.batch, out.height, out.width, static_cast<int>(columns), columns, image};
     return {window{}, reading<T>{cut}};
   }
 
-  gradient_sums<T> sums_of(int layer) const {
-    const int first = place_of(layer).pending.affine;
-    return {reading_of(layer), mean(first), partial(first)};
+  gradient_sums<T> sums_of(const view& v) const {
+    return {reading_of(v), mean(v.pending.affine), partial(v.pending.affine)};
   }
 
   void note_parts(int affine, int channels, int parts) {
@@ -229,41 +228,71 @@ class network_runner final : public runner {
 
   void run_forward(const plan_operation& op, float* values) {
     const layer& l = net_[op.layer];
-    const layer_place& place = place_of(op.layer);
-    if (op.kind == operation::normalize) return normalize_layer(op.layer, values);
-    if (convolves(l))
-      return is_prediction(current_->what, place.value.buffer) ? predict(op.layer, values) : convolve(op, values);
-    const reading<T> x = reading_of(op.input());
-    const tensor<T> y = at<T>(place.value);
-    const window w = window_of(l, place_of(op.input()).value);
+    const plan& p = current_->what;
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+    const auto variable = [values](std::int64_t offset) { return offset >= 0 ? values + offset : nullptr; };
     switch (op.kind) {
+      case operation::normalize:
+        return normalize_layer(op.layer, values);
+      case operation::statistics: {
+        const int first = operand_of(op, 0).pending.affine;
+        return note_parts(first, l.channels,
+                          compute_moments(stream_, reading<T>{at<T>(operand_of(op, 0))}, partial(first)));
+      }
+      case operation::convolution:
+      case operation::depthwise_convolution:
+        return p.in_output(p.value(op.layer)) ? predict(op, values) : convolve(op, values);
+      case operation::copy:
+        return copy(op);
+      case operation::apply:
+        return apply(stream_, l.function, input(op), written(op));
+      case operation::group_norm: {
+        const int first = p.of(op.layer).statistics;
+        return group_norm(stream_, {l.groups, l.norm.epsilon}, input(op), variable(vars.gamma), variable(vars.beta),
+                          written(op), mean(first), inv_std(first));
+      }
       case operation::max_pool:
-        return max_pool_forward(stream_, w, x, y);
+        return max_pool_forward(stream_, window_of(l, operand_of(op, 0)), input(op), written(op));
       case operation::average_pool:
-        return avg_pool_forward(stream_, w, x, y);
+        return avg_pool_forward(stream_, window_of(l, operand_of(op, 0)), input(op), written(op));
+      case operation::global_pool:
+        return global_pool(stream_, input(op), written(op));
+      case operation::add:
+        return add(stream_, input(op, 0), input(op, 1), written(op));
+      case operation::multiply:
+        return multiply(stream_, input(op, 0), input(op, 1), written(op), false);
+      case operation::upsample:
+        return upsample(stream_, l.multiplier, input(op), written(op));
       case operation::pad:
-        return pad(stream_, x, y);
+        return pad(stream_, input(op), written(op));
       case operation::dropout:
-        if (current_->what.mode != run_mode::train) return apply_pending(stream_, x, y);
-        return dropout(stream_, x, y, false, choice_of_dropout(op.layer));
+        if (p.mode != run_mode::train) return apply(stream_, elementwise{}, input(op), written(op));
+        return dropout(stream_, input(op), written(op), false, choice_of_dropout(op.layer));
       default:
         return;
     }
   }
 
+  void copy(const plan_operation& op) {
+    if (current_->what.in_output(current_->what[op.operands.back()]))
+      fail("layer ", net_[op.layer].name, ": only a dense convolution can be an output on a GPU");
+    apply(stream_, elementwise{}, input(op), written(op));
+  }
+
   void convolve(const plan_operation& op, const float* values) {
     const layer& l = net_[op.layer];
-    const layer_place& place = place_of(op.layer);
+    const layer_views& place = current_->what.of(op.layer);
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-    const auto [w, x] = input_of(op.layer);
+    const int affine = current_->what.value(op.layer).pending.affine;
+    const auto [w, x] = input_of(op);
     const float* const bias = biases_of(op.layer, values);
     const bool wants_moments = current_->what.mode == run_mode::train && place.norm >= 0 && net_[place.norm].norm.train;
-    const partial_sums sums = wants_moments ? partial(place.pending.affine) : partial_sums{};
+    const partial_sums sums = wants_moments ? partial(affine) : partial_sums{};
     const pending finish = transform_of(place.finish);
-    const tensor<T> y = at<T>(place.value);
+    const tensor<T> y = written(op);
     const int parts = runs_dense(l) ? conv_forward(stream_, w, x, packed_weights(op.layer), bias, y, sums, finish)
                                     : depthwise_forward(stream_, w, x, values + vars.weights, bias, y, sums, finish);
-    if (wants_moments) note_parts(place.pending.affine, l.channels, parts);
+    if (wants_moments) note_parts(affine, l.channels, parts);
   }
 
   const float* biases_of(int layer, const float* values) const {
@@ -271,26 +300,25 @@ class network_runner final : public runner {
     return biases >= 0 ? values + biases : nullptr;
   }
   head_output output_of_head(int layer, const float* values) const {
-    return {at<float>(place_of(layer).value), biases_of(layer, values)};
+    return {at<float>(current_->what.value(layer)), biases_of(layer, values)};
   }
 
   /// A head, and the one that runs with it.
-  void predict(int layer, const float* values) {
-    if (!runs_dense(net_[layer]) || place_of(layer).norm >= 0 || place_of(layer).clamp >= 0)
-      fail("layer ", net_[layer].name, ": a head on a GPU is a dense convolution without batch norm and activation");
-    const auto [w, x] = input_of(layer);
-    if (!heads_.runs_both(layer))
-      return conv_forward_heads(stream_, w, x, packed_weights(layer), output_of_head(layer, values));
-    const int first = heads_.partner(layer);
+  void predict(const plan_operation& op, const float* values) {
+    const auto [w, x] = input_of(op);
+    if (!heads_.runs_both(op.layer))
+      return conv_forward_heads(stream_, w, x, packed_weights(op.layer), output_of_head(op.layer, values));
+    const int first = heads_.partner(op.layer);
     conv_forward_heads(stream_, w, x, packed_weights(first), output_of_head(first, values),
-                       output_of_head(layer, values));
+                       output_of_head(op.layer, values));
   }
 
   void normalize_layer(int number, float* values) {
     const layer& l = net_[number];
-    const layer_place& place = place_of(place_of(number).producer);
+    const int producer = current_->what.of(number).producer;
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
-    const int first = std::max(place.pending.affine, place.finish.affine);
+    const int first =
+        std::max(current_->what.value(producer).pending.affine, current_->what.of(producer).finish.affine);
     const bool batch_statistics = current_->what.mode == run_mode::train && l.norm.train;
     const norm_variables variables{vars.gamma >= 0 ? values + vars.gamma : nullptr,
                                    vars.beta >= 0 ? values + vars.beta : nullptr, values + vars.moving_mean,
@@ -301,42 +329,96 @@ class network_runner final : public runner {
 
   void run_backward(const plan_operation& op, int number, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
-    const layer_place& place = place_of(op.layer);
-    if (convolves(l) && is_prediction(current_->what, place.gradient.buffer)) {
-      if (op.kind == operation::weights_backward || op.kind == operation::data_backward)
-        return differentiate_head(op, number, gradients);
-      fail("layer ", l.name, ": a head with an activation or batch norm cannot be trained on a GPU");
-    }
-    const tensor<T> own = at<T>(place.gradient);
+    const plan& p = current_->what;
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
+    const auto gradient = [gradients](std::int64_t offset) { return offset >= 0 ? gradients + offset : nullptr; };
+    const tensor<T> dx = written(op);
+    const auto dy = [&] { return tensor<const T>(at<T>(p.gradient(op.layer))); };
+    const bool adds = op.accumulates();
     switch (op.kind) {
       case operation::zero:
-        return clear(stream_, own);
+        return clear(stream_, dx);
       case operation::normalize_backward:
-        return normalize_backward(op, own, gradients);
+        return adding(op, gradients, stream_, [&] { normalize_backward(op, gradients); });
       case operation::clamp_backward:
-        return activation_backward(stream_, reading_of(op.layer), own);
+        return activation_backward(stream_, input(op), dx);
+      case operation::weights_backward:
+        return p.in_output(p.gradient(op.layer))
+                   ? weights_gradient_beside(op, number, padded_gradient(op.layer, true), gradients)
+                   : weights_gradient_beside(op, number, dy(), gradients);
+      case operation::data_backward:
+        return p.in_output(p.gradient(op.layer)) ? data_gradient(op, padded_gradient(op.layer, false))
+                                                 : data_gradient(op, dy());
+      case operation::depthwise_backward:
+        return adding(op, gradients, stream_, [&] { depthwise_gradients(op, dy(), values, gradients); });
+      case operation::copy_backward:
+        return apply_backward(stream_, elementwise{}, reading<T>{}, input(op).x, dx, adds);
+      case operation::apply_backward:
+        return apply_backward(stream_, l.function, input(op, 0), input(op, 1).x, dx, adds);
+      case operation::group_norm_backward:
+        return adding(op, gradients, stream_, [&] {
+          const int first = p.of(op.layer).statistics;
+          group_norm_backward(stream_, {l.groups, l.norm.epsilon}, input(op, 0), mean(first), inv_std(first),
+                              vars.gamma >= 0 ? values + vars.gamma : nullptr, input(op, 1).x, dx, adds,
+                              gradient(vars.gamma), gradient(vars.beta), scratch_.data());
+        });
+      case operation::max_pool_backward:
+        return max_pool_backward(stream_, window_of(l, operand_of(op, 0)), input(op, 0), input(op, 1).x, dx, adds,
+                                 reinterpret_cast<std::uint8_t*>(scratch_.data()));
+      case operation::average_pool_backward:
+        return avg_pool_backward(stream_, window_of(l, p[op.operands.back()]), input(op).x, dx, adds);
+      case operation::global_pool_backward:
+        return global_pool_backward(stream_, input(op).x, dx, adds);
+      case operation::multiply_backward:
+        if (dx.height * dx.width < input(op, 1).x.height * input(op, 1).x.width)
+          return multiply_and_sum(stream_, input(op, 0), input(op, 1).x, dx, adds);
+        return multiply(stream_, input(op, 1), input(op, 0), dx, adds);
+      case operation::upsample_backward:
+        return upsample_backward(stream_, l.multiplier, input(op).x, dx, adds);
       case operation::dropout_backward:
-        return dropout(stream_, reading<T>{own}, at<T>(place_of(op.input()).gradient), op.accumulates(),
-                       choice_of_dropout(op.layer));
+        return dropout(stream_, input(op), dx, adds, choice_of_dropout(op.layer));
       default:
-        return differentiate(op, number, values, gradients);
+        return;
     }
   }
 
-  void normalize_backward(const plan_operation& op, const tensor<T>& own, float* gradients) {
-    const layer_place& place = place_of(op.layer);
-    const layer_variables_place& norm = layout_.layers[static_cast<std::size_t>(place.norm)];
-    const int first = place.pending.affine;
-    batch_norm_backward(stream_, reading_of(op.layer), mean(first), inv_std(first), own,
-                        norm.gamma >= 0 ? gradients + norm.gamma : nullptr,
-                        norm.beta >= 0 ? gradients + norm.beta : nullptr, !net_[place.norm].norm.train, partial(first),
+  /// Runs work that overwrites gradients of variables; where another layer has begun them, they are added.
+  template <class Work>
+  void adding(const plan_operation& op, float* gradients, cudaStream_t stream, const Work& work) {
+    if (!op.adds) return work();
+    const auto each = [&](auto&& body) {
+      std::int64_t at = 0;
+      for (const int number : net_[variables_of(current_->what, op)].variables.all()) {
+        if (number < 0 || !net_.variables[static_cast<std::size_t>(number)].trainable) continue;
+        const std::int64_t size = net_.variables[static_cast<std::size_t>(number)].size;
+        body(gradients + layout_.offsets[static_cast<std::size_t>(number)], shared_.data() + at, size);
+        at += size;
+      }
+    };
+    each([&](const float* gradient, float* earlier, std::int64_t size) {
+      check(cudaMemcpyAsync(earlier, gradient, static_cast<std::size_t>(size) * sizeof(float), cudaMemcpyDeviceToDevice,
+                            stream),
+            "cudaMemcpyAsync");
+    });
+    work();
+    each(
+        [&](float* gradient, const float* earlier, std::int64_t size) { add_floats(stream, earlier, gradient, size); });
+  }
+
+  void normalize_backward(const plan_operation& op, float* gradients) {
+    const view& z = operand_of(op, 0);
+    const int norm = current_->what.of(op.layer).norm, first = z.pending.affine;
+    const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(norm)];
+    batch_norm_backward(stream_, reading_of(z), mean(first), inv_std(first), written(op),
+                        vars.gamma >= 0 ? gradients + vars.gamma : nullptr,
+                        vars.beta >= 0 ? gradients + vars.beta : nullptr, !net_[norm].norm.train, partial(first),
                         op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, scratch_.data());
   }
 
   /// The gradient of a head's predictions, with those of the head that runs with it, as the products want them;
   /// `weights` comes before the data's.
   tensor<const T> padded_gradient(int layer, bool weights) {
-    const tensor_place& p = place_of(layer).gradient;
+    const view& p = current_->what.gradient(layer);
     const std::int64_t columns = packed(joint_matrix_of(net_, heads_, layer).columns),
                        image = columns * p.height * p.width;
     if (!weights) padded_used_ -= current_->what.batch * image;
@@ -344,29 +426,26 @@ class network_runner final : public runner {
     padded_used_ += current_->what.batch * image;
     const tensor<const float> own(at<float>(p));
     if (weights && heads_.runs_both(layer))
-      pad_channels(stream_, tensor<const float>(at<float>(place_of(heads_.partner(layer)).gradient)), own, to);
+      pad_channels(stream_, tensor<const float>(at<float>(current_->what.gradient(heads_.partner(layer)))), own, to);
     else if (weights)
       pad_channels(stream_, own, {}, to);
     return {to, current_->what.batch, p.height, p.width, static_cast<int>(columns), columns, image};
   }
 
-  void differentiate_head(const plan_operation& op, int number, float* gradients) {
-    const bool weights = op.kind == operation::weights_backward;
-    const tensor<const T> dy = padded_gradient(op.layer, weights);
-    weights ? weights_gradient_beside(op, number, dy, gradients) : data_gradient(op, dy);
-  }
-
   /// On the side stream, unless somebody wants to know the time of each operation.
   void weights_gradient_beside(const plan_operation& op, int number, const tensor<const T>& dy, float* gradients) {
-    if (observer) return weights_gradient(stream_, op, dy, gradients, side_scratch_.data());
+    const auto work = [&](cudaStream_t stream) {
+      adding(op, gradients, stream, [&] { weights_gradient(stream, op, dy, gradients, side_scratch_.data()); });
+    };
+    if (observer) return work(stream_);
     side_.begin_after(stream_);
-    weights_gradient(side_.stream(), op, dy, gradients, side_scratch_.data());
+    work(side_.stream());
     side_.end(number);
   }
 
   void weights_gradient(cudaStream_t stream, const plan_operation& op, const tensor<const T>& dy, float* gradients,
                         float* scratch) {
-    const auto [w, x] = input_of(op.layer);
+    const auto [w, x] = input_of(op);
     const auto to = [&](int layer) -> gradient_target {
       const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(layer)];
       return {matrix_of(net_, net_[layer]), gradients + vars.weights,
@@ -380,52 +459,27 @@ class network_runner final : public runner {
 
   void data_gradient(const plan_operation& op, const tensor<const T>& dy) {
     const layer& l = net_[op.layer];
-    const layer_place& input = place_of(op.input());
-    const gradient_sums<T> sums = op.sums ? sums_of(op.input()) : gradient_sums<T>{};
+    const view& x = current_->what.value(l.inputs[0]);
+    const gradient_sums<T> sums = op.sums ? sums_of(x) : gradient_sums<T>{};
     const T* const weights = packed_weights(heads_.runs_both(op.layer) ? heads_.partner(op.layer) : op.layer);
-    const int parts = conv_backward_data(stream_, window_of(l, input.value), dy, weights, at<T>(input.gradient),
-                                         op.accumulates(), sums);
-    if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
+    const int parts = conv_backward_data(stream_, window_of(l, x), dy, weights, written(op), op.accumulates(), sums);
+    if (op.sums) note_parts(x.pending.affine, x.channels, parts);
   }
 
   void depthwise_gradients(const plan_operation& op, const tensor<const T>& dy, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
-    const layer_place& input = place_of(op.input());
     if (runs_dense(l)) {
       weights_gradient(stream_, op, dy, gradients, scratch_.data());
-      if (input.gradient.buffer >= 0) data_gradient(op, dy);
+      if (written(op).data) data_gradient(op, dy);
       return;
     }
+    const view& x = current_->what.value(l.inputs[0]);
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-    const gradient_sums<T> sums = op.sums ? sums_of(op.input()) : gradient_sums<T>{};
-    const int parts =
-        depthwise_backward(stream_, window_of(l, input.value), reading_of(op.input()), dy, values + vars.weights,
-                           at<T>(input.gradient), op.accumulates(), gradients + vars.weights,
-                           vars.biases >= 0 ? gradients + vars.biases : nullptr, sums, scratch_.data());
-    if (op.sums) note_parts(input.pending.affine, input.value.channels, parts);
-  }
-
-  void differentiate(const plan_operation& op, int number, const float* values, float* gradients) {
-    const layer& l = net_[op.layer];
-    const layer_place& input = place_of(op.input());
-    const tensor<const T> dy = at<T>(place_of(op.layer).gradient);
-    const tensor<T> dx = at<T>(input.gradient);
-    const window w = window_of(l, input.value);
-    switch (op.kind) {
-      case operation::weights_backward:
-        return weights_gradient_beside(op, number, dy, gradients);
-      case operation::data_backward:
-        return data_gradient(op, dy);
-      case operation::depthwise_backward:
-        return depthwise_gradients(op, dy, values, gradients);
-      case operation::max_pool_backward:
-        return max_pool_backward(stream_, w, reading_of(op.input()), dy, dx, op.accumulates(),
-                                 reinterpret_cast<std::uint8_t*>(scratch_.data()));
-      case operation::average_pool_backward:
-        return avg_pool_backward(stream_, w, dy, dx, op.accumulates());
-      default:
-        return;
-    }
+    const gradient_sums<T> sums = op.sums ? sums_of(x) : gradient_sums<T>{};
+    const int parts = depthwise_backward(stream_, window_of(l, x), input(op), dy, values + vars.weights, written(op),
+                                         op.accumulates(), gradients + vars.weights,
+                                         vars.biases >= 0 ? gradients + vars.biases : nullptr, sums, scratch_.data());
+    if (op.sums) note_parts(x.pending.affine, x.channels, parts);
   }
 
   dropout_choice choice_of_dropout(int number) const {
@@ -433,12 +487,12 @@ class network_runner final : public runner {
   }
 
   template <class E>
-  std::vector<float> copied(const layer_place& place) {
-    const tensor<E> x = at<E>(place.value);
+  std::vector<float> copied(const view& v) {
+    const tensor<E> x = at<E>(v);
     const std::int64_t count = x.pixels() * x.channels;
     device_array<E> dense(static_cast<std::size_t>(count));
     const std::int64_t pixel = x.channels, image = pixel * x.height * x.width;
-    apply_pending(stream_, reading<E>{x, transform_of(place.pending)},
+    apply_pending(stream_, reading<E>{x, transform_of(v.pending)},
                   tensor<E>{dense.data(), x.batch, x.height, x.width, x.channels, pixel, image});
     std::vector<E> host(dense.size());
     check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
@@ -457,7 +511,7 @@ class network_runner final : public runner {
   std::vector<std::unique_ptr<prepared>> plans_;
   prepared* current_ = nullptr;
   int patch_layer_ = layer_of_patches(net_);
-  device_array<float> arena_, scratch_, side_scratch_, tables_;
+  device_array<float> arena_, scratch_, side_scratch_, shared_, tables_;
   side_stream side_;
   event_clock clock_;
   std::int64_t padded_used_ = 0;

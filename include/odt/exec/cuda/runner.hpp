@@ -39,10 +39,8 @@ class runner {
   virtual void backward(cudaStream_t stream, const float* values, float* gradients) = 0;
 
   // Device memory of the current plan, float in every precision.
-  virtual float* logits() = 0;     ///< [batch, anchors, class_slots]
-  virtual float* encodings() = 0;  ///< [batch, anchors, code_size]
-  virtual float* logits_gradient() = 0;
-  virtual float* encodings_gradient() = 0;
+  virtual float* output(int number) = 0;  ///< [batch, rows, columns]
+  virtual float* output_gradient(int number) = 0;
 
   /// Bytes of the arena and all that lies beside it; runner_bytes (plan_memory.hpp) foretells them.
   virtual std::size_t bytes() const = 0;
@@ -51,7 +49,7 @@ class runner {
 
   /// What a layer's reader sees, copied to the host dense: [batch, height, width, channels]. Only where the buffer
   /// still lives; see keep_all.
-  virtual std::vector<float> output(int layer) = 0;
+  virtual std::vector<float> values_of(int layer) = 0;
   /// From now on no two buffers share memory.
   virtual void keep_all(bool keep) = 0;
 

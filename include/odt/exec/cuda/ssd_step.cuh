@@ -101,7 +101,7 @@ class ssd_step final : public device_step {
     runner_->forward(stream_, values.data(), {seed_, &device_header_.data()->step});
     std::string first;
     for (int l = 0; l < net_.size() && first.empty(); ++l) {
-      const std::vector<float> output = runner_->output(l);
+      const std::vector<float> output = runner_->values_of(l);
       if (!std::ranges::all_of(output, [](float x) { return std::isfinite(x); })) first = net_[l].name;
     }
     runner_->keep_all(false);
@@ -213,7 +213,7 @@ class ssd_step final : public device_step {
     check(cudaMemcpyAsync(device_header_.data(), header_.data(), sizeof(step_header), cudaMemcpyHostToDevice, stream_),
           "cudaMemcpyAsync");
     launch_forward(sized);
-    launch_losses(sized, runner_->logits_gradient(), runner_->encodings_gradient());
+    launch_losses(sized, runner_->output_gradient(class_logits), runner_->output_gradient(box_encodings));
     runner_->backward(stream_, stores_.values(), stores_.gradients());
     const part timed(*this, "update");
     std::visit(
@@ -253,9 +253,13 @@ class ssd_step final : public device_step {
     const int anchors = sized.anchor_count();
     launch_assign(sized, anchors);
     const part timed(*this, "loss");
-    const ssd_loss_input input{
-        sized.batch,     anchors,           runner_->current().class_slots, runner_->logits(), runner_->encodings(),
-        logits_gradient, encodings_gradient};
+    const ssd_loss_input input{sized.batch,
+                               anchors,
+                               runner_->current().columns(class_logits),
+                               runner_->output(class_logits),
+                               runner_->output(box_encodings),
+                               logits_gradient,
+                               encodings_gradient};
     std::visit(
         [&](const auto& classes, const auto& boxes, const auto& coder) {
           ssd_loss(stream_, classes, boxes, coder, options_.loss, sized.device_anchors.data(), input, memory_.targets(),
@@ -267,10 +271,11 @@ class ssd_step final : public device_step {
   std::vector<detections> detect_on_host(const batch& b, sized_batch& sized) {
     run(sized, forward_, [&] { launch_forward(sized); });
     const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
-    const auto slots = static_cast<std::size_t>(runner_->current().class_slots);
-    std::vector<float> encodings(rows * static_cast<std::size_t>(runner_->current().code_size)), logits(rows * slots);
-    download(encodings, runner_->encodings());
-    download(logits, runner_->logits());
+    const auto slots = static_cast<std::size_t>(runner_->current().columns(class_logits));
+    std::vector<float> encodings(rows * static_cast<std::size_t>(runner_->current().columns(box_encodings))),
+        logits(rows * slots);
+    download(encodings, runner_->output(box_encodings));
+    download(logits, runner_->output(class_logits));
     return post_processing_(b, {encodings.data(), logits.data(), static_cast<int>(slots), sized.anchors});
   }
 
@@ -278,10 +283,10 @@ class ssd_step final : public device_step {
     const part timed(*this, "post-processing");
     const ssd_predictions input{sized.batch,
                                 sized.anchor_count(),
-                                runner_->current().class_slots,
+                                runner_->current().columns(class_logits),
                                 options_.loss.add_background_class,
-                                runner_->encodings(),
-                                runner_->logits(),
+                                runner_->output(box_encodings),
+                                runner_->output(class_logits),
                                 found.windows()};
     std::visit(
         [&](const auto& coder) {
