@@ -129,10 +129,10 @@ BOOST_AUTO_TEST_CASE(predictions_do_not_depend_on_which_layers_are_fused) {
     auto& runner = static_cast<odt::cpu::ssd_step<small::axes>&>(detector.device()).network_runner();
     const auto predictions = [&] {
       detector.forward(pictures());
-      const odt::plan& p = runner.current();
-      const auto rows = std::ptrdiff_t{1} * p.batch * p.anchors;
-      std::vector<float> all(runner.logits(), runner.logits() + rows * p.class_slots);
-      all.insert(all.end(), runner.encodings(), runner.encodings() + rows * p.code_size);
+      std::vector<float> all;
+      for (const int output : {odt::class_logits, odt::box_encodings})
+        all.insert(all.end(), runner.output(output),
+                   runner.output(output) + runner.current().output(output).elements());
       return all;
     };
     const auto fused = [&] {

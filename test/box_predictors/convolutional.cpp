@@ -39,10 +39,10 @@ BOOST_AUTO_TEST_SUITE(convolutional_tests)
 
 BOOST_AUTO_TEST_CASE(a_map_gets_a_head_for_boxes_and_one_for_classes) {
   const auto net = predict({});
-  BOOST_REQUIRE_EQUAL(net.heads.size(), 1u);
-  BOOST_TEST(net.channels(net.heads[0].encodings) == 12);
-  BOOST_TEST(net.channels(net.heads[0].logits) == 15);
-  const odt::layer_variables& logits = net[net.heads[0].logits].variables;
+  BOOST_REQUIRE_EQUAL(net.outputs.size(), 2u);
+  BOOST_TEST(net.channels(net.outputs[odt::box_encodings].layers[0]) == 12);
+  BOOST_TEST(net.channels(net.outputs[odt::class_logits].layers[0]) == 15);
+  const odt::layer_variables& logits = net[net.outputs[odt::class_logits].layers[0]].variables;
   BOOST_TEST(net.variables.at(static_cast<std::size_t>(logits.weights)).name ==
              "BoxPredictor_0/ClassPredictor/weights");
   BOOST_TEST(net.variables.at(static_cast<std::size_t>(logits.biases)).name == "BoxPredictor_0/ClassPredictor/biases");
@@ -51,8 +51,8 @@ BOOST_AUTO_TEST_CASE(a_map_gets_a_head_for_boxes_and_one_for_classes) {
 BOOST_AUTO_TEST_CASE(only_the_classes_are_dropped_out) {
   const auto net = predict({.use_dropout = true, .conv_hyperparams = {}});
   const auto kind_before = [&net](int head) { return net[net[head].inputs[0]].kind; };
-  BOOST_TEST((kind_before(net.heads[0].logits) == odt::layer_kind::dropout));
-  BOOST_TEST((kind_before(net.heads[0].encodings) != odt::layer_kind::dropout));
+  BOOST_TEST((kind_before(net.outputs[odt::class_logits].layers[0]) == odt::layer_kind::dropout));
+  BOOST_TEST((kind_before(net.outputs[odt::box_encodings].layers[0]) != odt::layer_kind::dropout));
 }
 
 // As in the API, a depth of 0 (min_depth and max_depth both 0) means none.
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(layers_before_the_heads_need_a_depth) {
 BOOST_AUTO_TEST_CASE(depthwise_heads_are_separable) {
   const auto net = predict({.kernel_size = 3, .use_depthwise = true, .conv_hyperparams = {}});
   BOOST_TEST(has(net, "BoxPredictor_0/BoxEncodingPredictor_depthwise/depthwise"));
-  BOOST_TEST(net[net.heads[0].encodings].kernel_height == 1);
+  BOOST_TEST(net[net.outputs[odt::box_encodings].layers[0]].kernel_height == 1);
 }
 
 BOOST_AUTO_TEST_CASE(sigmoids_within_the_network_are_refused) {

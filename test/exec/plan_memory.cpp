@@ -59,12 +59,13 @@ BOOST_AUTO_TEST_CASE(the_heads_of_a_map_lie_side_by_side) {
   const small_detector d;
   const cuda::joint_heads heads(d.net);
   const cuda::packed_layout weights(d.net, heads, d.layout);
-  for (const prediction_head& h : d.net.heads) {
-    BOOST_TEST(heads.runs_both(h.logits));
-    BOOST_TEST(heads.run_by_partner(h.encodings));
-    BOOST_TEST(heads.partner(h.logits) == h.encodings);
-    const std::int64_t first = weights.at[static_cast<std::size_t>(h.encodings)];
-    BOOST_TEST(weights.at[static_cast<std::size_t>(h.logits)] == first + cuda::packed(d.net.channels(h.encodings)));
+  for (std::size_t map = 0; map < 6; ++map) {
+    const int encodings = d.net.outputs[box_encodings].layers[map], logits = d.net.outputs[class_logits].layers[map];
+    BOOST_TEST(heads.runs_both(logits));
+    BOOST_TEST(heads.run_by_partner(encodings));
+    BOOST_TEST(heads.partner(logits) == encodings);
+    const std::int64_t first = weights.at[static_cast<std::size_t>(encodings)];
+    BOOST_TEST(weights.at[static_cast<std::size_t>(logits)] == first + cuda::packed(d.net.channels(encodings)));
   }
 }
 

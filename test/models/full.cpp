@@ -55,8 +55,8 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   const auto near = [&](const float* actual, const char* array) {
     BOOST_TEST(distance(actual, folder / array) < test::asked(3e-5, moved[array]["over_max"]));
   };
-  near(step.network_runner().encodings(), "box_encodings");
-  near(step.network_runner().logits(), "class_predictions_with_background");
+  near(step.network_runner().output(odt::box_encodings), "box_encodings");
+  near(step.network_runner().output(odt::class_logits), "class_predictions_with_background");
 
   const auto anchors = test::load_npy(folder / "anchors.npy");
   BOOST_REQUIRE_EQUAL(step.last_anchors().size() * 4, anchors.size());

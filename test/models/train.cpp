@@ -41,11 +41,13 @@ struct trained {
 std::vector<double> by_feature_map(trained& t, const float* actual, const std::vector<double>& expected,
                                    std::size_t columns) {
   std::vector<double> result;
-  const auto maps = odt::feature_map_sizes(t.detector->layers(), {300, 300});
+  const odt::network& net = t.detector->layers();
+  const auto maps = odt::feature_map_sizes(net, {300, 300});
   std::size_t first = 0;
   for (std::size_t m = 0; m < maps.size(); ++m) {
     const auto rows =
-        static_cast<std::size_t>(maps[m].height * maps[m].width * t.detector->layers().heads[m].boxes_per_cell);
+        static_cast<std::size_t>(maps[m].height * maps[m].width *
+                                 odt::rows_per_pixel(net, net.outputs[odt::box_encodings], static_cast<int>(m)));
     double difference = 0, largest = 0;
     for (std::size_t image = 0; image < 2; ++image)
       for (std::size_t i = first * columns; i < (first + rows) * columns; ++i) {
@@ -96,8 +98,8 @@ BOOST_DATA_TEST_CASE(evaluation_gives_the_predictions_losses_and_detections, dat
                                   : t.name == "train_ssd_inception_v2" ? 5e-5
                                                                        : 2e-5));
   };
-  near(t.step().network_runner().encodings(), "box_encodings_eval");
-  near(t.step().network_runner().logits(), "class_predictions_eval");
+  near(t.step().network_runner().output(odt::box_encodings), "box_encodings_eval");
+  near(t.step().network_runner().output(odt::class_logits), "class_predictions_eval");
 
   const auto found = t.detector->detect(b);
   const auto boxes = t.load("detection_boxes"), scores = t.load("detection_scores"),
@@ -213,8 +215,8 @@ BOOST_DATA_TEST_CASE(predictions_are_as_near_to_float64_as_tensorflows, data::ma
       BOOST_TEST(distances[m] <= ask);
     }
   };
-  check("box_encodings", runner.encodings(), "box_encodings_train_f64");
-  check("class_predictions", runner.logits(), "class_predictions_train_f64");
+  check("box_encodings", runner.output(odt::box_encodings), "box_encodings_train_f64");
+  check("class_predictions", runner.output(odt::class_logits), "class_predictions_train_f64");
 }
 
 BOOST_DATA_TEST_CASE(the_first_steps_of_frozen_cases_move_the_variables_as_the_api_does, data::make(frozen_cases)) {

@@ -51,7 +51,8 @@ struct small_network {
     const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4, .kernel = 3, .stride = 2}, norm);
     const int b = odt::convolve(net, a, {.scope = "b", .channels = 5}, plain);
     const int c = odt::convolve(net, a, {.scope = "c", .channels = 8}, plain);
-    net.heads.push_back({.encodings = c, .logits = b, .boxes_per_cell = 1});
+    odt::add_predictions(net, 8, 5);
+    odt::add_prediction(net, c, b);
     train = odt::lower(net, batch, {6, 8}, odt::run_mode::train);
   }
 
@@ -95,15 +96,16 @@ BOOST_AUTO_TEST_CASE(each_tensor_is_counted_once) {
   BOOST_TEST((n.cost(operation::normalize_backward, "a").bytes == bytes(3 * a)));
   BOOST_TEST((n.cost(operation::normalize, "a").bytes == bytes(8 * 4)));
   BOOST_TEST(n.cost(operation::loss, "").bytes == bytes(2 * (b + c)));
+  BOOST_TEST(odt::loss_cost(n.train).bytes == bytes(2 * (b + c)));
 }
 
 BOOST_AUTO_TEST_CASE(what_lies_between_fused_layers_costs_no_bytes) {
   const odt::network net = sample<odt::mobilenet_v1>();
   const odt::size2 size{300, 300};
   const odt::plan apart = odt::lower(net, 2, size, odt::run_mode::infer);
-  const odt::plan fused = odt::lower(net, 2, size, odt::run_mode::infer, [](const odt::layer& l, std::int64_t) {
+  const odt::plan fused = odt::lower(net, 2, size, odt::run_mode::infer, {.fuses = [](const odt::layer& l, std::int64_t) {
     return l.channels == 32;  // the first
-  });
+  }});
   const odt::operation_cost a = odt::cost_of(net, apart), f = odt::cost_of(net, fused);
   BOOST_TEST(f.flops == a.flops);
   BOOST_TEST(f.bytes == a.bytes - 2 * 4 * std::int64_t{2} * 150 * 150 * 32);

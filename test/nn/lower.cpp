@@ -8,8 +8,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
-#include <limits>
 #include <vector>
 
 namespace {
@@ -35,29 +35,28 @@ int count(const odt::plan& p, odt::operation kind) {
 }
 
 /// Where an operation writes a gradient that it does not only change in place, or null.
-const odt::tensor_place* sends_to(const odt::plan& p, const odt::plan_operation& op) {
-  if (op.operands.empty() || op.kind == odt::operation::loss) return nullptr;
-  const odt::operand& last = op.operands.back();
-  const bool in_place = last.layer == op.layer && op.kind != odt::operation::zero;
-  return last.gradient && last.how != odt::access::read && !in_place ? &place_of(p, last) : nullptr;
+const odt::view* sends_to(const odt::plan& p, const odt::plan_operation& op) {
+  const bool backward = op.kind > odt::operation::loss;
+  const bool in_place = op.kind == odt::operation::normalize_backward || op.kind == odt::operation::clamp_backward;
+  return backward && !in_place && op.operands.back().how != odt::access::read ? &p[op.operands.back()] : nullptr;
 }
 
-bool overlap(const odt::tensor_place& a, const odt::tensor_place& b) {
+bool overlap(const odt::view& a, const odt::view& b) {
   return a.buffer == b.buffer && a.offset < b.offset + b.channels && b.offset < a.offset + a.channels;
 }
 
 bool is_head(const odt::network& net, int layer) {
-  for (const odt::prediction_head& head : net.heads)
-    if (head.encodings == layer || head.logits == layer) return true;
-  return false;
+  return std::ranges::any_of(net.outputs, [layer](const odt::network_output& o) {
+    return std::ranges::find(o.layers, layer) != o.layers.end();
+  });
 }
 
 /// The operations before the `at`th that write to the gradient of its layer, in order.
 std::vector<odt::plan_operation> senders(const odt::plan& p, std::size_t at) {
   std::vector<odt::plan_operation> result;
   for (std::size_t i = 0; i < at; ++i) {
-    const odt::tensor_place* to = sends_to(p, p.operations[i]);
-    if (to && overlap(*to, p.places[static_cast<std::size_t>(p.operations[at].layer)].gradient))
+    const odt::view* to = sends_to(p, p.operations[i]);
+    if (to && overlap(*to, p.gradient(p.operations[at].layer)))
       result.push_back(p.operations[i]);
   }
   return result;
@@ -146,9 +145,9 @@ BOOST_AUTO_TEST_CASE(the_convolution_that_completes_a_gradient_adds_up_its_batch
 }
 
 BOOST_AUTO_TEST_CASE(depthwise_layers_are_fused_with_the_pointwise_ones_that_alone_read_them) {
-  const odt::fusion_rule large = [](const odt::layer& l, std::int64_t pixels) {
+  const odt::back_end large{.fuses = [](const odt::layer& l, std::int64_t pixels) {
     return l.multiplier == 1 && pixels >= 19 * 19;
-  };
+  }};
   const auto net = sample<odt::mobilenet_v1>();
   const auto p = odt::lower(net, 1, {300, 300}, odt::run_mode::infer, large);
   BOOST_TEST(count(p, odt::operation::separable_convolution) == 11);
@@ -158,9 +157,9 @@ BOOST_AUTO_TEST_CASE(depthwise_layers_are_fused_with_the_pointwise_ones_that_alo
   BOOST_TEST(p.buffers.size() == apart.buffers.size() - 11);
   for (const odt::plan_operation& op : p.operations) {
     if (op.kind != odt::operation::separable_convolution) continue;
-    const odt::layer_place& between = p.places[static_cast<std::size_t>(net[op.layer].inputs[0])];
-    BOOST_TEST(between.value.buffer == -1, net[op.layer].name);
-    const int source = p.places[static_cast<std::size_t>(net[between.producer].inputs[0])].value.buffer;
+    const int between = net[op.layer].inputs[0];
+    BOOST_TEST(p.value(between).buffer == -1, net[op.layer].name);
+    const int source = p.value(net[p.of(between).producer].inputs[0]).buffer;
     const auto index = static_cast<int>(&op - p.operations.data());
     BOOST_TEST(p.buffers[static_cast<std::size_t>(source)].last >= index, net[op.layer].name);
   }
@@ -187,7 +186,7 @@ BOOST_AUTO_TEST_CASE(a_depthwise_layer_with_another_reader_is_left_alone) {
   const int shared = net.add(depthwise(0));
   const int first = net.add(pointwise(shared)), second = net.add(pointwise(shared));
   net.add({.kind = odt::layer_kind::concat, .name = "both", .inputs = {first, second}, .channels = 8});
-  const odt::fusion_rule always = [](const odt::layer&, std::int64_t) { return true; };
+  const odt::back_end always{.fuses = [](const odt::layer&, std::int64_t) { return true; }};
   const auto p = odt::lower(net, 1, {8, 8}, odt::run_mode::infer, always);
   BOOST_TEST(count(p, odt::operation::separable_convolution) == 0);
 }
@@ -195,18 +194,14 @@ BOOST_AUTO_TEST_CASE(a_depthwise_layer_with_another_reader_is_left_alone) {
 BOOST_AUTO_TEST_CASE(inference_leaves_nothing_to_a_reader) {
   for (const auto& net : {sample<odt::mobilenet_v1>(), sample<odt::inception_v2>()}) {
     const auto p = odt::lower(net, 1, {300, 300}, odt::run_mode::infer);
-    for (const odt::layer_place& place : p.places) {
-      BOOST_TEST(place.pending.affine < 0);
-      BOOST_TEST(place.pending.low == -std::numeric_limits<float>::infinity());
-      BOOST_TEST(place.pending.high == std::numeric_limits<float>::infinity());
-    }
-    std::vector<bool> written(p.places.size(), false);
+    for (const odt::view& v : p.views) BOOST_TEST(v.pending.none());
+    std::vector<bool> written(p.layers.size(), false);
     int normalized = 0;
     for (const odt::plan_operation& op : p.operations) {
-      const auto producer = static_cast<std::size_t>(p.places[static_cast<std::size_t>(op.layer)].producer);
+      const auto producer = static_cast<std::size_t>(p.of(op.layer).producer);
       if (op.kind == odt::operation::normalize) {
         BOOST_TEST(!written[producer], net[op.layer].name);
-        BOOST_TEST(p.places[producer].finish.affine >= 0, net[op.layer].name);
+        BOOST_TEST(p.layers[producer].finish.affine >= 0, net[op.layer].name);
         ++normalized;
       } else {
         written[producer] = true;
@@ -223,46 +218,53 @@ BOOST_AUTO_TEST_CASE(branches_write_their_slices_of_a_concat) {
   const auto p = odt::lower(net, 2, {300, 300}, odt::run_mode::train);
   for (int i = 0; i < net.size(); ++i) {
     if (net[i].kind != odt::layer_kind::concat) continue;
-    const auto& whole = p.places[static_cast<std::size_t>(i)];
+    const odt::view& whole = p.value(i);
     int channel = 0;
     for (const int input : net[i].inputs) {
-      const auto& branch = p.places[static_cast<std::size_t>(input)];
-      BOOST_TEST(branch.value.buffer == whole.value.buffer);
-      BOOST_TEST(branch.value.offset == channel);
-      BOOST_TEST(branch.value.pixel_stride == whole.value.channels);
-      channel += branch.value.channels;
+      const odt::view& branch = p.value(input);
+      BOOST_TEST(branch.buffer == whole.buffer);
+      BOOST_TEST(branch.offset == channel);
+      BOOST_TEST(branch.pixel_stride == whole.channels);
+      channel += branch.channels;
     }
   }
 }
 
-BOOST_AUTO_TEST_CASE(what_the_operations_do_not_cover_is_refused_by_the_layers_name) {
+BOOST_AUTO_TEST_CASE(a_second_activation_is_an_operation_of_its_own) {
   odt::network net;
   const odt::hyperparams h;
   const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, h);
-  const int again =
-      net.add({.kind = odt::layer_kind::clamp, .name = "a/again", .inputs = {a}, .channels = 4, .low = 0});
-  odt::convolve(net, again, {.scope = "b", .channels = 4}, h);
-  BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, odt::run_mode::train), odt::error,
-                        [](const odt::error& e) { return std::string(e.what()).find("a/again") != std::string::npos; });
+  odt::convolve(net, net.clip(a, 1, 2, "again"), {.scope = "b", .channels = 4}, h);
+  const auto p = odt::lower(net, 1, {8, 8}, odt::run_mode::train);
+  BOOST_TEST(count(p, odt::operation::apply) == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_pool_of_linear_values_beside_activated_branches_is_refused) {
+/// A pool of one branch, then a concat with another one.
+odt::plan pool_in_a_concat(const odt::hyperparams& pooled, const odt::hyperparams& beside, odt::layer_kind pool,
+                           odt::run_mode mode) {
+  odt::network net;
+  const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, pooled);
+  const int b = odt::convolve(net, 0, {.scope = "b", .channels = 4}, beside);
+  const int both = net.concat("both", {net.pool(pool, a, "pool", 3, 1, odt::padding::same), b});
+  odt::convolve(net, both, {.scope = "c", .channels = 4}, beside);
+  return odt::lower(net, 1, {8, 8}, mode);
+}
+
+BOOST_AUTO_TEST_CASE(branches_that_one_clamp_does_not_suit_are_copied) {
   const odt::hyperparams linear{.act = odt::activation::none}, relu{.act = odt::activation::relu};
-  for (const auto& before : {linear, relu})
-    for (const auto kind : {odt::layer_kind::max_pool, odt::layer_kind::average_pool}) {
-      odt::network net;
-      const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, before);
-      const int b = odt::convolve(net, 0, {.scope = "b", .channels = 4}, relu);
-      const int pool = net.pool(kind, a, "pool", 3, 1, odt::padding::same);
-      odt::convolve(net, net.concat("both", {pool, b}), {.scope = "c", .channels = 4}, relu);
-      const auto lower = [&net] { return odt::lower(net, 1, {8, 8}, odt::run_mode::train); };
-      if (before.act == odt::activation::relu)
-        BOOST_CHECK_NO_THROW(lower());
-      else
-        BOOST_CHECK_EXCEPTION(lower(), odt::error, [](const odt::error& e) {
-          return std::string(e.what()).find("layer both: its branches have different activations (pool)") == 0;
-        });
-    }
+  for (const auto kind : {odt::layer_kind::max_pool, odt::layer_kind::average_pool}) {
+    const auto copies = [kind](const odt::hyperparams& pooled, const odt::hyperparams& beside, odt::run_mode mode) {
+      return count(pool_in_a_concat(pooled, beside, kind, mode), odt::operation::copy);
+    };
+    // A pool of activated values lies within; one of linear values would be cut by its neighbour's clamp.
+    BOOST_TEST(copies(relu, relu, odt::run_mode::train) == 0);
+    BOOST_TEST(copies(linear, linear, odt::run_mode::train) == 0);
+    BOOST_TEST(copies(linear, relu, odt::run_mode::train) == 1);
+    // Values that come finished need no common clamp.
+    BOOST_TEST(copies(linear, relu, odt::run_mode::infer) == 0);
+    // RELU's clamp would let values through that RELU_6 holds.
+    BOOST_TEST(copies(relu, {}, odt::run_mode::train) == 1);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(heads_of_different_code_sizes_are_refused) {
@@ -272,7 +274,8 @@ BOOST_AUTO_TEST_CASE(heads_of_different_code_sizes_are_refused) {
     const odt::graph_name scope = codes == 4 ? "first" : "second";
     const int encodings = odt::convolve(net, 0, {.scope = scope + "/codes", .channels = 3 * codes}, linear);
     const int logits = odt::convolve(net, 0, {.scope = scope + "/logits", .channels = 3 * 2}, linear);
-    net.heads.push_back({encodings, logits, 3});
+    if (net.outputs.empty()) odt::add_predictions(net, 4, 2);
+    odt::add_prediction(net, encodings, logits);
   }
   BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, odt::run_mode::train), odt::error, [](const odt::error& e) {
     return std::string(e.what()).find("layer second/codes/Conv2D: predicts 15 numbers a cell") == 0;
@@ -317,21 +320,33 @@ BOOST_AUTO_TEST_CASE(two_layers_of_one_name_are_refused_and_shared_variables_lie
   BOOST_TEST(layout.floats == odt::lay_out(net).floats);
 }
 
-BOOST_AUTO_TEST_CASE(what_no_convolution_finishes_is_refused) {
-  for (const auto kind : {odt::layer_kind::max_pool, odt::layer_kind::average_pool}) {
-    odt::network net;
-    const odt::hyperparams h;
-    const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, h);
-    const int pool =
-        net.add({.kind = kind, .name = "pool", .inputs = {a}, .channels = 4, .kernel_height = 2, .kernel_width = 2});
-    const int clamp =
-        net.add({.kind = odt::layer_kind::clamp, .name = "pool/clamp", .inputs = {pool}, .channels = 4, .low = 0});
-    odt::convolve(net, clamp, {.scope = "b", .channels = 4}, h);
-    for (const auto mode : {odt::run_mode::train, odt::run_mode::infer})
-      BOOST_CHECK_EXCEPTION(odt::lower(net, 1, {8, 8}, mode), odt::error, [](const odt::error& e) {
-        return std::string(e.what()).find("pool/clamp") != std::string::npos;
-      });
+BOOST_AUTO_TEST_CASE(a_clamp_that_a_pool_does_not_finish_is_left_to_the_reader) {
+  odt::network net;
+  const odt::hyperparams h;
+  const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, h);
+  const int pool = net.pool(odt::layer_kind::max_pool, a, "pool", 2, 2, odt::padding::same);
+  odt::convolve(net, net.clip(pool, 0, 1, "clip"), {.scope = "b", .channels = 4}, h);
+  for (const auto mode : {odt::run_mode::train, odt::run_mode::infer}) {
+    const auto p = odt::lower(net, 1, {8, 8}, mode);
+    BOOST_TEST(p.value(pool).pending.high == 1.0f);
+    BOOST_TEST(count(p, odt::operation::copy) == 0);
   }
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_that_cannot_read_a_pending_reads_a_copy) {
+  odt::network net;
+  const odt::hyperparams h;
+  const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, h);
+  const int b = odt::convolve(net, a, {.scope = "b", .channels = 4}, h);
+  odt::convolve(net, net.sum(a, b, "sum"), {.scope = "c", .channels = 4}, h);
+  const odt::back_end device{.can_read = [](odt::operation o, const odt::pending_place&) {
+    return o != odt::operation::add;
+  }};
+  const auto p = odt::lower(net, 1, {8, 8}, odt::run_mode::train, device);
+  BOOST_TEST(count(p, odt::operation::copy) == 2);
+  for (const odt::plan_operation& op : p.operations)
+    if (op.kind == odt::operation::add)
+      for (const odt::operand& o : op.operands) BOOST_TEST(p[o].pending.none());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -38,12 +38,9 @@ odt::batch pictures(int size) {
 std::vector<float> predictions(model& m, int size) {
   m.forward(pictures(size));
   auto& runner = static_cast<odt::cpu::ssd_step<model::axes>&>(m.device()).network_runner();
-  const odt::plan& p = runner.current();
-  const auto rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(m.describe(2, p.image).anchors);
-  const float* logits = runner.logits();
-  const float* encodings = runner.encodings();
-  std::vector<float> all(logits, logits + rows * static_cast<std::size_t>(p.class_slots));
-  all.insert(all.end(), encodings, encodings + rows * static_cast<std::size_t>(p.code_size));
+  std::vector<float> all;
+  for (const int output : {odt::class_logits, odt::box_encodings})
+    all.insert(all.end(), runner.output(output), runner.output(output) + runner.current().output(output).elements());
   return all;
 }
 

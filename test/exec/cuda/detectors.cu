@@ -12,6 +12,6 @@ static cuda::runner& runner_of(device_step& step) {
 }
 
 void keep_all_on_gpu(device_step& step, bool keep) { runner_of(step).keep_all(keep); }
-std::vector<float> output_on_gpu(device_step& step, int layer) { return runner_of(step).output(layer); }
+std::vector<float> output_on_gpu(device_step& step, int layer) { return runner_of(step).values_of(layer); }
 
 }  // namespace odt::test

@@ -150,6 +150,10 @@ struct packed_layout {
       : at(static_cast<std::size_t>(net.size()), -1) {
     for (int i = 0; i < net.size(); ++i) {
       if (!runs_dense(net[i]) || heads.run_by_partner(i)) continue;
+      if (const int earlier = same_weights(net, heads, i); earlier >= 0) {
+        at[static_cast<std::size_t>(i)] = at[static_cast<std::size_t>(earlier)];
+        continue;
+      }
       const weights_matrix all = joint_matrix_of(net, heads, i);
       const std::int64_t own = packed(all.columns) - packed(matrix_of(net, net[i]).columns);
       if (heads.runs_both(i)) add(net, layout, heads.partner(i), elements, packed(all.columns));
@@ -159,6 +163,15 @@ struct packed_layout {
   }
 
  private:
+  /// An earlier layer whose packed weights are this one's too, or -1.
+  int same_weights(const network& net, const joint_heads& heads, int layer) const {
+    for (int i = 0; i < layer; ++i)
+      if (at[static_cast<std::size_t>(i)] >= 0 && net[i].variables.weights == net[layer].variables.weights &&
+          net[i].kind == net[layer].kind && heads.partner(i) < 0 && heads.partner(layer) < 0)
+        return i;
+    return -1;
+  }
+
   void add(const network& net, const variable_layout& layout, int layer, std::int64_t to, std::int64_t stride) {
     const auto l = static_cast<std::size_t>(layer);
     at[l] = to;

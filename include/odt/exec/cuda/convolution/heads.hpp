@@ -33,9 +33,16 @@ class joint_heads {
     const bool biased = e.variables.biases >= 0 && c.variables.biases >= 0;
     const bool alike = e.inputs == c.inputs && e.kernel_height == c.kernel_height && e.stride == c.stride &&
                        e.kernel_width == c.kernel_width && e.rate == c.rate && e.border == c.border;
-    if (!dense || !biased || !alike || first > second) return;
+    if (!dense || !biased || !alike || first > second || shared(net, first) || shared(net, second)) return;
     partner_[static_cast<std::size_t>(first)] = second;
     partner_[static_cast<std::size_t>(second)] = first;
+  }
+
+  /// Whether another layer has the same weights.
+  static bool shared(const network& net, int number) {
+    for (int i = 0; i < net.size(); ++i)
+      if (i != number && net[i].variables.weights == net[number].variables.weights) return true;
+    return false;
   }
 
   std::vector<int> partner_;  ///< by layer
