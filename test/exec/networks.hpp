@@ -33,7 +33,8 @@ namespace detail_networks {
 inline constexpr hyperparams relu{.act = activation::relu}, relu_6{.act = activation::relu_6},
     linear{.act = activation::none}, bare{.act = activation::none, .has_batch_norm = false};
 
-inline int conv(network& net, int x, const char* scope, int channels, int kernel, const hyperparams& h, int stride = 1) {
+inline int conv(network& net, int x, const char* scope, int channels, int kernel, const hyperparams& h,
+                int stride = 1) {
   return convolve(net, x, {.scope = scope, .channels = channels, .kernel = kernel, .stride = stride}, h);
 }
 
@@ -77,13 +78,15 @@ inline int again(network& net, int layer_number, int x, const char* name) {
 inline std::vector<network_case> network_cases() {
   using namespace detail_networks;
   return {
-      {"chain", {9, 8},
+      {"chain",
+       {9, 8},
        [](network& net) {
          int x = conv(net, 0, "a", 5, 3, relu_6, 2);
          x = convolve_depthwise(net, x, {.scope = "b", .kernel = 3}, relu);
          output(net, conv(net, x, "c", 4, 1, relu));
        }},
-      {"residual", {8, 8},
+      {"residual",
+       {8, 8},
        [](network& net) {
          const int x = conv(net, 0, "a", 4, 3, relu);
          const int y = conv(net, conv(net, x, "b", 3, 1, relu), "c", 4, 3, linear);
@@ -91,19 +94,22 @@ inline std::vector<network_case> network_cases() {
          const int z = conv(net, first, "d", 4, 3, linear);
          output(net, net.activate(net.sum(first, z, "sum2"), activation::relu, "relu2"));
        }},
-      {"residual with a projection", {8, 8},
+      {"residual with a projection",
+       {8, 8},
        [](network& net) {
          const int x = conv(net, 0, "a", 4, 3, relu);
          const int y = conv(net, x, "b", 6, 3, linear, 2), shortcut = conv(net, x, "s", 6, 1, linear, 2);
          output(net, net.activate(net.sum(shortcut, y, "sum"), activation::relu, "relu"));
        }},
-      {"residual over a pool", {8, 8},
+      {"residual over a pool",
+       {8, 8},
        [](network& net) {
          const int x = conv(net, 0, "a", 4, 3, relu);
          const int shortcut = net.pool(layer_kind::max_pool, x, "pool", 1, 2, padding::same);
          output(net, net.sum(shortcut, conv(net, x, "b", 4, 3, linear, 2), "sum"));
        }},
-      {"inverted residuals", {8, 8},
+      {"inverted residuals",
+       {8, 8},
        [](network& net) {
          const int x = conv(net, 0, "a", 3, 3, linear);
          int y = convolve_depthwise(net, conv(net, x, "b", 8, 1, relu_6), {.scope = "c", .kernel = 3}, relu_6);
@@ -111,14 +117,16 @@ inline std::vector<network_case> network_cases() {
          y = convolve_depthwise(net, conv(net, first, "e", 8, 1, relu_6), {.scope = "f", .kernel = 3}, relu_6);
          output(net, net.sum(conv(net, y, "g", 3, 1, linear), first, "sum2"));
        }},
-      {"pre-activation residuals", {8, 8},
+      {"pre-activation residuals",
+       {8, 8},
        [](network& net) {
          const int x = conv(net, 0, "a", 4, 3, bare);
          const int before = net.activate(norm(net, x, "n"), activation::relu, "relu");
          const int sum = net.sum(x, conv(net, before, "b", 4, 3, bare), "sum");
          output(net, net.activate(norm(net, sum, "n2"), activation::relu, "relu2"));
        }},
-      {"pyramid", {13, 14},
+      {"pyramid",
+       {13, 14},
        [](network& net) {
          const int fine = conv(net, 0, "a", 4, 3, relu, 2), coarse = conv(net, fine, "b", 5, 3, relu, 2);
          const int top = conv(net, coarse, "top", 6, 1, bare), side = conv(net, fine, "side", 6, 1, bare);
@@ -126,7 +134,8 @@ inline std::vector<network_case> network_cases() {
          output(net, conv(net, sum, "smooth", 4, 3, relu), "fine");
          output(net, top, "coarse");
        }},
-      {"concat of unlike branches", {8, 8},
+      {"concat of unlike branches",
+       {8, 8},
        [](network& net) {
          const int a = conv(net, 0, "a", 4, 1, linear), b = conv(net, 0, "b", 3, 3, relu);
          const int c = conv(net, 0, "c", 5, 3, relu_6);
@@ -134,47 +143,55 @@ inline std::vector<network_case> network_cases() {
          const int both = net.concat("both", {pool, b, c, 0});
          output(net, conv(net, net.concat("again", {b, conv(net, both, "d", 2, 1, relu)}), "e", 4, 1, relu));
        }},
-      {"concat within a concat, and a branch read beside", {8, 8},
+      {"concat within a concat, and a branch read beside",
+       {8, 8},
        [](network& net) {
          const int a = conv(net, 0, "a", 4, 1, relu), b = conv(net, 0, "b", 3, 3, relu);
          const int outer = net.concat("outer", {net.concat("inner", {a, b}), conv(net, 0, "c", 2, 1, relu)});
          const int first = conv(net, outer, "d", 4, 1, linear);
          output(net, net.sum(conv(net, a, "e", 4, 1, linear), first, "sum"));
        }},
-      {"norm behind a concat, a pool and a norm", {8, 8},
+      {"norm behind a concat, a pool and a norm",
+       {8, 8},
        [](network& net) {
          const int a = conv(net, 0, "a", 4, 1, bare), b = conv(net, 0, "b", 3, 3, bare);
          const int dense = net.activate(norm(net, net.concat("both", {a, b}), "n"), activation::relu, "relu");
          const int pool = net.pool(layer_kind::max_pool, dense, "pool", 2, 2, padding::same);
          output(net, conv(net, norm(net, norm(net, pool, "n2"), "n3"), "c", 4, 3, relu));
        }},
-      {"squeeze and excite", {8, 8},
+      {"squeeze and excite",
+       {8, 8},
        [](network& net) {
          const int x = net.activate(conv(net, 0, "a", 6, 3, linear), activation::hard_swish, "swish");
-         const int squeezed = net.activate(conv(net, net.global_pool(x, "mean"), "b", 3, 1, bare), activation::relu, "r");
+         const int squeezed =
+             net.activate(conv(net, net.global_pool(x, "mean"), "b", 3, 1, bare), activation::relu, "r");
          const int gate = net.activate(conv(net, squeezed, "c", 6, 1, bare), activation::hard_sigmoid, "gate");
          output(net, net.multiply(x, gate, "excite"));
        }},
-      {"activations", {6, 6},
+      {"activations",
+       {6, 6},
        [](network& net) {
          int x = net.activate(conv(net, 0, "a", 4, 3, linear), activation::silu, "silu");
          x = net.activate(conv(net, x, "b", 4, 1, linear), activation::leaky_relu, "leaky");
          x = net.activate(conv(net, x, "c", 4, 1, bare), activation::sigmoid, "sigmoid");
          output(net, net.multiply(x, net.clip(x, 0.4f, 0.6f, "clip"), "product"));
        }},
-      {"group norm", {6, 6},
+      {"group norm",
+       {6, 6},
        [](network& net) {
          const int x = net.activate(groups(net, conv(net, 0, "a", 6, 3, bare), "g", 3), activation::relu, "relu");
          output(net, groups(net, conv(net, x, "b", 4, 3, relu), "g2", 2));
        }},
-      {"a layer summed with itself, twice an output", {6, 6},
+      {"a layer summed with itself, twice an output",
+       {6, 6},
        [](network& net) {
          const int x = conv(net, 0, "a", 4, 3, relu);
          const int twice = net.sum(x, x, "twice");
          output(net, twice);
          net.outputs.push_back({.name = "clipped", .columns = 4, .layers = {net.clip(twice, 0.5f, 2, "clip"), twice}});
        }},
-      {"weights shared by levels with norms of their own", {9, 9},
+      {"weights shared by levels with norms of their own",
+       {9, 9},
        [](network& net) {
          const int fine = conv(net, 0, "a", 4, 3, relu), coarse = conv(net, fine, "b", 4, 3, relu, 2);
          const int tower = conv(net, fine, "tower", 4, 3, bare);
@@ -187,7 +204,8 @@ inline std::vector<network_case> network_cases() {
          net.outputs.push_back(
              {.name = "heads", .columns = 3, .layers = {head, again(net, head, depthwise_too, "head/1")}});
        }},
-      {"frozen norms and frozen layers", {8, 8},
+      {"frozen norms and frozen layers",
+       {8, 8},
        [](network& net) {
          hyperparams frozen = relu;
          frozen.norm.train = false;
@@ -287,8 +305,8 @@ class network_reference {
   std::vector<double> images_;
 };
 
-/// |actual - expected| <= tolerance * the largest expected, or 0.1: what is zero but for rounding (a bias before a batch
-/// norm) is a sum of numbers of that size.
+/// |actual - expected| <= tolerance * the largest expected, or 0.1: what is zero but for rounding (a bias before a
+/// batch norm) is a sum of numbers of that size.
 inline void check_network(const std::vector<float>& actual, const std::vector<double>& expected, double tolerance,
                           const std::string& what) {
   BOOST_REQUIRE_EQUAL(actual.size(), expected.size());

@@ -23,7 +23,8 @@ struct scalar_map {
 
  private:
   std::size_t index(int n, int y, int x, int c) const {
-    return static_cast<std::size_t>(((std::int64_t{n} * extents.height + y) * extents.width + x) * extents.channels + c);
+    return static_cast<std::size_t>(((std::int64_t{n} * extents.height + y) * extents.width + x) * extents.channels +
+                                    c);
   }
 };
 
@@ -119,7 +120,8 @@ class scalar_network {
       case layer_kind::activation:
         return each(y, [&](int n, int r, int k, int c) { y.at(n, r, k, c) = l.function.value(x.at(n, r, k, c)); });
       case layer_kind::add:
-        return each(y, [&](int n, int r, int k, int c) { y.at(n, r, k, c) = x.at(n, r, k, c) + second.at(n, r, k, c); });
+        return each(y,
+                    [&](int n, int r, int k, int c) { y.at(n, r, k, c) = x.at(n, r, k, c) + second.at(n, r, k, c); });
       case layer_kind::multiply: {
         const bool one = second.extents.height == 1 && second.extents.width == 1;
         return each(y, [&](int n, int r, int k, int c) {
@@ -127,9 +129,8 @@ class scalar_network {
         });
       }
       case layer_kind::upsample:
-        return each(y, [&](int n, int r, int k, int c) {
-          y.at(n, r, k, c) = x.at(n, r / l.multiplier, k / l.multiplier, c);
-        });
+        return each(
+            y, [&](int n, int r, int k, int c) { y.at(n, r, k, c) = x.at(n, r / l.multiplier, k / l.multiplier, c); });
       case layer_kind::concat: {
         int first = 0;
         for (const int input : l.inputs) {
