@@ -38,6 +38,10 @@ template <class T>
 void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool accumulate,
              const dropout_choice& choice);
 
+/// y = (accumulate ? y : 0) + transform(x), from one precision to another.
+template <class From, class To>
+void copy(cudaStream_t stream, const reading<From>& x, const tensor<To>& y, bool accumulate);
+
 /// to[i] = from[i], i < count.
 template <class T>
 void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count);
