@@ -4,6 +4,11 @@
 
 #include <odt/exec/cpu/convolution/convolution.hpp>
 #include <odt/exec/cpu/depthwise/depthwise.hpp>
+#include <odt/exec/cpu/passes/apply.hpp>
+#include <odt/exec/cpu/passes/arithmetic.hpp>
 #include <odt/exec/cpu/passes/batch_norm.hpp>
 #include <odt/exec/cpu/passes/elements.hpp>
+#include <odt/exec/cpu/passes/global_pool.hpp>
+#include <odt/exec/cpu/passes/group_norm.hpp>
 #include <odt/exec/cpu/passes/pool.hpp>
+#include <odt/exec/cpu/passes/resample.hpp>
