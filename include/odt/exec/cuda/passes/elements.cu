@@ -27,24 +27,6 @@ copy_pass<T> pass_over(const reading<T>& x, const tensor<T>& y) {
 }
 
 template <int Width, class T>
-__global__ void __launch_bounds__(block_threads) apply_transform(copy_pass<T> pass) {
-  const int c = own_channel<Width>();
-  if (c >= pass.channels) return;
-  const affine<Width> transform(pass.transform, c);
-  each_item<4>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
-    floats<Width> x[count];
-#pragma unroll
-    for (int u = 0; u < count; ++u) x[u] = load<Width>(pass.x.at(first + u * step) + c);
-#pragma unroll
-    for (int u = 0; u < count; ++u) {
-#pragma unroll
-      for (int i = 0; i < Width; ++i) x[u][i] = transform(x[u][i], i);
-      store<Width>(pass.y.at(first + u * step) + c, x[u]);
-    }
-  });
-}
-
-template <int Width, class T>
 __global__ void __launch_bounds__(block_threads) clear_pixels(pixel_array<T> y, int channels, unsigned pixels) {
   const int c = own_channel<Width>();
   if (c >= channels) return;
@@ -140,19 +122,6 @@ __global__ void __launch_bounds__(block_threads) convert_numbers(const float* fr
 }  // namespace
 
 template <class T>
-void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
-  const copy_pass<T> pass = pass_over(x, y);
-  if (pass.pixels == 0) return;
-  with_width<vector_channels>(
-      [&](auto width) {
-        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
-        apply_transform<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
-        check_launch("apply_pending");
-      },
-      x.x, y);
-}
-
-template <class T>
 void clear(cudaStream_t stream, const tensor<T>& y) {
   const unsigned pixels = checked_count(y.pixels());
   if (pixels == 0) return;
@@ -218,7 +187,6 @@ void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count) 
 }
 
 #define ODT_INSTANTIATE(T)                                                                               \
-  template void apply_pending(cudaStream_t, const reading<T>&, const tensor<T>&);                        \
   template void clear(cudaStream_t, const tensor<T>&);                                                   \
   template void pad(cudaStream_t, const reading<T>&, const tensor<T>&);                                  \
   template void dropout(cudaStream_t, const reading<T>&, const tensor<T>&, bool, const dropout_choice&); \

@@ -2,7 +2,7 @@
 // Passes over the elements of whole tensors: copies, zeros, padding, dropout. T is float or bf16.
 #pragma once
 
-#include <odt/exec/cuda/machine/tensor.hpp>
+#include <odt/exec/cuda/passes/apply.hpp>
 
 #include <cstdint>
 
@@ -10,7 +10,9 @@ namespace odt::cuda {
 
 /// y = transform(x).
 template <class T>
-void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
+void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
+  apply(stream, elementwise{}, x, y);
+}
 
 /// scale = 1 and shift = 0, `count` of each.
 void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count);
