@@ -70,8 +70,8 @@ struct fpn_extractor_options {
   bool use_explicit_padding = false;
   bool use_depthwise = false;
   bool override_base_feature_extractor_hyperparams = true;
-  fpn_options fpn;
-  hyperparams conv_hyperparams;
+  fpn_options fpn{};
+  hyperparams conv_hyperparams{};
 
   static constexpr void fields(auto& o, auto&& field) {
     field("depth_multiplier", o.depth_multiplier);

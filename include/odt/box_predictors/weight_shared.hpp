@@ -47,9 +47,9 @@ struct weight_shared_convolutional_box_predictor {
     float dropout_keep_probability = 0.8f;
     bool share_prediction_tower = false;
     bool use_depthwise = false;
-    score_conversion score_converter;
-    clip_range box_encodings_clip_range;
-    hyperparams conv_hyperparams;
+    score_conversion score_converter{};
+    clip_range box_encodings_clip_range{};
+    hyperparams conv_hyperparams{};
 
     static constexpr void fields(auto& o, auto&& field) {
       field("depth", o.depth);
