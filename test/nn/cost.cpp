@@ -103,9 +103,10 @@ BOOST_AUTO_TEST_CASE(what_lies_between_fused_layers_costs_no_bytes) {
   const odt::network net = sample<odt::mobilenet_v1>();
   const odt::size2 size{300, 300};
   const odt::plan apart = odt::lower(net, 2, size, odt::run_mode::infer);
-  const odt::plan fused = odt::lower(net, 2, size, odt::run_mode::infer, {.fuses = [](const odt::layer& l, std::int64_t) {
-    return l.channels == 32;  // the first
-  }});
+  const odt::plan fused =
+      odt::lower(net, 2, size, odt::run_mode::infer, {.fuses = [](const odt::layer& l, std::int64_t) {
+                   return l.channels == 32;  // the first
+                 }});
   const odt::operation_cost a = odt::cost_of(net, apart), f = odt::cost_of(net, fused);
   BOOST_TEST(f.flops == a.flops);
   BOOST_TEST(f.bytes == a.bytes - 2 * 4 * std::int64_t{2} * 150 * 150 * 32);

@@ -56,8 +56,7 @@ std::vector<odt::plan_operation> senders(const odt::plan& p, std::size_t at) {
   std::vector<odt::plan_operation> result;
   for (std::size_t i = 0; i < at; ++i) {
     const odt::view* to = sends_to(p, p.operations[i]);
-    if (to && overlap(*to, p.gradient(p.operations[at].layer)))
-      result.push_back(p.operations[i]);
+    if (to && overlap(*to, p.gradient(p.operations[at].layer))) result.push_back(p.operations[i]);
   }
   return result;
 }
@@ -145,9 +144,8 @@ BOOST_AUTO_TEST_CASE(the_convolution_that_completes_a_gradient_adds_up_its_batch
 }
 
 BOOST_AUTO_TEST_CASE(depthwise_layers_are_fused_with_the_pointwise_ones_that_alone_read_them) {
-  const odt::back_end large{.fuses = [](const odt::layer& l, std::int64_t pixels) {
-    return l.multiplier == 1 && pixels >= 19 * 19;
-  }};
+  const odt::back_end large{
+      .fuses = [](const odt::layer& l, std::int64_t pixels) { return l.multiplier == 1 && pixels >= 19 * 19; }};
   const auto net = sample<odt::mobilenet_v1>();
   const auto p = odt::lower(net, 1, {300, 300}, odt::run_mode::infer, large);
   BOOST_TEST(count(p, odt::operation::separable_convolution) == 11);
@@ -339,9 +337,8 @@ BOOST_AUTO_TEST_CASE(an_operation_that_cannot_read_a_pending_reads_a_copy) {
   const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, h);
   const int b = odt::convolve(net, a, {.scope = "b", .channels = 4}, h);
   odt::convolve(net, net.sum(a, b, "sum"), {.scope = "c", .channels = 4}, h);
-  const odt::back_end device{.can_read = [](odt::operation o, const odt::pending_place&) {
-    return o != odt::operation::add;
-  }};
+  const odt::back_end device{
+      .can_read = [](odt::operation o, const odt::pending_place&) { return o != odt::operation::add; }};
   const auto p = odt::lower(net, 1, {8, 8}, odt::run_mode::train, device);
   BOOST_TEST(count(p, odt::operation::copy) == 2);
   for (const odt::plan_operation& op : p.operations)

@@ -124,17 +124,17 @@ class placement {
   /// Whether a producer's values come finished where the plan does not train.
   constexpr bool finishes(int p) const { return !train() && device_.finishes(net_[p].kind); }
 
-  /// Branches become slices of their concat, and their pendings join, where one clamp suits them all; others are copied
-  /// to their slices.
+  /// Branches become slices of their concat, where they come finished or one clamp suits them all; others are copied to
+  /// their slices.
   constexpr void join(int i) {
     const auto& inputs = net_[i].inputs;
-    const pending_place joint = joint_clamp(i);
+    const pending_place joint = train() ? joint_clamp(i) : pending_place{};
     slot_of(i).joint = joint;
     int channel = 0;
     for (const int x : inputs) {
       const int p = at(x).producer;
       const pending_place own = clamp_of(p);
-      const bool same = !own.clamps() || (own.low == joint.low && own.high == joint.high);
+      const bool same = !train() || !own.clamps() || (own.low == joint.low && own.high == joint.high);
       const bool pends = at(p).norm >= 0 || at(p).clamp >= 0;
       if (same && movable(p) && (train() || finishes(p) || !pends)) {
         slot_of(p).concat = i, slot_of(p).channel = channel;

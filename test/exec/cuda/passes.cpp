@@ -9,23 +9,6 @@
 #include "exec/cuda/passes.hpp"
 
 namespace odt::test {
-namespace {
-
-struct extent {
-  shape s;
-  int margin;
-};
-
-const extent extents[] = {
-    {{2, 5, 7, 3}, 0}, {{1, 9, 8, 24}, 8},   {{3, 13, 11, 32}, 0}, {{2, 6, 5, 96}, 8}, {{1, 4, 3, 24}, 1},
-    {{1, 1, 1, 8}, 0}, {{2, 33, 31, 16}, 0}, {{1, 3, 5, 600}, 0},  {{1, 7, 6, 37}, 2},
-};
-
-std::string name(const extent& e) {
-  return str(e.s.batch, "x", e.s.height, "x", e.s.width, "x", e.s.channels, ", margin ", e.margin);
-}
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(cuda_passes, *needs_gpu())
 
@@ -159,6 +142,35 @@ BOOST_AUTO_TEST_CASE(statistics_become_tables_and_move_averages) {
         check_all(variances.host(), moved_variance, 1e-5, what + ", moving variance");
       }
     }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(statistics_of_any_tensor_become_tables, T, types) {
+  for (const extent& e : extents) {
+    random_stream random(9);
+    const auto channels = static_cast<std::size_t>(e.s.channels);
+    const host_tensor x = random_activation<T>(random, e.s, e.margin);
+    const two_pendings p(normals(random, e.s.channels), floats(channels, 20.0f), -1e9f, 20.5f);
+    host_tensor seen(e.s, e.margin);
+    x.each([&](int n, int r, int q, int c) {
+      seen.at(n, r, q, c) = static_cast<float>(transformed(p.host(), x.at(n, r, q, c), c));
+    });
+    const device_activation<T> device(x);
+    const device_parts partial(e.s.channels, 3);
+    const on_device<float> moving(floats(2 * channels, 0.0f)), tables(floats(4 * channels, 0.0f));
+    const std::ptrdiff_t step = e.s.channels;
+    const int parts = cuda::compute_moments<T>(nullptr, device.read(p.device()), partial.at());
+    BOOST_TEST(parts <= cuda::most_parts);
+    cuda::normalize(nullptr, {partial.at(), parts}, e.s.channels, {.epsilon = 0.01f}, true,
+                    {nullptr, nullptr, moving.data(), moving.data() + step},
+                    {tables.data(), tables.data() + step, tables.data() + 2 * step, tables.data() + 3 * step});
+    const auto [mean, variance] = moments_of(seen);
+    std::vector<double> inv_std;
+    for (const double v : variance) inv_std.push_back(1 / std::sqrt(v + 0.01));
+    const floats actual = tables.host();
+    const auto begin = actual.begin();
+    check_all(floats(begin, begin + step), mean, 1e-6, name(e) + ", mean");
+    check_all(floats(begin + step, begin + 2 * step), inv_std, 1e-5, name(e) + ", inv_std");
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(batch_norm_gradients_agree_with_the_cpu, T, types) {

@@ -2,6 +2,8 @@
 // What the tests of the CUDA passes share: inputs that both sides hold exactly, and comparisons.
 #pragma once
 
+#include <odt/core/text.hpp>
+
 #include "exec/cuda/device.hpp"
 
 #include <tuple>
@@ -10,6 +12,21 @@ namespace odt::test {
 
 using types = std::tuple<float, cuda::bf16>;
 using floats = std::vector<float>;
+
+/// A tensor's size, and what lies around its pixels.
+struct extent {
+  shape s;
+  int margin;
+};
+
+inline const extent extents[] = {
+    {{2, 5, 7, 3}, 0}, {{1, 9, 8, 24}, 8},   {{3, 13, 11, 32}, 0}, {{2, 6, 5, 96}, 8}, {{1, 4, 3, 24}, 1},
+    {{1, 1, 1, 8}, 0}, {{2, 33, 31, 16}, 0}, {{1, 3, 5, 600}, 0},  {{1, 7, 6, 37}, 2},
+};
+
+inline std::string name(const extent& e) {
+  return str(e.s.batch, "x", e.s.height, "x", e.s.width, "x", e.s.channels, ", margin ", e.margin);
+}
 
 /// Of the largest value: one rounding of T, or the order of a sum in float.
 template <class T>

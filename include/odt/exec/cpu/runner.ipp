@@ -129,7 +129,7 @@ ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
       bytes = std::max(bytes, conv_scratch(detail::window_of(l, in), x, y, pool_.size()));
     if (l.kind == layer_kind::depthwise_convolution)
       bytes = std::max(bytes, depthwise_scratch(detail::window_of(l, in), x, y, pool_.size()));
-    if (l.kind == layer_kind::group_norm) bytes = std::max(bytes, group_norm_scratch(y, pool_.size()));
+    if (l.kind == layer_kind::group_norm) bytes = std::max(bytes, group_norm_scratch(y));
     bytes = std::max(bytes, batch_norm_scratch(y, pool_.size()));
   }
   return (bytes + 63) / 64 * 64;

@@ -4,6 +4,7 @@
 // the optimizer.
 #pragma once
 
+#include <odt/box_predictor.hpp>
 #include <odt/core/picture_job.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/boxes/assign.hpp>

@@ -131,8 +131,8 @@ struct plan_needs {
       floats = (own_pixels * l.channels + 3) / 4;
     else if (op.kind == operation::normalize_backward)
       floats = 2 * std::int64_t{l.channels};
-    else if (op.kind == operation::group_norm_backward)
-      floats = group_norm_scratch(in.images, l.groups, l.channels);
+    else if (l.kind == layer_kind::group_norm)
+      floats = group_norm_scratch(in.images, l.channels, processors);
     scratch = std::max(scratch, (floats + 63) / 64 * 64);
     if (op.adds) shared = std::max(shared, trainable_floats(net, variables_of(p, op)));
     if (op.kind == operation::weights_backward && p.in_output(p.gradient(op.layer)))

@@ -249,7 +249,7 @@ class network_runner final : public runner {
       case operation::group_norm: {
         const int first = p.of(op.layer).statistics;
         return group_norm(stream_, {l.groups, l.norm.epsilon}, input(op), variable(vars.gamma), variable(vars.beta),
-                          written(op), mean(first), inv_std(first));
+                          written(op), mean(first), inv_std(first), scratch_.data());
       }
       case operation::max_pool:
         return max_pool_forward(stream_, window_of(l, operand_of(op, 0)), input(op), written(op));
@@ -274,9 +274,9 @@ class network_runner final : public runner {
   }
 
   void copy(const plan_operation& op) {
-    if (current_->what.in_output(current_->what[op.operands.back()]))
-      fail("layer ", net_[op.layer].name, ": only a dense convolution can be an output on a GPU");
-    apply(stream_, elementwise{}, input(op), written(op));
+    const view& to = current_->what[op.operands.back()];
+    if (current_->what.in_output(to)) return odt::cuda::copy(stream_, input(op), at<float>(to), false);
+    apply(stream_, elementwise{}, input(op), at<T>(to));
   }
 
   void convolve(const plan_operation& op, const float* values) {
@@ -352,6 +352,8 @@ class network_runner final : public runner {
       case operation::depthwise_backward:
         return adding(op, gradients, stream_, [&] { depthwise_gradients(op, dy(), values, gradients); });
       case operation::copy_backward:
+        if (const view& from = operand_of(op, 0); p.in_output(from))
+          return odt::cuda::copy(stream_, reading<float>{at<float>(from)}, dx, adds);
         return apply_backward(stream_, elementwise{}, reading<T>{}, input(op).x, dx, adds);
       case operation::apply_backward:
         return apply_backward(stream_, l.function, input(op, 0), input(op, 1).x, dx, adds);
@@ -492,8 +494,8 @@ class network_runner final : public runner {
     const std::int64_t count = x.pixels() * x.channels;
     device_array<E> dense(static_cast<std::size_t>(count));
     const std::int64_t pixel = x.channels, image = pixel * x.height * x.width;
-    apply_pending(stream_, reading<E>{x, transform_of(v.pending)},
-                  tensor<E>{dense.data(), x.batch, x.height, x.width, x.channels, pixel, image});
+    apply(stream_, elementwise{}, reading<E>{x, transform_of(v.pending)},
+          tensor<E>{dense.data(), x.batch, x.height, x.width, x.channels, pixel, image});
     std::vector<E> host(dense.size());
     check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     check(cudaMemcpy(host.data(), dense.data(), dense.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");

@@ -4,6 +4,7 @@
 // it runs, and reads a report.
 #pragma once
 
+#include <odt/box_predictor.hpp>
 #include <odt/exec/cuda/boxes/assign.cuh>
 #include <odt/exec/cuda/boxes/mining.hpp>
 #include <odt/exec/cuda/boxes/post_processing.cuh>

@@ -34,7 +34,7 @@ host_tensor to_bf16(host_tensor a) {
 host_tensor seen(const host_tensor& x, const pending& transform) {
   thread_pool pool(1);
   host_tensor y(x.extents);
-  cpu::apply_pending(pool, x.read(transform), y.write());
+  cpu::apply(pool, {}, x.read(transform), y.write());
   return y;
 }
 

@@ -47,7 +47,7 @@ void check(const shape& out, int margin, const std::string& what, const Forward&
   for (const pending& finish : table.all()) {
     const forward_results r = run(out, margin, finish, forward);
     host_tensor seen(out, margin);
-    cpu::apply_pending(pool, raw.read(finish), seen.write());
+    cpu::apply(pool, {}, raw.read(finish), seen.write());
     BOOST_TEST(std::memcmp(r.y.values.data(), seen.values.data(), seen.values.size() * sizeof(float)) == 0, what);
     const auto [mean, variance] = moments_of(r.y);
     check_near(r.mean, mean, 1e-5, what + ", mean");

@@ -13,9 +13,6 @@ inline namespace ODT_ISA {
 /// y = transform(x).
 void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y);
 
-/// y += transform(x).
-void add_into(thread_pool& pool, const const_tensor& x, const tensor& y);
-
 /// y = 0, with what lies between the channels of its pixels.
 void clear(const tensor& y);
 

@@ -3,39 +3,15 @@
 
 #include <odt/core/random.hpp>
 #include <odt/core/target.hpp>
+#include <odt/exec/cpu/passes/apply.hpp>
 #include <odt/exec/cpu/passes/elements.hpp>
-#include <odt/exec/cpu/passes/sums.hpp>
 
 #include <algorithm>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-ODT_INLINE void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y) {
-  each_piece(pool, x.extents(), [&](int, int image, int first, int pixels) {
-    for (int p = first; p < first + pixels; ++p) {
-      const float* from = x.pixel(image, 0, 0) + p * x.pixel_stride;
-      float* to = y.pixel(image, 0, 0) + p * y.pixel_stride;
-      for (int c = 0; c < x.channels; c += lanes)
-        store_first(to + c, vector_transform(x.transform, c, x.channels - c)(load_first(from + c, x.channels - c)),
-                    x.channels - c);
-    }
-  });
-}
-
-ODT_INLINE void add_into(thread_pool& pool, const const_tensor& x, const tensor& y) {
-  each_piece(pool, x.extents(), [&](int, int image, int first, int pixels) {
-    for (int p = first; p < first + pixels; ++p) {
-      const float* from = x.pixel(image, 0, 0) + p * x.pixel_stride;
-      float* to = y.pixel(image, 0, 0) + p * y.pixel_stride;
-      for (int c = 0; c < x.channels; c += lanes) {
-        const int rest = x.channels - c;
-        const vec value = vector_transform(x.transform, c, rest)(load_first(from + c, rest));
-        store_first(to + c, load_first(to + c, rest) + value, rest);
-      }
-    }
-  });
-}
+ODT_INLINE void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y) { apply(pool, {}, x, y); }
 
 ODT_INLINE void clear(const tensor& y) {
   for (int n = 0; n < y.batch; ++n) std::fill_n(y.pixel(n, 0, 0), y.image_stride, 0.0f);
@@ -51,7 +27,7 @@ ODT_INLINE void pad(thread_pool& pool, const const_tensor& x, const tensor& y) {
     for (int row = 0; row < x.height; ++row) {
       inside.data = y.pixel(n, row, 0);
       source.data = x.pixel(n, row, 0);
-      apply_pending(pool, source, inside);
+      apply(pool, {}, source, inside);
     }
 }
 

@@ -29,10 +29,11 @@ struct launch_shape {
 };
 
 /// A launch over `items` (pixels, strips, ...) of all channels; `most` blocks at most, if the channels allow.
-inline launch_shape shape_over(int channels, int width, std::int64_t items, int most = resident_blocks()) {
+inline launch_shape shape_over(int channels, int width, std::int64_t items, int most = resident_blocks(),
+                               int threads = block_threads) {
   const int vectors = (channels + width - 1) / width;
   const int columns = (vectors + most_lanes - 1) / most_lanes;
-  const int lanes = (vectors + columns - 1) / columns, rows = block_threads / lanes;
+  const int lanes = (vectors + columns - 1) / columns, rows = threads / lanes;
   const std::int64_t wanted = (items + rows - 1) / rows, limit = std::max(1, most / columns);
   const auto parts = static_cast<unsigned>(std::clamp<std::int64_t>(wanted, 1, limit));
   return {{parts, static_cast<unsigned>(columns)}, {static_cast<unsigned>(lanes), static_cast<unsigned>(rows)}};
@@ -81,25 +82,35 @@ struct pixel_array {
   }
 };
 
+/// Vectors of two tensors in flight in a thread.
+template <class T>
+inline constexpr int pair_unroll = sizeof(T) == 2 ? 4 : 2;
+
 /// The first channel of this thread's vector; may lie beyond the last channel.
 template <int Width>
 __device__ int own_channel() {
   return static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x) * Width;
 }
 
-/// body(integral constant n, first, step) for this thread's items, n at a time: first, first + step, ...
+/// body(integral constant n, i, step) for the items first, first + step, ... that there are, n at a time: i, i +
+/// step...
 template <int Unroll, class Body>
-__device__ void each_item(unsigned items, const Body& body) {
-  const unsigned step = gridDim.x * blockDim.y;
-  unsigned i = blockIdx.x * blockDim.y + threadIdx.y;
+__device__ void each_item(unsigned first, unsigned step, unsigned items, const Body& body) {
+  unsigned i = first;
   for (; i + (Unroll - 1) * step < items; i += Unroll * step) body(std::integral_constant<int, Unroll>{}, i, step);
   for (; i < items; i += step) body(std::integral_constant<int, 1>{}, i, step);
 }
 
+/// The same for the items of this thread, where the whole grid shares them.
+template <int Unroll, class Body>
+__device__ void each_item(unsigned items, const Body& body) {
+  each_item<Unroll>(blockIdx.x * blockDim.y + threadIdx.y, gridDim.x * blockDim.y, items, body);
+}
+
 /// Joins the values of the block's rows, a tree: merge(own, other). The result is row 0's.
-template <int Count, class Merge>
+template <int Threads = block_threads, int Count, class Merge>
 __device__ void join_rows(floats<Count>& own, const Merge& merge) {
-  __shared__ float shared[Count][block_threads / 2];
+  __shared__ float shared[Count][Threads / 2];
   const int rows = static_cast<int>(blockDim.y), row = static_cast<int>(threadIdx.y);
   const int lanes = static_cast<int>(blockDim.x), lane = static_cast<int>(threadIdx.x);
   int half = 1;
@@ -121,9 +132,9 @@ __device__ void join_rows(floats<Count>& own, const Merge& merge) {
   }
 }
 
-template <int Count>
+template <int Threads = block_threads, int Count>
 __device__ void join_row_sums(floats<Count>& own) {
-  join_rows(own, [](floats<Count>& to, const floats<Count>& from) {
+  join_rows<Threads>(own, [](floats<Count>& to, const floats<Count>& from) {
 #pragma unroll
     for (int i = 0; i < Count; ++i) to[i] += from[i];
   });

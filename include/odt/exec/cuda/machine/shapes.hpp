@@ -91,4 +91,10 @@ constexpr std::int64_t depthwise_backward_scratch(const window& w, int channels,
   return std::int64_t{1} * resident_blocks(processors) * w.kernel_height * w.kernel_width * channels;
 }
 
+/// Floats of scratch memory for group_norm and group_norm_backward.
+constexpr std::int64_t group_norm_scratch(int batch, int channels, int processors) {
+  const std::int64_t parts = std::max(batch, resident_blocks(processors));
+  return channels * std::max(3 * parts, 2 * (parts + batch));
+}
+
 }  // namespace odt::cuda

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/exec/cuda/machine/error.hpp>
-#include <odt/exec/cuda/machine/pixels.cuh>
+#include <odt/exec/cuda/machine/moments.cuh>
+#include <odt/exec/cuda/machine/pixel_loops.cuh>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
 
 #include <cmath>
@@ -61,6 +62,30 @@ __global__ void __launch_bounds__(block_threads) normalize_moving(int channels, 
   if (c < channels) fill_tables(n, c, n.variables.moving_mean[c], n.variables.moving_variance[c]);
 }
 
+template <class T>
+struct moments_pass {
+  pixel_array<const T> x;
+  pending transform;
+  partial_sums rows;
+  int channels;
+  unsigned pixels;
+};
+
+template <int Width, class T>
+__global__ void __launch_bounds__(block_threads, 2) add_moments(const __grid_constant__ moments_pass<T> pass) {
+  const int c = own_channel<Width>();
+  const bool active = c < pass.channels;
+  const affine<Width> transform(pass.transform, active ? c : 0);
+  moment_adder<Width> adder;
+  if (active)
+    each_vector<Width>(share_of_grid(pass.pixels), pass.x, c, [&](unsigned, floats<Width>& x) {
+#pragma unroll
+      for (int i = 0; i < Width; ++i) x[i] = transform(x[i], i);
+      adder.add(x);
+    });
+  leave_moments(adder, pass.rows, c, active);
+}
+
 /// A raw tensor, its transform, and the gradient at it.
 template <class T>
 struct gradient_pass {
@@ -71,10 +96,6 @@ struct gradient_pass {
   int channels;
   unsigned pixels;
 };
-
-/// Vectors of two tensors in flight in a thread.
-template <class T>
-inline constexpr int pair_unroll = sizeof(T) == 2 ? 4 : 2;
 
 template <int Width, class T>
 __global__ void __launch_bounds__(block_threads, 2) sum_gradients(gradient_pass<T> pass, partial_sums partial) {
@@ -183,6 +204,22 @@ gradient_pass<T> pass_over(const reading<T>& z, const tensor<T>& dy, const float
 
 }  // namespace
 
+template <class T>
+int compute_moments(cudaStream_t stream, const reading<T>& x, const partial_sums& rows) {
+  const moments_pass<T> pass{pixel_array<const T>(x.x), x.transform, rows, x.x.channels, checked_count(x.x.pixels())};
+  if (pass.pixels == 0) return 0;
+  int parts = 0;
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(pass.channels, width, pass.pixels);
+        add_moments<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
+        check_launch("compute_moments");
+        parts = static_cast<int>(shape.blocks.x);
+      },
+      x.x);
+  return parts;
+}
+
 void normalize(cudaStream_t stream, const moments& of, int channels, const batch_norm_options& options,
                bool batch_statistics, const norm_variables& variables, const norm_tables& tables) {
   const normalization n{variables, tables, options.epsilon, options.decay};
@@ -244,6 +281,7 @@ void activation_backward(cudaStream_t stream, const reading<T>& z, const tensor<
 }
 
 #define ODT_INSTANTIATE(T)                                                                                         \
+  template int compute_moments(cudaStream_t, const reading<T>&, const partial_sums&);                              \
   template void batch_norm_backward(cudaStream_t, const reading<T>&, const float*, const float*, const tensor<T>&, \
                                     float*, float*, bool, const partial_sums&, int, float*);                       \
   template void activation_backward(cudaStream_t, const reading<T>&, const tensor<T>&);

@@ -24,6 +24,11 @@ struct norm_variables {
   float* moving_variance = nullptr;
 };
 
+/// Writes the moments of transform(x) into `rows`, most_parts parts at most, and returns their number: for tensors that
+/// no convolution wrote.
+template <class T>
+int compute_moments(cudaStream_t stream, const reading<T>& x, const partial_sums& rows);
+
 /// Fills `tables`: with batch statistics from the moments, which also move the moving averages; else from these.
 void normalize(cudaStream_t stream, const moments& of, int channels, const batch_norm_options& options,
                bool batch_statistics, const norm_variables& variables, const norm_tables& tables);

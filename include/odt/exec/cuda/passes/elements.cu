@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/core/random.hpp>
 #include <odt/exec/cuda/machine/error.hpp>
-#include <odt/exec/cuda/machine/pixels.cuh>
+#include <odt/exec/cuda/machine/pixel_loops.cuh>
 #include <odt/exec/cuda/passes/elements.hpp>
 
 #include <algorithm>
@@ -27,28 +27,26 @@ copy_pass<T> pass_over(const reading<T>& x, const tensor<T>& y) {
 }
 
 template <int Width, class T>
-__global__ void __launch_bounds__(block_threads) apply_transform(copy_pass<T> pass) {
-  const int c = own_channel<Width>();
-  if (c >= pass.channels) return;
-  const affine<Width> transform(pass.transform, c);
-  each_item<4>(pass.pixels, [&](auto count, unsigned first, unsigned step) {
-    floats<Width> x[count];
-#pragma unroll
-    for (int u = 0; u < count; ++u) x[u] = load<Width>(pass.x.at(first + u * step) + c);
-#pragma unroll
-    for (int u = 0; u < count; ++u) {
-#pragma unroll
-      for (int i = 0; i < Width; ++i) x[u][i] = transform(x[u][i], i);
-      store<Width>(pass.y.at(first + u * step) + c, x[u]);
-    }
-  });
-}
-
-template <int Width, class T>
 __global__ void __launch_bounds__(block_threads) clear_pixels(pixel_array<T> y, int channels, unsigned pixels) {
   const int c = own_channel<Width>();
   if (c >= channels) return;
   each_item<1>(pixels, [&](auto, unsigned pixel, unsigned) { store<Width>(y.at(pixel) + c, floats<Width>{}); });
+}
+
+template <int Width, class From, class To>
+__global__ void __launch_bounds__(block_threads)
+    copy_pixels(pixel_array<const From> from, pixel_array<To> to, pending apply, bool accumulate, int channels,
+                unsigned pixels) {
+  const int c = own_channel<Width>();
+  if (c >= channels) return;
+  const affine<Width> transform(apply, c);
+  each_item<1>(pixels, [&](auto, unsigned pixel, unsigned) {
+    const floats<Width> x = load<Width>(from.at(pixel) + c);
+    floats<Width> y = load_if<Width>(accumulate, to.at(pixel) + c);
+#pragma unroll
+    for (int i = 0; i < Width; ++i) y[i] += transform(x[i], i);
+    store<Width>(to.at(pixel) + c, y);
+  });
 }
 
 /// Where the pixel of a padded tensor lies in the one within it.
@@ -140,19 +138,6 @@ __global__ void __launch_bounds__(block_threads) convert_numbers(const float* fr
 }  // namespace
 
 template <class T>
-void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
-  const copy_pass<T> pass = pass_over(x, y);
-  if (pass.pixels == 0) return;
-  with_width<vector_channels>(
-      [&](auto width) {
-        const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());
-        apply_transform<width><<<shape.blocks, shape.threads, 0, stream>>>(pass);
-        check_launch("apply_pending");
-      },
-      x.x, y);
-}
-
-template <class T>
 void clear(cudaStream_t stream, const tensor<T>& y) {
   const unsigned pixels = checked_count(y.pixels());
   if (pixels == 0) return;
@@ -196,6 +181,20 @@ void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool 
       x.x, y);
 }
 
+template <class From, class To>
+void copy(cudaStream_t stream, const reading<From>& x, const tensor<To>& y, bool accumulate) {
+  const unsigned pixels = checked_count(y.pixels());
+  if (pixels == 0) return;
+  with_width<vector_channels>(
+      [&](auto width) {
+        const launch_shape shape = shape_over(y.channels, width, pixels, pass_blocks());
+        copy_pixels<width><<<shape.blocks, shape.threads, 0, stream>>>(pixel_array<const From>(x.x), pixel_array<To>(y),
+                                                                       x.transform, accumulate, y.channels, pixels);
+        check_launch("copy");
+      },
+      x.x, y);
+}
+
 void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count) {
   const auto blocks = static_cast<unsigned>((count + block_threads - 1) / block_threads);
   write_identity<<<blocks, block_threads, 0, stream>>>(scale, shift, count);
@@ -218,13 +217,14 @@ void convert(cudaStream_t stream, const float* from, T* to, std::int64_t count) 
 }
 
 #define ODT_INSTANTIATE(T)                                                                               \
-  template void apply_pending(cudaStream_t, const reading<T>&, const tensor<T>&);                        \
   template void clear(cudaStream_t, const tensor<T>&);                                                   \
   template void pad(cudaStream_t, const reading<T>&, const tensor<T>&);                                  \
   template void dropout(cudaStream_t, const reading<T>&, const tensor<T>&, bool, const dropout_choice&); \
+  template void copy(cudaStream_t, const reading<T>&, const tensor<float>&, bool);                       \
   template void convert(cudaStream_t, const float*, T*, std::int64_t);
 ODT_INSTANTIATE(float)
 ODT_INSTANTIATE(bf16)
 #undef ODT_INSTANTIATE
+template void copy(cudaStream_t, const reading<float>&, const tensor<bf16>&, bool);
 
 }  // namespace odt::cuda

@@ -2,7 +2,7 @@
 // Passes over the elements of whole tensors: copies, zeros, padding, dropout. T is float or bf16.
 #pragma once
 
-#include <odt/exec/cuda/machine/tensor.hpp>
+#include <odt/exec/cuda/passes/apply.hpp>
 
 #include <cstdint>
 
@@ -10,7 +10,9 @@ namespace odt::cuda {
 
 /// y = transform(x).
 template <class T>
-void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
+void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
+  apply(stream, elementwise{}, x, y);
+}
 
 /// scale = 1 and shift = 0, `count` of each.
 void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count);
@@ -35,6 +37,10 @@ struct dropout_choice {
 template <class T>
 void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool accumulate,
              const dropout_choice& choice);
+
+/// y = (accumulate ? y : 0) + transform(x), from one precision to another.
+template <class From, class To>
+void copy(cudaStream_t stream, const reading<From>& x, const tensor<To>& y, bool accumulate);
 
 /// to[i] = from[i], i < count.
 template <class T>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/exec/cuda/machine/error.hpp>
-#include <odt/exec/cuda/machine/pixels.cuh>
+#include <odt/exec/cuda/machine/pixel_grid.cuh>
 #include <odt/exec/cuda/passes/pool.hpp>
 
 #include <limits>
@@ -25,31 +25,6 @@ ODT_HD inline span inputs_of(int output, int stride, int pad, int kernel, int si
 ODT_HD inline span outputs_of(int input, int stride, int pad, int kernel, int size) {
   const int last = (input + pad) / stride, before = input + pad - kernel;
   return {before < 0 ? 0 : before / stride + 1, last + 1 < size ? last + 1 : size};
-}
-
-/// The pixels of a tensor by their number.
-struct pixel_grid {
-  fast_division image, row;
-  unsigned pixels;
-
-  struct place {
-    int n, y, x;
-  };
-
-  template <class T>
-  explicit pixel_grid(const tensor<T>& t)
-      : image(t.height * t.width), row(t.width), pixels(checked_count(t.pixels())) {}
-
-  ODT_HD place at(unsigned pixel) const {
-    const int n = image.quotient(static_cast<int>(pixel)), rest = image.remainder(static_cast<int>(pixel), n);
-    const int y = row.quotient(rest);
-    return {n, y, row.remainder(rest, y)};
-  }
-};
-
-template <class T>
-__device__ T* element(const tensor<T>& t, int n, int y, int x, int c) {
-  return t.data + n * t.image_stride + (std::int64_t{1} * y * t.width + x) * t.pixel_stride + c;
 }
 
 template <class T>

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "exec/networks.hpp"
+
+#include <odt/exec/cpu/runner.hpp>
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+
+namespace odt::test {
+namespace {
+
+/// A case with its runner.
+struct cpu_network : random_network {
+  variable_layout layout = lay_out(net);
+  std::vector<float> values = store(layout), sums;
+  thread_pool pool{2};
+  cpu::runner runner{net, layout, pool};
+
+  explicit cpu_network(const network_case& c) : random_network(c) {
+    sums.resize(static_cast<std::size_t>(layout.trainable_floats), std::nanf(""));
+  }
+
+  void forward(run_mode mode) {
+    runner.prepare(batch, size, mode);
+    std::ranges::copy(images, runner.images());
+    runner.forward(values.data(), {});
+  }
+
+  std::vector<float> output(int number) {
+    const float* first = runner.output(number);
+    return {first, first + runner.current().output(number).elements()};
+  }
+};
+
+BOOST_AUTO_TEST_SUITE(network_tests)
+
+BOOST_DATA_TEST_CASE(outputs_and_gradients_are_those_of_the_layers_one_by_one,
+                     boost::unit_test::data::make(network_cases())) {
+  cpu_network n(sample);
+  const network_reference reference(n);
+  for (const run_mode mode : {run_mode::infer, run_mode::train}) {
+    const bool train = mode == run_mode::train;
+    n.forward(mode);
+    for (int o = 0; o < static_cast<int>(n.net.outputs.size()); ++o)
+      check_network(n.output(o), reference.output(o, train), 2e-5, train ? "trained output" : "output");
+  }
+  for (int o = 0; o < static_cast<int>(n.net.outputs.size()); ++o)
+    std::ranges::copy(n.gradients[static_cast<std::size_t>(o)], n.runner.output_gradient(o));
+  n.runner.backward(n.values.data(), n.sums.data());
+  check_gradients(n, n.layout, n.sums, 1e-4);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace odt::test
