@@ -24,6 +24,17 @@ shapes map_shapes(const typename Extractor::options& o, odt::size2 size) {
   return result;
 }
 
+// Networks are known at compile time.
+template <class Extractor>
+constexpr int finest_height(odt::size2 size) {
+  odt::network net;
+  const auto maps = Extractor{}.build(net, 0);
+  const auto all = odt::shapes(net, size);
+  return all[static_cast<std::size_t>(maps[0])].height;
+}
+static_assert(finest_height<odt::mobilenet_v2>({300, 300}) == 19);
+static_assert(finest_height<odt::resnet50_v1_fpn>({640, 640}) == 80);
+
 const shapes retina{{80, 80, 256}, {40, 40, 256}, {20, 20, 256}, {10, 10, 256}, {5, 5, 256}};
 
 }  // namespace

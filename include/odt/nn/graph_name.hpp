@@ -70,7 +70,8 @@ constexpr graph_name decimal(int number) {
 
 /// How TensorFlow tells operations of one name apart: nothing behind the first, then _1, _2, ...
 constexpr graph_name repeated(const graph_name& name, int number) {
-  return number == 0 ? name : name + "_" + decimal(number);
+  if (number == 0) return name;
+  return name + "_" + decimal(number);
 }
 
 }  // namespace odt
