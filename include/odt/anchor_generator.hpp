@@ -6,9 +6,10 @@
 //   constexpr int num_layers() const;                       how many feature maps it wants
 //   constexpr int boxes_per_cell(int layer) const;          known before any size: the box predictor's width
 //   std::vector<boxf> generate(std::span<const size2> feature_maps, size2 image_size) const;
-//     the anchors, normalized to the image, ordered by layer, then row, column, and box of the cell
+//     the anchors, normalized to the image (in pixels where the generator says so), ordered by layer, then row,
+//     column, and box of the cell
 // Law: generate gives as many anchors as anchor_count says, in that order; the same input gives the same anchors.
-// Generators: anchor_generators/ssd.hpp.
+// Generators: anchor_generators/ ssd, multiscale, grid.
 #pragma once
 
 #include <odt/core/box.hpp>
