@@ -79,7 +79,9 @@ BOOST_DATA_TEST_CASE(the_first_steps_move_the_variables_as_the_api_does, data::m
   const auto curve = t.load("curve");
   for (int step = 0; step < 3; ++step) {
     const auto report = t.detector->train_step(t.photos(step));
-    BOOST_TEST(report.total_loss == curve[static_cast<std::size_t>(step) * 4 + 3], boost::test_tools::tolerance(2e-5));
+    // When the weights move by 1e-6, a third of TensorFlow's float32 error, the third loss moves by up to 3e-4.
+    const double ask = step < 2 ? 2e-6 : 1e-3;
+    BOOST_TEST(report.total_loss == curve[static_cast<std::size_t>(step) * 4 + 3], boost::test_tools::tolerance(ask));
     if (step > 0) continue;
     const auto state = t.detector->state();
     double worst = 0;
@@ -89,8 +91,9 @@ BOOST_DATA_TEST_CASE(the_first_steps_move_the_variables_as_the_api_does, data::m
       const auto found = std::ranges::find(state, expected.name, &odt::state_tensor::name);
       if (found == state.end()) continue;  // global_step
       ++compared;
-      const double ask = expected.name.ends_with("/Momentum") ? 3e-4 : 2e-5;
-      if (const double d = test::l2_distance(found->values, expected) / ask; d > worst) worst = d, name = expected.name;
+      const double near = expected.name.ends_with("/Momentum") ? 3e-4 : 2e-5;
+      if (const double d = test::l2_distance(found->values, expected) / near; d > worst)
+        worst = d, name = expected.name;
     }
     BOOST_TEST(compared > 300);
     BOOST_TEST(worst <= 1, name << " is off by " << worst << " of what is asked");
