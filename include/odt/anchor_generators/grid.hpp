@@ -54,13 +54,13 @@ struct grid_anchor_generator {
   constexpr int num_layers() const { return 1; }
   constexpr int boxes_per_cell(int) const { return static_cast<int>(opts.scales.size() * opts.aspect_ratios.size()); }
 
-  std::vector<boxf> generate(std::span<const size2> feature_maps, size2) const {
+  std::vector<boxf> generate(std::span<const size2> maps, size2) const {
     check(opts);
-    if (feature_maps.size() != 1) fail(name, ": ", feature_maps.size(), " feature maps; it takes one");
+    if (maps.size() != 1) fail(name, ": ", maps.size(), " feature maps; it takes one");
     std::vector<boxf> anchors;
-    anchors.reserve(static_cast<std::size_t>(anchor_count(*this, feature_maps)));
-    for (int row = 0; row < feature_maps[0].height; ++row)
-      for (int column = 0; column < feature_maps[0].width; ++column) {
+    anchors.reserve(static_cast<std::size_t>(anchor_count(*this, maps)));
+    for (int row = 0; row < maps[0].height; ++row)
+      for (int column = 0; column < maps[0].width; ++column) {
         const auto y = static_cast<float>(row * opts.height_stride + opts.height_offset);
         const auto x = static_cast<float>(column * opts.width_stride + opts.width_offset);
         for (const float ratio : opts.aspect_ratios)

@@ -61,15 +61,15 @@ struct multiscale_anchor_generator {
     return static_cast<int>(opts.aspect_ratios.size()) * opts.scales_per_octave;
   }
 
-  std::vector<boxf> generate(std::span<const size2> feature_maps, size2 image_size) const {
+  std::vector<boxf> generate(std::span<const size2> maps, size2 image_size) const {
     check_levels(opts);
-    if (feature_maps.size() != static_cast<std::size_t>(num_layers()))
-      fail(name, ": ", feature_maps.size(), " feature maps for levels ", opts.min_level, " to ", opts.max_level,
+    if (maps.size() != static_cast<std::size_t>(num_layers()))
+      fail(name, ": ", maps.size(), " feature maps for levels ", opts.min_level, " to ", opts.max_level,
            "; give one a level");
     std::vector<boxf> anchors;
-    anchors.reserve(static_cast<std::size_t>(anchor_count(*this, feature_maps)));
+    anchors.reserve(static_cast<std::size_t>(anchor_count(*this, maps)));
     for (int i = 0; i < num_layers(); ++i)
-      tile(1 << (opts.min_level + i), feature_maps[static_cast<std::size_t>(i)], image_size, anchors);
+      tile(1 << (opts.min_level + i), maps[static_cast<std::size_t>(i)], image_size, anchors);
     return anchors;
   }
 
