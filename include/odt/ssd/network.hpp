@@ -164,20 +164,23 @@ std::string axes_mismatch(const settings& root) {
   return why;
 }
 
-/// The options of a policy in one line: "depth_multiplier 1, min_depth 16".
-template <class Policy>
-std::string options_line(const Policy& policy) {
+/// Options in one line: "depth_multiplier 1, min_depth 16, fpn [min_level 3, max_level 7]".
+template <class Options>
+std::string options_line(const Options& options) {
   std::string line;
-  using options = typename Policy::options;
-  options::fields(policy.opts, [&line](std::string_view name, const auto& value) {
+  const auto add = [&line](const auto&... parts) { line += str(line.empty() ? "" : ", ", parts...); };
+  Options::fields(options, [&add](std::string_view name, const auto& value) {
     using value_type = std::remove_cvref_t<decltype(value)>;
-    if constexpr (std::is_arithmetic_v<value_type>)
-      line += str(line.empty() ? "" : ", ", name, " ", value);
-    else if constexpr (requires {
-                         value.begin();
-                         value.size();
-                       })
-      if (value.size() > 0) line += str(line.empty() ? "" : ", ", name, " [", join(value, ", "), "]");
+    if constexpr (std::is_arithmetic_v<value_type>) {
+      add(name, " ", value);
+    } else if constexpr (requires {
+                           value.begin();
+                           value.size();
+                         }) {
+      if (value.size() > 0) add(name, " [", join(value, ", "), "]");
+    } else if constexpr (requires { value_type::fields(value, any_field{}); }) {
+      if (const std::string inner = options_line(value); !inner.empty()) add(name, " [", inner, "]");
+    }
   });
   return line;
 }
@@ -190,7 +193,7 @@ detector_description describe_ssd(const ssd_options<Axes>& o, const network& net
   const auto part = [&d](std::string what, const auto& choice) {
     std::visit(
         [&](const auto& policy) {
-          d.parts.push_back({std::move(what), std::string(policy.name), options_line(policy)});
+          d.parts.push_back({std::move(what), std::string(policy.name), options_line(policy.opts)});
         },
         choice);
   };
