@@ -21,6 +21,8 @@
 
 namespace odt {
 
+class communicator;
+
 /// What a train or evaluation step has to say. Losses are as the API reports them: weighted and normalized.
 struct step_report {
   std::vector<std::pair<std::string, float>> losses;  ///< by tag, e.g. {"Loss/localization_loss", 0.5}, without the sum
@@ -93,6 +95,7 @@ struct run_options {
   int threads = 0;                     ///< of the train step; 0: all of the machine's
   std::string device = "cpu";          ///< "cpu", "cuda", or "auto": a GPU where there is one
   std::optional<precision> compute{};  ///< of the convolutions; when not given, the device's own: fp32 on a CPU
+  communicator* ranks = nullptr;       ///< that every step is taken together with; must outlive the detector
 };
 
 class detector {

@@ -35,13 +35,13 @@ int count(const odt::plan& p, odt::operation kind) {
 }
 
 /// Where an operation writes a gradient that it does not only change in place, or null.
-const odt::view* sends_to(const odt::plan& p, const odt::plan_operation& op) {
+const odt::tensor_view* sends_to(const odt::plan& p, const odt::plan_operation& op) {
   const bool backward = op.kind > odt::operation::loss;
   const bool in_place = op.kind == odt::operation::normalize_backward || op.kind == odt::operation::clamp_backward;
   return backward && !in_place && op.operands.back().how != odt::access::read ? &p[op.operands.back()] : nullptr;
 }
 
-bool overlap(const odt::view& a, const odt::view& b) {
+bool overlap(const odt::tensor_view& a, const odt::tensor_view& b) {
   return a.buffer == b.buffer && a.offset < b.offset + b.channels && b.offset < a.offset + a.channels;
 }
 
@@ -55,7 +55,7 @@ bool is_head(const odt::network& net, int layer) {
 std::vector<odt::plan_operation> senders(const odt::plan& p, std::size_t at) {
   std::vector<odt::plan_operation> result;
   for (std::size_t i = 0; i < at; ++i) {
-    const odt::view* to = sends_to(p, p.operations[i]);
+    const odt::tensor_view* to = sends_to(p, p.operations[i]);
     if (to && overlap(*to, p.gradient(p.operations[at].layer))) result.push_back(p.operations[i]);
   }
   return result;
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_depthwise_layer_with_another_reader_is_left_alone) {
 BOOST_AUTO_TEST_CASE(inference_leaves_nothing_to_a_reader) {
   for (const auto& net : {sample<odt::mobilenet_v1>(), sample<odt::inception_v2>()}) {
     const auto p = odt::lower(net, 1, {300, 300}, odt::run_mode::infer);
-    for (const odt::view& v : p.views) BOOST_TEST(v.pending.none());
+    for (const odt::tensor_view& v : p.views) BOOST_TEST(v.pending.none());
     std::vector<bool> written(p.layers.size(), false);
     int normalized = 0;
     for (const odt::plan_operation& op : p.operations) {
@@ -216,10 +216,10 @@ BOOST_AUTO_TEST_CASE(branches_write_their_slices_of_a_concat) {
   const auto p = odt::lower(net, 2, {300, 300}, odt::run_mode::train);
   for (int i = 0; i < net.size(); ++i) {
     if (net[i].kind != odt::layer_kind::concat) continue;
-    const odt::view& whole = p.value(i);
+    const odt::tensor_view& whole = p.value(i);
     int channel = 0;
     for (const int input : net[i].inputs) {
-      const odt::view& branch = p.value(input);
+      const odt::tensor_view& branch = p.value(input);
       BOOST_TEST(branch.buffer == whole.buffer);
       BOOST_TEST(branch.offset == channel);
       BOOST_TEST(branch.pixel_stride == whole.channels);

@@ -47,7 +47,7 @@ class lowering {
  private:
   constexpr const layer_views& at(int l) const { return plan_.of(l); }
   constexpr bool train() const { return plan_.mode == run_mode::train; }
-  constexpr const view& of(int number) const { return plan_.views[static_cast<std::size_t>(number)]; }
+  constexpr const tensor_view& of(int number) const { return plan_.views[static_cast<std::size_t>(number)]; }
 
   constexpr void emit(operation kind, int l, std::vector<operand> operands = {}) {
     plan_.operations.push_back({kind, l, std::move(operands)});
@@ -58,7 +58,7 @@ class lowering {
     if (device_.reads(kind, plan_.value(l).pending)) return {at(l).value};
     int& copy = readable_[static_cast<std::size_t>(l)];
     if (copy < 0) {
-      view v = plan_.value(l);
+      tensor_view v = plan_.value(l);
       plan_.buffers.push_back({.floats = v.elements()});
       v.buffer = static_cast<int>(plan_.buffers.size()) - 1;
       v.offset = 0, v.pixel_stride = v.channels, v.pending = {};
@@ -263,11 +263,11 @@ class lowering {
   /// Lets the operation that completed the gradient of producer `i` add up the sums for its batch norm, which was
   /// emitted last.
   constexpr void share_sums(int i) {
-    const view& own = of(at(i).gradient);
+    const tensor_view& own = of(at(i).gradient);
     for (auto op = plan_.operations.rbegin() + 1; op != plan_.operations.rend(); ++op) {
       if (op->kind == operation::loss) return;
       if (op->operands.empty() || op->operands.back().how == access::read) continue;
-      const view& to = plan_[op->operands.back()];
+      const tensor_view& to = plan_[op->operands.back()];
       if (to.buffer != own.buffer || to.offset + to.channels <= own.offset || own.offset + own.channels <= to.offset)
         continue;
       const bool convolves = op->kind == operation::data_backward || op->kind == operation::depthwise_backward;

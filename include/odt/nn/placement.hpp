@@ -200,8 +200,8 @@ class placement {
 
   constexpr void place_rows(int l, const plan_output& out, std::int64_t first) {
     const auto part = [&](int of) {
-      const view all = plan_.views[static_cast<std::size_t>(of)];
-      view rows = dense(shape(l), all.buffer);
+      const tensor_view all = plan_.views[static_cast<std::size_t>(of)];
+      tensor_view rows = dense(shape(l), all.buffer);
       rows.offset = first, rows.image_stride = all.image_stride;
       return add(rows);
     };
@@ -235,19 +235,19 @@ class placement {
     return static_cast<int>(plan_.buffers.size()) - 1;
   }
 
-  constexpr int add(const view& v) {
+  constexpr int add(const tensor_view& v) {
     plan_.views.push_back(v);
     const int number = static_cast<int>(plan_.views.size()) - 1;
     if (v.buffer >= 0 && v.whole() && whole(v.buffer) < 0) whole_[static_cast<std::size_t>(v.buffer)] = number;
     return number;
   }
 
-  constexpr view dense(const shape3& s, int buffer) const {
+  constexpr tensor_view dense(const shape3& s, int buffer) const {
     return {buffer, 0, plan_.batch, s.height, s.width, s.channels, s.channels, s.size()};
   }
 
   /// Channels [first, first + count) of a view.
-  static constexpr view slice(view whole, int first, int count) {
+  static constexpr tensor_view slice(tensor_view whole, int first, int count) {
     whole.offset += first, whole.channels = count;
     if (whole.pending.affine >= 0) whole.pending.affine += first;
     return whole;
@@ -260,7 +260,7 @@ class placement {
     if (known.in_output) return;
     const bool learns = train() && own.differentiable;
     const bool affine = own.norm >= 0 || known.joint_norm;
-    view v;
+    tensor_view v;
     if (known.concat >= 0) {
       v = slice(plan_.value(known.concat), known.channel, net_.channels(i));
       if (!affine) v.pending.affine = -1;
@@ -287,7 +287,7 @@ class placement {
   constexpr void place_copies(int concat) {
     for (copied_layer& c : branches_[static_cast<std::size_t>(concat)]) {
       const int first = c.value, channels = net_.channels(c.layer);
-      view to = slice(plan_.value(concat), first, channels);
+      tensor_view to = slice(plan_.value(concat), first, channels);
       plan_.has_identities = plan_.has_identities || to.pending.affine >= 0;
       to.pending = {};
       c.value = add(to);

@@ -26,7 +26,7 @@ struct pending_place {
 };
 
 /// A tensor: a part of a buffer, NHWC with strides counted in elements, and what its reader applies.
-struct view {
+struct tensor_view {
   int buffer = -1;
   std::int64_t offset = 0;
   int images = 0;
@@ -133,19 +133,19 @@ struct plan {
   run_mode mode = run_mode::train;
   int affines = 0;              ///< length of the tables of scales and shifts
   bool has_identities = false;  ///< whether parts of the tables are read that no batch norm fills: scale 1, shift 0
-  std::vector<view> views{};
+  std::vector<tensor_view> views{};
   std::vector<layer_views> layers{};  ///< by layer
   std::vector<plan_buffer> buffers{};
   std::vector<plan_operation> operations{};
   std::vector<plan_output> outputs{};  ///< as the network has them
 
-  constexpr const view& operator[](const operand& o) const { return views[static_cast<std::size_t>(o.view)]; }
+  constexpr const tensor_view& operator[](const operand& o) const { return views[static_cast<std::size_t>(o.view)]; }
   constexpr const layer_views& of(int layer) const { return layers[static_cast<std::size_t>(layer)]; }
   /// A layer's output; it has to be in memory.
-  constexpr const view& value(int layer) const { return views[static_cast<std::size_t>(of(layer).value)]; }
-  constexpr const view& gradient(int layer) const { return views[static_cast<std::size_t>(of(layer).gradient)]; }
+  constexpr const tensor_view& value(int layer) const { return views[static_cast<std::size_t>(of(layer).value)]; }
+  constexpr const tensor_view& gradient(int layer) const { return views[static_cast<std::size_t>(of(layer).gradient)]; }
 
-  constexpr const view& output(int number) const {
+  constexpr const tensor_view& output(int number) const {
     return views[static_cast<std::size_t>(outputs[static_cast<std::size_t>(number)].value)];
   }
   /// Rows and columns of an output.
@@ -153,7 +153,7 @@ struct plan {
   constexpr int columns(int number) const { return output(number).channels; }
 
   /// Whether a view is a part of an output or of the gradient of one, which are floats in every precision.
-  constexpr bool in_output(const view& v) const {
+  constexpr bool in_output(const tensor_view& v) const {
     for (const plan_output& o : outputs)
       for (const int whole : {o.value, o.gradient})
         if (whole >= 0 && v.buffer == views[static_cast<std::size_t>(whole)].buffer) return true;

@@ -2,6 +2,7 @@
 #include <odt/core/text.hpp>
 #include <odt/exec/cpu/passes/batch_norm.hpp>
 #include <odt/exec/cpu/passes/pool.hpp>
+#include <odt/exec/cuda/passes/apply.hpp>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
 #include <odt/exec/cuda/passes/elements.hpp>
 #include <odt/exec/cuda/passes/pool.hpp>
@@ -20,9 +21,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(transforms_are_applied, T, types) {
     const device_activation<T> device(x);
     thread_pool pool(1);
     host_tensor expected(e.s, e.margin);
-    cpu::apply_pending(pool, x.read(p.host()), expected.write());
+    cpu::apply(pool, {}, x.read(p.host()), expected.write());
     const output<T> y(e.s, e.margin), nothing(e.s, e.margin);
-    cuda::apply_pending<T>(nullptr, device.read(p.device()), y.device.write());
+    cuda::apply<T>(nullptr, elementwise{}, device.read(p.device()), y.device.write());
     y.check(expected, one_rounding<T>, name(e));
     cuda::clear<T>(nullptr, nothing.device.write());
     nothing.check(output<T>::filled(e.s, e.margin, 0.0f), 0, name(e) + ", cleared");
@@ -32,6 +33,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(transforms_are_applied, T, types) {
     cpu::activation_backward(pool, x.read(p.host()), gradient.write());
     check_tensor(dy, gradient, one_rounding<T>, name(e) + ", backward");
   }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(tensors_go_from_one_precision_to_another, T, types) {
+  for (const extent& e : extents)
+    for (const bool accumulate : {false, true}) {
+      random_stream random(4);
+      const host_tensor x = random_activation<T>(random, e.s, e.margin);
+      const two_pendings p(random, e.s.channels, 0.0f, 1.0f);
+      thread_pool pool(1);
+      host_tensor expected(e.s, e.margin), twice(e.s, e.margin);
+      cpu::apply(pool, {}, x.read(p.host()), expected.write());
+      cpu::add(pool, expected.read(), expected.read(), twice.write());
+      const output<float> wide(e.s, e.margin);
+      cuda::copy<T, float>(nullptr, device_activation<T>(x).read(p.device()), wide.device.write(), false);
+      wide.check(expected, 1e-5, name(e));
+      const output<T> back(e.s, e.margin);
+      cuda::copy<float, T>(nullptr, wide.device.read(), back.device.write(), false);
+      if (accumulate) cuda::copy<float, T>(nullptr, wide.device.read(), back.device.write(), true);
+      back.check(accumulate ? twice : expected, 2 * one_rounding<T>, name(e) + ", back");
+    }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(padding_is_below_and_to_the_right, T, types) {

@@ -54,8 +54,9 @@ class runner {
   /// evaluation mode the convolutions' weights are those of the first pass since forget_weights().
   void forward(float* values, const dropout_key& key);
 
-  /// Writes the gradients of all trainable variables (parallel to `values`).
-  void backward(const float* values, float* gradients);
+  /// Writes the gradients of all trainable variables (parallel to `values`). finished(n), when given, is told whenever
+  /// more of the first n of them are final.
+  void backward(const float* values, float* gradients, const std::function<void(std::int64_t)>& finished = {});
 
   /// To be called whenever weights may have changed: evaluation passes keep them packed from one to the next.
   void forget_weights() { packed_.forget(); }
@@ -80,12 +81,12 @@ class runner {
  private:
   struct prepared;
 
-  tensor at(const view& v) const;
-  const_tensor reading_of(const view& v) const;
+  tensor at(const tensor_view& v) const;
+  const_tensor reading_of(const tensor_view& v) const;
   pending transform_of(const pending_place& place) const;
   const_tensor input(const plan_operation& op, int number = 0) const;
   tensor written(const plan_operation& op) const;
-  gradient_sums sums_of(const view& v);
+  gradient_sums sums_of(const tensor_view& v);
   batch_statistics statistics_of(int affine);
   void run(const plan_operation& op, float* values, float* gradients);
   void run_forward(const plan_operation& op, float* values);

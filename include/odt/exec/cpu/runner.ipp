@@ -7,6 +7,7 @@
 #include <odt/exec/cpu/machine/vector_tools.hpp>
 #include <odt/exec/cpu/runner.hpp>
 #include <odt/nn/lower.hpp>
+#include <odt/nn/progress.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -29,10 +30,10 @@ inline constexpr back_end cpu_back_end{
                  suits_separable({l.kernel_height, l.kernel_width, l.stride, l.stride, l.rate}, pixels);
         }};
 
-ODT_INLINE shape extents(const view& v) { return {v.images, v.height, v.width, v.channels}; }
+ODT_INLINE shape extents(const tensor_view& v) { return {v.images, v.height, v.width, v.channels}; }
 
 /// The window of a layer over an input of the given size.
-ODT_INLINE convolution window_of(const layer& l, const view& in, precision compute = precision::fp32) {
+ODT_INLINE convolution window_of(const layer& l, const tensor_view& in, precision compute = precision::fp32) {
   return {l.kernel_height,
           l.kernel_width,
           l.stride,
@@ -52,6 +53,7 @@ ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mo
 struct runner::prepared {
   plan what;
   arena_layout where;
+  std::vector<std::int64_t> finished{};  ///< by operation: see finished_gradients
 };
 
 ODT_INLINE runner::runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute)
@@ -90,6 +92,7 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   if (affines > scale_.size())
     for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
   if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
+  if (mode == run_mode::train) current_->finished = finished_gradients(net_, layout_, p);
   for (const plan_operation& op : p.operations)
     if (op.adds)
       earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
@@ -103,7 +106,7 @@ ODT_INLINE void runner::keep_all(bool keep) {
 
 ODT_INLINE packed_weights::request runner::convolution_of(const plan& p, int number) const {
   const layer& l = net_[number];
-  const view& in = p.value(l.inputs[0]);
+  const tensor_view& in = p.value(l.inputs[0]);
   return {l.variables.weights, detail::window_of(l, in, precision_), detail::extents(in),
           detail::extents(p.value(number))};
 }
@@ -121,7 +124,7 @@ ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
   for (const plan_operation& op : p.operations) {
     const layer& l = net_[op.layer];
     if (l.inputs.empty()) continue;
-    const view& in = p.value(l.inputs[0]);
+    const tensor_view& in = p.value(l.inputs[0]);
     const shape x = detail::extents(in), y = detail::extents(p.value(op.layer));
     if (op.kind == operation::separable_convolution)
       bytes = std::max(bytes, separable_scratch(pool_.size()));
@@ -135,7 +138,7 @@ ODT_INLINE std::size_t runner::scratch_of(const plan& p) const {
   return (bytes + 63) / 64 * 64;
 }
 
-ODT_INLINE tensor runner::at(const view& v) const {
+ODT_INLINE tensor runner::at(const tensor_view& v) const {
   if (v.buffer < 0) return {};
   const std::int64_t offset = current_->where.offsets[static_cast<std::size_t>(v.buffer)] + v.offset;
   return {reinterpret_cast<float*>(memory_.data() + scratch_bytes_) + offset,
@@ -147,7 +150,7 @@ ODT_INLINE tensor runner::at(const view& v) const {
           static_cast<std::ptrdiff_t>(v.image_stride)};
 }
 
-ODT_INLINE const_tensor runner::reading_of(const view& v) const { return reading(at(v), transform_of(v.pending)); }
+ODT_INLINE const_tensor runner::reading_of(const tensor_view& v) const { return reading(at(v), transform_of(v.pending)); }
 
 ODT_INLINE pending runner::transform_of(const pending_place& place) const {
   pending transform{nullptr, nullptr, place.low, place.high};
@@ -188,11 +191,15 @@ ODT_INLINE void runner::forward(float* values, const dropout_key& key) {
   }
 }
 
-ODT_INLINE void runner::backward(const float* values, float* gradients) {
-  bool after_loss = false;
-  for (const plan_operation& op : current_->what.operations) {
-    if (after_loss) run(op, const_cast<float*>(values), gradients);
-    if (op.kind == operation::loss) after_loss = true;
+ODT_INLINE void runner::backward(const float* values, float* gradients,
+                                 const std::function<void(std::int64_t)>& finished) {
+  const auto& operations = current_->what.operations;
+  const auto loss = std::ranges::find(operations, operation::loss, &plan_operation::kind);
+  std::int64_t told = 0;
+  for (auto op = loss + 1; op != operations.end(); ++op) {
+    run(*op, const_cast<float*>(values), gradients);
+    const std::int64_t now = current_->finished[static_cast<std::size_t>(op - operations.begin())];
+    if (finished && now > told) finished(told = now);
   }
 }
 
@@ -209,7 +216,7 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
     case operation::normalize:
       return normalize(op.layer, values);
     case operation::statistics: {
-      const view& raw = current_->what[op.operands[0]];
+      const tensor_view& raw = current_->what[op.operands[0]];
       return compute_statistics(pool_, reading(at(raw)), statistics_of(raw.pending.affine), memory_.data());
     }
     case operation::convolution:
@@ -357,7 +364,7 @@ ODT_INLINE void runner::differentiate(const plan_operation& op, const float* val
 }
 
 ODT_INLINE void runner::normalize_backward(const plan_operation& op, float* gradients) {
-  const view& z = current_->what[op.operands[0]];
+  const tensor_view& z = current_->what[op.operands[0]];
   const int norm = current_->what.of(op.layer).norm;
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(norm)];
   const gradient_sums ready = sums_of(z);
@@ -372,7 +379,7 @@ ODT_INLINE void runner::convolve_backward(const plan_operation& op, const float*
   const layer& l = net_[op.layer];
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
   const convolution window = detail::window_of(l, p.value(l.inputs[0]), precision_);
-  const view& own = p.gradient(op.layer);
+  const tensor_view& own = p.gradient(op.layer);
   const const_tensor dy = reading(at(own));
   float* const bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
   const gradient_sums sums = op.sums ? sums_of(p.value(l.inputs[0])) : gradient_sums{};
@@ -387,7 +394,7 @@ ODT_INLINE void runner::convolve_backward(const plan_operation& op, const float*
                      gradients + vars.weights, bias, op.sums ? &sums : nullptr, memory_.data());
 }
 
-ODT_INLINE gradient_sums runner::sums_of(const view& v) {
+ODT_INLINE gradient_sums runner::sums_of(const tensor_view& v) {
   const int first = v.pending.affine;
   return {reading_of(v), mean_.data() + first, sum_.data() + first, product_.data() + first};
 }
@@ -397,7 +404,7 @@ ODT_INLINE void runner::normalize(int number, float* values) {
   const layer& l = net_[number];
   const plan& p = current_->what;
   const int producer = p.of(number).producer;
-  const view& own = p.value(producer);
+  const tensor_view& own = p.value(producer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
   const auto first = static_cast<std::size_t>(std::max(own.pending.affine, p.of(producer).finish.affine));
   const bool batch_statistics = p.mode == run_mode::train && l.norm.train;

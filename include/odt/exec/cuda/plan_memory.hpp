@@ -20,7 +20,7 @@ namespace odt::cuda {
 /// Packs the buffers of a plan whose activations take `size` bytes each, outputs four.
 inline arena_layout pack_for(plan p, std::size_t size) {
   std::vector<bool> of_output(p.buffers.size());
-  for (const view& v : p.views)
+  for (const tensor_view& v : p.views)
     if (v.buffer >= 0 && p.in_output(v)) of_output[static_cast<std::size_t>(v.buffer)] = true;
   for (std::size_t i = 0; i < p.buffers.size(); ++i)
     if (!of_output[i]) p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
@@ -28,7 +28,7 @@ inline arena_layout pack_for(plan p, std::size_t size) {
 }
 
 /// The window of a layer over an input of the given size.
-inline window window_of(const layer& l, const view& in) {
+inline window window_of(const layer& l, const tensor_view& in) {
   return {l.kernel_height,
           l.kernel_width,
           l.stride,
@@ -110,14 +110,14 @@ struct plan_needs {
 
  private:
   static std::int64_t pixels(const plan& p, int layer) {
-    const view& out = p.value(layer);
+    const tensor_view& out = p.value(layer);
     return std::int64_t{out.images} * out.height * out.width;
   }
 
   void add(const network& net, const joint_heads& heads, const plan& p, const plan_operation& op, int processors) {
     const layer& l = net[op.layer];
     if (l.inputs.empty()) return;
-    const view& in = p.value(l.inputs[0]);
+    const tensor_view& in = p.value(l.inputs[0]);
     const std::int64_t own_pixels = pixels(p, op.layer);
     std::int64_t floats = 0;
     if (op.kind == operation::weights_backward)

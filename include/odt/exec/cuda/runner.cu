@@ -68,7 +68,7 @@ class network_runner final : public runner {
     const tensor<T> to = at<T>(current_->what.value(0));
     if (patch_layer_ == 0 || keep_all_) convert(stream, images, to.data, to.pixels() * to.channels);
     if (patch_layer_ == 0) return;
-    const view& out = current_->what.value(patch_layer_);
+    const tensor_view& out = current_->what.value(patch_layer_);
     const tensor<const float> from{images,      to.batch,        to.height,      to.width,
                                    to.channels, to.pixel_stride, to.image_stride};
     make_patches(stream, window_of(net_[patch_layer_], current_->what.value(0)), from, out.height, out.width,
@@ -114,7 +114,7 @@ class network_runner final : public runner {
   int generation() const override { return generation_; }
 
   std::vector<float> values_of(int number) override {
-    const view& v = current_->what.value(number);
+    const tensor_view& v = current_->what.value(number);
     return current_->what.in_output(v) ? copied<float>(v) : copied<T>(v);
   }
 
@@ -144,7 +144,7 @@ class network_runner final : public runner {
   float* address(int buffer) const { return arena_.data() + current_->where.offsets[static_cast<std::size_t>(buffer)]; }
 
   template <class E>
-  tensor<E> at(const view& v) const {
+  tensor<E> at(const tensor_view& v) const {
     if (v.buffer < 0) return {};
     return {reinterpret_cast<E*>(address(v.buffer)) + v.offset,
             v.images,
@@ -169,9 +169,9 @@ class network_runner final : public runner {
     return transform;
   }
 
-  reading<T> reading_of(const view& v) const { return {at<T>(v), transform_of(v.pending)}; }
+  reading<T> reading_of(const tensor_view& v) const { return {at<T>(v), transform_of(v.pending)}; }
 
-  const view& operand_of(const plan_operation& op, int number) const {
+  const tensor_view& operand_of(const plan_operation& op, int number) const {
     return current_->what[op.operands[static_cast<std::size_t>(number)]];
   }
   /// What an operation reads, by number of its operands.
@@ -190,14 +190,14 @@ class network_runner final : public runner {
   convolution_input input_of(const plan_operation& op) const {
     const layer& l = net_[op.layer];
     if (op.layer != patch_layer_) return {window_of(l, operand_of(op, 0)), input(op)};
-    const view& out = current_->what.value(op.layer);
+    const tensor_view& out = current_->what.value(op.layer);
     const std::int64_t columns = packed(matrix_of(net_, l).rows), image = columns * out.height * out.width;
     const tensor<T> cut{
         patches_.data(), current_->what.batch, out.height, out.width, static_cast<int>(columns), columns, image};
     return {window{}, reading<T>{cut}};
   }
 
-  gradient_sums<T> sums_of(const view& v) const {
+  gradient_sums<T> sums_of(const tensor_view& v) const {
     return {reading_of(v), mean(v.pending.affine), partial(v.pending.affine)};
   }
 
@@ -274,7 +274,7 @@ class network_runner final : public runner {
   }
 
   void copy(const plan_operation& op) {
-    const view& to = current_->what[op.operands.back()];
+    const tensor_view& to = current_->what[op.operands.back()];
     if (current_->what.in_output(to)) return odt::cuda::copy(stream_, input(op), at<float>(to), false);
     apply(stream_, elementwise{}, input(op), at<T>(to));
   }
@@ -352,7 +352,7 @@ class network_runner final : public runner {
       case operation::depthwise_backward:
         return adding(op, gradients, stream_, [&] { depthwise_gradients(op, dy(), values, gradients); });
       case operation::copy_backward:
-        if (const view& from = operand_of(op, 0); p.in_output(from))
+        if (const tensor_view& from = operand_of(op, 0); p.in_output(from))
           return odt::cuda::copy(stream_, reading<float>{at<float>(from)}, dx, adds);
         return apply_backward(stream_, elementwise{}, reading<T>{}, input(op).x, dx, adds);
       case operation::apply_backward:
@@ -408,7 +408,7 @@ class network_runner final : public runner {
   }
 
   void normalize_backward(const plan_operation& op, float* gradients) {
-    const view& z = operand_of(op, 0);
+    const tensor_view& z = operand_of(op, 0);
     const int norm = current_->what.of(op.layer).norm, first = z.pending.affine;
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(norm)];
     batch_norm_backward(stream_, reading_of(z), mean(first), inv_std(first), written(op),
@@ -420,7 +420,7 @@ class network_runner final : public runner {
   /// The gradient of a head's predictions, with those of the head that runs with it, as the products want them;
   /// `weights` comes before the data's.
   tensor<const T> padded_gradient(int layer, bool weights) {
-    const view& p = current_->what.gradient(layer);
+    const tensor_view& p = current_->what.gradient(layer);
     const std::int64_t columns = packed(joint_matrix_of(net_, heads_, layer).columns),
                        image = columns * p.height * p.width;
     if (!weights) padded_used_ -= current_->what.batch * image;
@@ -461,7 +461,7 @@ class network_runner final : public runner {
 
   void data_gradient(const plan_operation& op, const tensor<const T>& dy) {
     const layer& l = net_[op.layer];
-    const view& x = current_->what.value(l.inputs[0]);
+    const tensor_view& x = current_->what.value(l.inputs[0]);
     const gradient_sums<T> sums = op.sums ? sums_of(x) : gradient_sums<T>{};
     const T* const weights = packed_weights(heads_.runs_both(op.layer) ? heads_.partner(op.layer) : op.layer);
     const int parts = conv_backward_data(stream_, window_of(l, x), dy, weights, written(op), op.accumulates(), sums);
@@ -475,7 +475,7 @@ class network_runner final : public runner {
       if (written(op).data) data_gradient(op, dy);
       return;
     }
-    const view& x = current_->what.value(l.inputs[0]);
+    const tensor_view& x = current_->what.value(l.inputs[0]);
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
     const gradient_sums<T> sums = op.sums ? sums_of(x) : gradient_sums<T>{};
     const int parts = depthwise_backward(stream_, window_of(l, x), input(op), dy, values + vars.weights, written(op),
@@ -489,7 +489,7 @@ class network_runner final : public runner {
   }
 
   template <class E>
-  std::vector<float> copied(const view& v) {
+  std::vector<float> copied(const tensor_view& v) {
     const tensor<E> x = at<E>(v);
     const std::int64_t count = x.pixels() * x.channels;
     device_array<E> dense(static_cast<std::size_t>(count));

@@ -5,6 +5,7 @@
 
 #include <odt/box_coder.hpp>
 #include <odt/core/thread_pool.hpp>
+#include <odt/exec/communicator.hpp>
 #include <odt/exec/cpu/boxes/assign.hpp>
 #include <odt/exec/cpu/boxes/decode.hpp>
 #include <odt/exec/cpu/boxes/mining.hpp>
@@ -222,13 +223,16 @@ struct ssd_loss_passes {
 
 }  // namespace detail
 
-/// The losses of a batch. With mining, costs come first, and gradients only for the anchors that were kept.
+/// The losses of a batch, or of those of all ranks together. With mining, costs come first, and gradients only for the
+/// anchors that were kept.
 template <classification_loss Classification, localization_loss Localization, box_coder BoxCoder>
 ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, const Localization& boxes,
                            const BoxCoder& coder, const ssd_loss_options& o, std::span<const boxf> anchors,
-                           const ssd_loss_input& p, const assigned_targets& t, ssd_loss_workspace& space) {
+                           const ssd_loss_input& p, const assigned_targets& t, ssd_loss_workspace& space,
+                           communicator* ranks = nullptr) {
   const std::size_t rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.anchors);
-  const double matches = detail::total(rows, [&t](std::size_t i) { return t.regression_weights[i]; });
+  double matches = detail::total(rows, [&t](std::size_t i) { return t.regression_weights[i]; });
+  if (ranks) ranks->sum({&matches, 1});
   ssd_losses_report report;
   report.normalizer = o.normalize_loss_by_num_matches ? std::max(matches, 1.0) : 1.0;
   const auto normalizer = static_cast<float>(report.normalizer);
@@ -254,8 +258,10 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
   const auto sum_of = [&](const std::vector<float>& costs) {
     return detail::total(rows, [&](std::size_t i) { return mining && space.kept[i] == 0 ? 0.0f : costs[i]; });
   };
-  report.classification = static_cast<float>(sum_of(space.classification) * static_cast<double>(class_scale));
-  report.localization = static_cast<float>(sum_of(space.localization) * static_cast<double>(box_scale));
+  double costs[] = {sum_of(space.classification), sum_of(space.localization)};
+  if (ranks) ranks->sum(costs);
+  report.classification = static_cast<float>(costs[0] * static_cast<double>(class_scale));
+  report.localization = static_cast<float>(costs[1] * static_cast<double>(box_scale));
   return report;
 }
 

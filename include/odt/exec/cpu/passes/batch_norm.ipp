@@ -3,14 +3,12 @@
 
 #include <odt/core/target.hpp>
 #include <odt/exec/cpu/passes/batch_norm.hpp>
-#include <odt/exec/cpu/passes/sums.hpp>
+#include <odt/exec/cpu/passes/walks.hpp>
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
 namespace detail::norm {
-
-inline constexpr int width = 4;  ///< vectors of channels that are worked on together
 
 /// A transform and the gate of its clamp, for a vector of channels.
 struct gate {
@@ -77,15 +75,6 @@ void replace_gradients(const const_tensor& z, const tensor& dy, const float* mea
     });
 }
 
-/// Calls body(integral constant of vectors, first channel) until all channels are done.
-template <class Body>
-void each_channel(int channels, const Body& body) {
-  int c = 0;
-  for (; c + width * lanes <= channels; c += width * lanes) body(std::integral_constant<int, width>{}, c);
-  for (; c + 2 * lanes <= channels; c += 2 * lanes) body(std::integral_constant<int, 2>{}, c);
-  for (; c < channels; c += lanes) body(std::integral_constant<int, 1>{}, c);
-}
-
 }  // namespace detail::norm
 
 ODT_INLINE std::size_t batch_norm_scratch(const shape& s, int /*threads*/) {
@@ -138,7 +127,7 @@ ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, co
   } else if (summed) {
     each_piece(pool, z.extents(), [&](int piece, int image, int first, int pixels) {
       float* to = partial + 2 * stride * piece;
-      each_channel(z.channels, [&](auto vectors, int c) {
+      each_channel(0, z.channels, [&](auto vectors, int c) {
         sum_gradients<vectors>(z, dy, mean, image, first, pixels, c, to, to + stride);
       });
     });
@@ -153,7 +142,7 @@ ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, co
     slope[c] = frozen ? 0.0f : -z.transform.scale[c] * inv_std[c] * gamma / count;
   }
   each_piece(pool, z.extents(), [&](int, int image, int first, int pixels) {
-    each_channel(z.channels, [&](auto vectors, int c) {
+    each_channel(0, z.channels, [&](auto vectors, int c) {
       replace_gradients<vectors>(z, dy, mean, offset, slope, image, first, pixels, c);
     });
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Passes over the elements of whole tensors: copies, sums, zeros, padding, dropout.
+// Passes over the elements of whole tensors: zeros, padding, dropout.
 #pragma once
 
 #include <odt/core/thread_pool.hpp>
@@ -9,9 +9,6 @@
 
 namespace odt::cpu {
 inline namespace ODT_ISA {
-
-/// y = transform(x).
-void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y);
 
 /// y = 0, with what lies between the channels of its pixels.
 void clear(const tensor& y);

@@ -11,8 +11,6 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-ODT_INLINE void apply_pending(thread_pool& pool, const const_tensor& x, const tensor& y) { apply(pool, {}, x, y); }
-
 ODT_INLINE void clear(const tensor& y) {
   for (int n = 0; n < y.batch; ++n) std::fill_n(y.pixel(n, 0, 0), y.image_stride, 0.0f);
 }

@@ -55,12 +55,14 @@ void each_range(thread_pool& pool, int groups, const shape& s, const Body& body)
   });
 }
 
-/// body(first pixel, last pixel, channel) for every vector of a slice, in pieces of pixels that add up in float.
+/// body(integral constant of vectors, first pixel, last pixel, channel) for all of a slice, in pieces of pixels that
+/// add up in float.
 template <class Body>
 void each_chunk(const shape& s, int begin, int end, const Body& body) {
   const int pixels = s.height * s.width;
   for (int first = 0; first < pixels; first += summed_pixels)
-    for (int c = begin; c < end; c += lanes) body(first, std::min(pixels, first + summed_pixels), c);
+    each_channel(begin, end,
+                 [&](auto vectors, int c) { body(vectors, first, std::min(pixels, first + summed_pixels), c); });
 }
 
 /// body(pixel, channel, offset in the slice, channels that are left of the slice) for every vector of a slice.
@@ -74,21 +76,27 @@ void each_vector_of(const shape& s, int begin, int end, const Body& body) {
 /// of the distances from a value nearby, so that they do not cancel.
 ODT_INLINE void add_moments(const const_tensor& x, const group_range& r, int begin, int end, group_sums& sums,
                             group_sums& squares) {
-  each_chunk(x.extents(), begin, end, [&](int first, int last, int c) {
-    const vec shift = values_at(x, r.image, first, c, end - c);
-    vec sum(0.0f), square(0.0f);
-    for (int p = first; p < last; ++p) {
-      const vec value = values_at(x, r.image, p, c, end - c) - shift;
-      sum += value;
-      square = multiply_add(value, value, square);
-    }
+  const auto join = [&](const vec& shift, const vec& sum, const vec& square, double count, int c) {
     double from[lanes] = {}, more[lanes] = {}, apart[lanes] = {};
     add_to(from, shift, lanes), add_to(more, sum, lanes), add_to(apart, square, lanes);
-    const double count = last - first;
     for (int i = 0; i < std::min(lanes, end - c); ++i) {
       sums[r.index(c + i)] += more[i] + count * from[i];
       squares[r.index(c + i)] += apart[i] + from[i] * (2 * more[i] + count * from[i]);
     }
+  };
+  each_chunk(x.extents(), begin, end, [&](auto vectors, int first, int last, int c) {
+    vec shift[vectors], sum[vectors], square[vectors];
+    unroll<vectors>([&](auto v) {
+      shift[v] = values_at(x, r.image, first, c + v * lanes, end - c - v * lanes);
+      sum[v] = square[v] = vec(0.0f);
+    });
+    for (int p = first; p < last; ++p)
+      unroll<vectors>([&](auto v) {
+        const vec value = values_at(x, r.image, p, c + v * lanes, end - c - v * lanes) - shift[v];
+        sum[v] += value;
+        square[v] = multiply_add(value, value, square[v]);
+      });
+    unroll<vectors>([&](auto v) { join(shift[v], sum[v], square[v], last - first, c + v * lanes); });
   });
 }
 
@@ -112,15 +120,21 @@ struct backward_pass {
   void add_sums(const group_range& r, int begin, int end, group_sums& direct, group_sums& normal) const {
     const slice_table middle = means(r, begin, end);
     double sum[summed_channels] = {}, product[summed_channels] = {};
-    each_chunk(x.extents(), begin, end, [&](int first, int last, int c) {
-      vec s(0.0f), t(0.0f);
-      for (int p = first; p < last; ++p) {
-        const vec gradient = load_first(dy.pixel(r.image, 0, p) + c, end - c);
-        s += gradient;
-        t = multiply_add(gradient, values_at(x, r.image, p, c, end - c) - middle.at(c - begin), t);
-      }
-      add_to(sum + c - begin, s, end - c);
-      add_to(product + c - begin, t, end - c);
+    each_chunk(x.extents(), begin, end, [&](auto vectors, int first, int last, int c) {
+      vec s[vectors], t[vectors];
+      unroll<vectors>([&](auto v) { s[v] = t[v] = vec(0.0f); });
+      for (int p = first; p < last; ++p)
+        unroll<vectors>([&](auto v) {
+          const int at = c + v * lanes;
+          const vec gradient = load_first(dy.pixel(r.image, 0, p) + at, end - at);
+          s[v] += gradient;
+          t[v] = multiply_add(gradient, values_at(x, r.image, p, at, end - at) - middle.at(at - begin), t[v]);
+        });
+      unroll<vectors>([&](auto v) {
+        const int at = c + v * lanes;
+        add_to(sum + at - begin, s[v], end - at);
+        add_to(product + at - begin, t[v], end - at);
+      });
     });
     for (int c = begin; c < end; ++c) {
       const double scaled = product[c - begin] * inv_std[group(r, c)];

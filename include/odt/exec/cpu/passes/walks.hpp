@@ -44,6 +44,17 @@ inline constexpr int summed_channels = 64, summed_pixels = 64;
   for (int i = 0; i < std::min(count, lanes); ++i) sums[i] += part[i];
 }
 
+/// body(integral constant of vectors, first channel) until all channels are done: several vectors together have more of
+/// the memory on its way.
+template <class Body>
+void each_channel(int begin, int end, const Body& body) {
+  constexpr int width = 4;
+  int c = begin;
+  for (; c + width * lanes <= end; c += width * lanes) body(std::integral_constant<int, width>{}, c);
+  for (; c + 2 * lanes <= end; c += 2 * lanes) body(std::integral_constant<int, 2>{}, c);
+  for (; c < end; c += lanes) body(std::integral_constant<int, 1>{}, c);
+}
+
 /// result(image, channel, sum) for every image and channel: the sum over the image's pixels of
 /// term(image, pixel, channel, channels from there on), a vector.
 template <class Term, class Result>
@@ -54,11 +65,13 @@ void sum_images(thread_pool& pool, const shape& s, const Term& term, const Resul
               end = std::min(s.channels, begin + summed_channels);
     double sums[summed_channels] = {};
     for (int first = 0; first < pixels; first += summed_pixels)
-      for (int c = begin; c < end; c += lanes) {
-        vec sum(0.0f);
-        for (int p = first; p < std::min(pixels, first + summed_pixels); ++p) sum += term(n, p, c, s.channels - c);
-        add_to(sums + c - begin, sum, end - c);
-      }
+      each_channel(begin, end, [&](auto vectors, int c) {
+        vec sum[vectors];
+        unroll<vectors>([&](auto v) { sum[v] = vec(0.0f); });
+        for (int p = first; p < std::min(pixels, first + summed_pixels); ++p)
+          unroll<vectors>([&](auto v) { sum[v] += term(n, p, c + v * lanes, s.channels - c - v * lanes); });
+        unroll<vectors>([&](auto v) { add_to(sums + c - begin + v * lanes, sum[v], end - c - v * lanes); });
+      });
     for (int c = begin; c < end; ++c) result(n, c, sums[c - begin]);
   });
 }

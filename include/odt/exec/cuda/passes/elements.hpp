@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Passes over the elements of whole tensors: copies, zeros, padding, dropout. T is float or bf16.
+// Passes over the elements of whole tensors: copies between precisions, zeros, padding, dropout. T is float or bf16.
 #pragma once
 
-#include <odt/exec/cuda/passes/apply.hpp>
+#include <odt/exec/cuda/machine/tensor.hpp>
 
 #include <cstdint>
 
 namespace odt::cuda {
-
-/// y = transform(x).
-template <class T>
-void apply_pending(cudaStream_t stream, const reading<T>& x, const tensor<T>& y) {
-  apply(stream, elementwise{}, x, y);
-}
 
 /// scale = 1 and shift = 0, `count` of each.
 void make_identity(cudaStream_t stream, float* scale, float* shift, std::int64_t count);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// How far the gradients are while backward runs: they lie in the order in which they are finished, so that whoever adds
+// them up over several ranks can begin with the first ones.
+#pragma once
+
+#include <odt/nn/network.hpp>
+#include <odt/nn/plan.hpp>
+#include <odt/nn/variable_layout.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace odt {
+
+namespace detail {
+
+/// Calls body(variable's number) for the gradients that an operation writes.
+template <class Body>
+void each_written_gradient(const network& net, const plan& p, const plan_operation& op, const Body& body) {
+  const bool writes = op.kind == operation::weights_backward || op.kind == operation::depthwise_backward ||
+                      op.kind == operation::normalize_backward || op.kind == operation::group_norm_backward;
+  if (!writes) return;
+  for (const int number : net[variables_of(p, op)].variables.all())
+    if (number >= 0) body(static_cast<std::size_t>(number));
+}
+
+}  // namespace detail
+
+/// By operation of a plan: floats at the beginning of the store of gradients that are final when it is done.
+inline std::vector<std::int64_t> finished_gradients(const network& net, const variable_layout& layout, const plan& p) {
+  std::vector<int> left(net.variables.size(), 0);  // operations that have yet to write a variable's gradient
+  for (const plan_operation& op : p.operations)
+    detail::each_written_gradient(net, p, op, [&left](std::size_t v) { ++left[v]; });
+  std::vector<const int*> in_order;
+  for (const variable& v : layout.variables)
+    for (std::size_t number = 0; number < left.size(); ++number)
+      if (v.offset < layout.trainable_floats && layout.offsets[number] == v.offset) in_order.push_back(&left[number]);
+  std::vector<std::int64_t> finished;
+  std::size_t next = 0;
+  for (const plan_operation& op : p.operations) {
+    detail::each_written_gradient(net, p, op, [&left](std::size_t v) { --left[v]; });
+    while (next < in_order.size() && *in_order[next] == 0) ++next;
+    finished.push_back(next < in_order.size() ? layout.variables[next].offset : layout.trainable_floats);
+  }
+  return finished;
+}
+
+}  // namespace odt
