@@ -2,14 +2,14 @@
 // The detector of all tests that train one of any kind. Its step on the CPU is compiled once, in any_ssd.cxx.
 #pragma once
 
-#include <odt/ssd.hpp>
+#include <odt/presets.hpp>
 
 #include <memory>
 
 namespace odt {
 
 namespace test {
-using any_ssd = ssd<any_of<mobilenet_v1, inception_v2>>;
+using any_ssd = presets::any_ssd;
 }
 
 extern template std::unique_ptr<device_step> make_cpu_step<test::any_ssd::axes>(const test::any_ssd::options&,

@@ -12,6 +12,7 @@ import sys
 CONTRACTS = {
     "anchor_generator": "anchor_generators",
     "augmentation": "augmentations",
+    "backbone": "backbones",
     "box_coder": "box_coders",
     "box_predictor": "box_predictors",
     "detector": None,
@@ -22,6 +23,7 @@ CONTRACTS = {
     "loss": "losses",
     "matcher": "matchers",
     "metric": "metrics",
+    "neck": "necks",
     "optimizer": "optimizers",
     "post_processing": None,
     "similarity": "similarities",
@@ -110,6 +112,8 @@ def direction_error(source, target):
     """What is wrong with `source` including `target` (both below odt/), or None."""
     if source.rsplit(".", 1)[0] == target.rsplit(".", 1)[0]:
         return None  # x.hpp and x.ipp
+    if source.startswith("feature_extractors/") and target.startswith(("backbones/", "necks/")):
+        return None  # an extractor is a backbone with a neck
     room, other = room_of(source), room_of(target)
     if other is None:
         return f"odt/{target} is in no known room; add it to the table of check_includes.py"

@@ -28,6 +28,7 @@ class CheckIncludes(unittest.TestCase):
             "core/a.hpp": "#include <vector>\n",
             "matcher.hpp": "#include <odt/core/a.hpp>\n",
             "matchers/argmax.hpp": "#include <odt/matcher.hpp>\n",
+            "feature_extractors/a.hpp": "#include <odt/backbones/b.hpp>\n#include <odt/necks/c.hpp>\n",
             "ssd/options.hpp": "#include <odt/exec/step.hpp>\n",
             "exec/cpu/ssd.hpp": "#include <odt/ssd/options.hpp>\n",
             "exec/cpu/machine/simd.hpp": "#include <odt/matcher.hpp>\n#include <xsimd/xsimd.hpp>\n",
@@ -38,6 +39,7 @@ class CheckIncludes(unittest.TestCase):
     def test_refuses_wrong_directions(self):
         self.refuses("core does not include io", {"core/a.hpp": "#include <odt/io/b.hpp>\n"})
         self.refuses("policy does not include policy", {"matchers/a.hpp": "\n#include <odt/matchers/b.hpp>\n"})
+        self.refuses("policy does not include policy", {"necks/a.hpp": "#include <odt/backbones/b.hpp>\n"})
         self.refuses("includes no other contract", {"matchers/a.hpp": "#include <odt/loss.hpp>\n"})
         self.refuses("exec does not include policy", {"exec/a.hpp": "#include <odt/losses/l2.hpp>\n"})
         self.refuses("exec does not include back_end", {"exec/a.hpp": "#include <odt/exec/cpu/b.hpp>\n"})

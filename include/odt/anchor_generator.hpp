@@ -5,10 +5,11 @@
 // Required of an anchor generator G:
 //   constexpr int num_layers() const;                       how many feature maps it wants
 //   constexpr int boxes_per_cell(int layer) const;          known before any size: the box predictor's width
-//   std::vector<boxf> generate(std::span<const size2> feature_maps, size2 image_size) const;
-//     the anchors, normalized to the image, ordered by layer, then row, column, and box of the cell
+//   std::vector<boxf> generate(std::span<const size2> maps, size2 image_size) const;
+//     the anchors, normalized to the image (in pixels where the generator says so), ordered by layer, then row,
+//     column, and box of the cell
 // Law: generate gives as many anchors as anchor_count says, in that order; the same input gives the same anchors.
-// Generators: anchor_generators/ssd.hpp.
+// Generators: anchor_generators/ ssd, multiscale, grid.
 #pragma once
 
 #include <odt/core/box.hpp>
@@ -32,16 +33,16 @@ concept anchor_generator = policy<G> && requires(const G& generator, std::span<c
 
 /// How many anchors the generator makes for these feature maps.
 template <anchor_generator G>
-constexpr int anchor_count(const G& generator, std::span<const size2> feature_maps) {
+constexpr int anchor_count(const G& generator, std::span<const size2> maps) {
   int count = 0;
-  for (std::size_t layer = 0; layer < feature_maps.size(); ++layer)
-    count += feature_maps[layer].height * feature_maps[layer].width * generator.boxes_per_cell(static_cast<int>(layer));
+  for (std::size_t layer = 0; layer < maps.size(); ++layer)
+    count += maps[layer].height * maps[layer].width * generator.boxes_per_cell(static_cast<int>(layer));
   return count;
 }
 
 template <anchor_generator G>
-constexpr int anchor_count(const G& generator, std::initializer_list<size2> feature_maps) {
-  return anchor_count(generator, std::span<const size2>(feature_maps.begin(), feature_maps.size()));
+constexpr int anchor_count(const G& generator, std::initializer_list<size2> maps) {
+  return anchor_count(generator, std::span<const size2>(maps.begin(), maps.size()));
 }
 
 }  // namespace odt

@@ -39,7 +39,11 @@ using namespace full_cases;
 BOOST_AUTO_TEST_SUITE(full_tests, *test::needs(test::models()))
 
 BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
-                     data::make(test::present_cases({"full_ssd_mobilenet_v1", "full_ssd_inception_v2"}))) {
+                     data::make(test::present_cases({"full_ssd_mobilenet_v1", "full_ssd_inception_v2",
+                                                     "full_ssd_mobilenet_v2", "full_ssdlite_mobilenet_v2",
+                                                     "full_ssd_mobilenet_v1_fpn_320",
+                                                     "full_ssd_mobilenet_v2_fpnlite_320",
+                                                     "full_ssd_resnet50_v1_fpn_320", "full_ssd_mobilenet_v1_ppn"}))) {
   const auto folder = test::models() / std::string(sample);
   const auto what = test::load_json(folder / "case.json");
   const auto detector = test::make_detector(folder / "pipeline.config");
@@ -58,20 +62,21 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   near(step.network_runner().output(odt::box_encodings), "box_encodings");
   near(step.network_runner().output(odt::class_logits), "class_predictions_with_background");
 
-  const auto anchors = test::load_npy(folder / "anchors.npy");
-  BOOST_REQUIRE_EQUAL(step.last_anchors().size() * 4, anchors.size());
-  test::check_close(std::span<const float>(&step.last_anchors()[0].ymin, anchors.size()), anchors, 1e-6, 1e-7,
-                    "anchors");
+  BOOST_TEST(distance(&step.last_anchors()[0].ymin, folder / "anchors") < 1e-6);
 
   const auto boxes = test::load_npy(folder / "detection_boxes.npy"),
              scores = test::load_npy(folder / "detection_scores.npy"),
              labels = test::load_npy(folder / "detection_classes.npy"),
              count = test::load_npy(folder / "num_detections.npy");
   BOOST_REQUIRE_EQUAL(found.size(), static_cast<std::size_t>(count[0]));
+  // Where scores are equal, which boxes are left of them is open.
+  const bool ties = what["detections"]["smallest_score_gap"].get<double>() <= 0;
   int misses = 0;
   for (const odt::detection& d : found) {  // as sets, for neighbouring scores are nearer than the tolerance
     bool there = false;
     for (std::size_t k = 0; k < scores.size() && !there; ++k) {
+      if (ties && !there) there = std::abs(d.score - scores[k]) < 3e-5;
+      if (ties) continue;
       const float corners[] = {d.bounds.ymin, d.bounds.xmin, d.bounds.ymax, d.bounds.xmax};
       there = std::abs(d.score - scores[k]) < 3e-5 && d.label == static_cast<int>(labels[k]);
       for (std::size_t c = 0; c < 4; ++c) there = there && std::abs(corners[c] - boxes[k * 4 + c]) < 3e-5;

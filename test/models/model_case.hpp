@@ -112,10 +112,10 @@ inline void load_checkpoint(detector& d, const fs::path& prefix) {
   d.reset_averages();
 }
 
-/// The two photos of a step of the train cases, prepared as the detector wants them.
-inline batch photo_batch(detector& d, int step) {
+/// The two photos of a step of the train cases, prepared as the detector wants them, with the boxes of a file.
+inline batch photo_batch(detector& d, int step, const fs::path& boxes_file = models() / "inputs_photos/boxes.npy") {
   const array images = load_npy(models() / "inputs_photos/images.npy");
-  const array boxes = load_npy(models() / "inputs_photos/boxes.npy");
+  const array boxes = load_npy(boxes_file);
   const array classes = load_npy(models() / "inputs_photos/classes.npy");
   const array counts = load_npy(models() / "inputs_photos/num_boxes.npy");
   batch b;

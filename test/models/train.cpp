@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whole small SSDs against the API: evaluation, one train step (forward, targets, losses, gradients of every variable,
 // batch-norm updates), ten steps, and the curve of a hundred.
-#include "models/model_case.hpp"
+#include "models/train_case.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -19,60 +19,6 @@ const auto all_cases =
 const auto frozen_cases =
     test::present_cases({"train_ssd_mobilenet_v1_frozen_bn", "train_ssd_mobilenet_v1_frozen_bn_focal"});
 
-using step_type = odt::cpu::ssd_step<test::any_ssd::axes>;
-
-/// A case's detector with the weights that it starts from.
-struct trained {
-  std::string name;
-  test::fs::path folder = test::models() / name;
-  test::json what = test::load_json(folder / "case.json");
-  bool frozen = name.find("frozen") != std::string::npos;
-  std::unique_ptr<test::any_ssd> detector = test::make_detector(folder / "pipeline.config");
-
-  explicit trained(std::string case_name) : name(std::move(case_name)) {
-    test::load_checkpoint(*detector, frozen ? test::models() / "train_ssd_mobilenet_v1/step_100" : folder / "init");
-  }
-
-  step_type& step() { return static_cast<step_type&>(detector->device()); }
-  test::array load(const std::string& array) const { return test::load_npy(folder / (array + ".npy")); }
-};
-
-/// The predictions of one feature map at a time: largest difference over largest value.
-std::vector<double> by_feature_map(trained& t, const float* actual, const std::vector<double>& expected,
-                                   std::size_t columns) {
-  std::vector<double> result;
-  const odt::network& net = t.detector->layers();
-  const auto maps = odt::feature_map_sizes(net, {300, 300});
-  std::size_t first = 0;
-  for (std::size_t m = 0; m < maps.size(); ++m) {
-    const auto rows =
-        static_cast<std::size_t>(maps[m].height * maps[m].width *
-                                 odt::rows_per_pixel(net, net.outputs[odt::box_encodings], static_cast<int>(m)));
-    double difference = 0, largest = 0;
-    for (std::size_t image = 0; image < 2; ++image)
-      for (std::size_t i = first * columns; i < (first + rows) * columns; ++i) {
-        const std::size_t at = image * 1917 * columns + i;
-        difference = std::max(difference, std::abs(static_cast<double>(actual[at]) - expected[at]));
-        largest = std::max(largest, std::abs(expected[at]));
-      }
-    result.push_back(difference / largest);
-    first += rows;
-  }
-  return result;
-}
-
-/// The gradient of the total loss, as the step left it.
-double gradient_distance(trained& t, const odt::variable& v, const test::sampled_tensor& expected) {
-  return test::l2_distance(
-      t.step().stores().gradients.subspan(static_cast<std::size_t>(v.offset), static_cast<std::size_t>(v.size)),
-      expected);
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 }  // namespace model_cases
 
 using namespace model_cases;
@@ -81,7 +27,7 @@ BOOST_AUTO_TEST_SUITE(train_tests, *test::needs(test::models()))
 
 BOOST_DATA_TEST_CASE(evaluation_gives_the_predictions_losses_and_detections, data::make(all_cases)) {
   trained t(sample);
-  const odt::batch b = test::photo_batch(*t.detector, 0);
+  const odt::batch b = t.photos(0);
   const auto report = t.detector->evaluate(b);
   const auto tolerance = boost::test_tools::tolerance(1e-5f);
   const auto losses = t.load("losses_eval");
@@ -125,7 +71,7 @@ BOOST_DATA_TEST_CASE(evaluation_gives_the_predictions_losses_and_detections, dat
 
 BOOST_DATA_TEST_CASE(a_train_step_gives_targets_losses_and_gradients, data::make(all_cases)) {
   trained t(sample);
-  const odt::batch b = test::photo_batch(*t.detector, 0);
+  const odt::batch b = t.photos(0);
   const auto stores = t.step().stores();
   const std::vector<float> before(stores.values.begin(), stores.values.end());
   const auto report = t.detector->train_step(b);
@@ -201,7 +147,7 @@ BOOST_DATA_TEST_CASE(a_train_step_gives_targets_losses_and_gradients, data::make
 
 BOOST_DATA_TEST_CASE(predictions_are_as_near_to_float64_as_tensorflows, data::make(all_cases)) {
   trained t(sample);
-  const odt::batch b = test::photo_batch(*t.detector, 0);
+  const odt::batch b = t.photos(0);
   auto& runner = t.step().network_runner();
   runner.keep_all(true);
   t.detector->train_step(b);
@@ -223,7 +169,7 @@ BOOST_DATA_TEST_CASE(the_first_steps_of_frozen_cases_move_the_variables_as_the_a
   trained t(sample);
   const auto curve = t.load("curve");
   for (int step = 0; step < 3; ++step) {
-    const auto report = t.detector->train_step(test::photo_batch(*t.detector, step));
+    const auto report = t.detector->train_step(t.photos(step));
     BOOST_TEST(report.total_loss == curve[static_cast<std::size_t>(step) * 4 + 3], boost::test_tools::tolerance(2e-5));
     if (step > 0) continue;
     const auto state = t.detector->state();
@@ -254,7 +200,7 @@ BOOST_DATA_TEST_CASE(the_curve_of_a_hundred_steps_agrees_by_its_means, data::mak
     near = std::max(near, run["relative_drift"]["regularization"]["max_steps_51_to_100"].get<double>());
   double actual = 0, expected = 0;
   for (int step = 0; step < 100; ++step) {
-    const auto report = t.detector->train_step(test::photo_batch(*t.detector, step));
+    const auto report = t.detector->train_step(t.photos(step));
     const auto row = static_cast<std::size_t>(step) * 4;
     BOOST_TEST(report.losses[2].second == curve[row + 2], boost::test_tools::tolerance(step < 50 ? 0.01 : near));
     if (step >= 80) actual += report.total_loss, expected += curve[row + 3];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every variable of the API's training graphs: names, shapes, which are trained, how many are regularized.
+// Every variable of the API's training graphs: names, shapes, which are trained, how many are regularized. And its
+// operations.
 #include "models/model_case.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
@@ -18,7 +19,12 @@ BOOST_AUTO_TEST_SUITE(variables_tests, *test::needs(test::models()))
 BOOST_DATA_TEST_CASE(they_are_those_of_the_api,
                      data::make({"ssd_mobilenet_v1_coco", "ssd_mobilenet_v1_pets", "ssd_mobilenet_v1_focal_loss_pets",
                                  "ssd_mobilenet_v1_0.75_depth_coco", "ssdlite_mobilenet_v1_coco",
-                                 "ssd_inception_v2_coco", "ssd_inception_v2_pets"})) {
+                                 "ssd_inception_v2_coco", "ssd_inception_v2_pets", "ssd_mobilenet_v2_coco",
+                                 "ssdlite_mobilenet_v2_coco", "ssd_mobilenet_v1_fpn_coco",
+                                 "ssd_mobilenet_v2_fpnlite_coco",
+                                 "ssd_resnet50_v1_fpn_shared_box_predictor_640x640_coco14_sync",
+                                 "ssd320_resnet50_fpn_bench", "ssd_resnet101_v1_fpn_coco", "ssd_resnet152_v1_fpn_coco",
+                                 "ssd_mobilenet_v1_ppn_coco", "ssd_resnet50_v1_ppn_coco"})) {
   const std::string name = sample;
   auto config = test::models() / "variables" / (name + ".config");
   if (!test::fs::exists(config)) config = test::data() / "configs" / (name + ".config");
@@ -59,6 +65,35 @@ BOOST_DATA_TEST_CASE(they_are_those_of_the_api,
     ++compared;
   }
   BOOST_TEST(compared == variables);
+}
+
+/// An operation's name, but for the last part of a convolution with biases.
+bool same_operation(std::string_view layer, std::string_view operation) {
+  const auto scope = [](std::string_view name) { return name.substr(0, name.rfind('/')); };
+  return layer == operation ||
+         (operation.ends_with("/BiasAdd") && layer.ends_with("/Conv2D") && scope(layer) == scope(operation));
+}
+
+BOOST_DATA_TEST_CASE(operations_have_the_apis_names_order_and_sizes,
+                     data::make(test::present_cases(
+                         {"full_ssd_mobilenet_v1", "full_ssd_inception_v2", "full_ssd_mobilenet_v2",
+                          "full_ssdlite_mobilenet_v2", "full_ssd_resnet50_v1_fpn_320", "full_ssd_mobilenet_v1_fpn_320",
+                          "full_ssd_mobilenet_v2_fpnlite_320", "full_ssd_mobilenet_v1_ppn"}))) {
+  const auto folder = test::models() / std::string(sample);
+  const odt::pipeline pipeline = odt::pipeline::load((folder / "pipeline.config").string());
+  const odt::network net = odt::ssd_network(test::any_ssd::options::from(pipeline.root()));
+  const auto endpoints = test::load_json(folder / "endpoints.json");
+  const odt::settings& size = pipeline.root().at("model").at("ssd").at("image_resizer").at("fixed_shape_resizer");
+  const auto shapes = odt::shapes(net, {size.get<int>("height"), size.get<int>("width")});
+  int at = 0;
+  for (const auto& endpoint : endpoints) {
+    const std::string name = endpoint.at("name");
+    while (at < net.size() && !same_operation(net[at].name, name)) ++at;
+    BOOST_REQUIRE_MESSAGE(at < net.size(), "there is no " << name << " where it belongs");
+    const odt::shape3& ours = shapes[static_cast<std::size_t>(at)];
+    const auto& theirs = endpoint.at("shape");
+    BOOST_TEST((ours == odt::shape3{theirs[1], theirs[2], theirs[3]}), name);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

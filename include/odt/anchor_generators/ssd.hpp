@@ -79,14 +79,14 @@ struct ssd_anchor_generator {
     return static_cast<int>(opts.aspect_ratios.size()) + (opts.interpolated_scale_aspect_ratio > 0 ? 1 : 0);
   }
 
-  std::vector<boxf> generate(std::span<const size2> feature_maps, size2 image_size) const {
+  std::vector<boxf> generate(std::span<const size2> maps, size2 image_size) const {
     check(opts);
-    if (feature_maps.size() != static_cast<std::size_t>(opts.num_layers))
-      fail(name, ": ", feature_maps.size(), " feature maps for num_layers: ", opts.num_layers, "; give one a layer");
+    if (maps.size() != static_cast<std::size_t>(opts.num_layers))
+      fail(name, ": ", maps.size(), " feature maps for num_layers: ", opts.num_layers, "; give one a layer");
     std::vector<boxf> anchors;
-    anchors.reserve(static_cast<std::size_t>(anchor_count(*this, feature_maps)));
+    anchors.reserve(static_cast<std::size_t>(anchor_count(*this, maps)));
     for (int layer = 0; layer < opts.num_layers; ++layer)
-      tile(layer, feature_maps[static_cast<std::size_t>(layer)], image_size, anchors);
+      tile(layer, maps[static_cast<std::size_t>(layer)], image_size, anchors);
     return anchors;
   }
 

@@ -5,7 +5,6 @@
 
 #include <odt/box_predictor.hpp>
 #include <odt/core/error.hpp>
-#include <odt/nn/multi_resolution.hpp>
 
 #include <algorithm>
 #include <span>

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Inception v2 (Ioffe and Szegedy, arXiv:1502.03167, and Szegedy et al., arXiv:1512.00567): a separable 7x7 stem and
-// ten blocks of parallel branches. SSD predicts from Mixed_4c, Mixed_5c and four extra layers. Names are those of the
-// API's ssd_inception_v2.
+// The API's ssd_inception_v2: SSD predicts from Mixed_4c and Mixed_5c of Inception v2 and from four extra layers.
 #pragma once
 
-#include <odt/core/error.hpp>
+#include <odt/backbones/inception_v2.hpp>
 #include <odt/feature_extractor.hpp>
-#include <odt/nn/multi_resolution.hpp>
+#include <odt/necks/multi_resolution.hpp>
 
 #include <string_view>
 
@@ -22,131 +20,17 @@ struct inception_v2 {
   options opts{};
 
   constexpr feature_maps build(network& net, int input) const {
-    const options& o = opts;
-    if (!o.override_base_feature_extractor_hyperparams)
+    if (!opts.override_base_feature_extractor_hyperparams)
       fail(
           "feature_extractor.override_base_feature_extractor_hyperparams is false, but ssd_inception_v2 has no "
           "hyperparameters of its own; set it to true");
-    blocks b{net, o, o.conv_hyperparams};
-    feature_maps maps;
-    int x = b.stem(net.pad_to_multiple(input, o.pad_to_multiple));
-    x = b.mixed(x, "Mixed_3b", 64, {64, 64}, {64, 96}, layer_kind::average_pool, 32, 0.1f);
-    x = b.mixed(x, "Mixed_3c", 64, {64, 96}, {64, 96}, layer_kind::average_pool, 64, 0.1f);
-    x = b.reduction(x, "Mixed_4a", {128, 160}, {64, 96});
-    x = b.mixed(x, "Mixed_4b", 224, {64, 96}, {96, 128}, layer_kind::average_pool, 128, 0.1f);
-    x = b.mixed(x, "Mixed_4c", 192, {96, 128}, {96, 128}, layer_kind::average_pool, 128, 0.1f);
-    maps.push_back(x);
-    x = b.mixed(x, "Mixed_4d", 160, {128, 160}, {128, 160}, layer_kind::average_pool, 96, 0.1f);
-    x = b.mixed(x, "Mixed_4e", 96, {128, 192}, {160, 192}, layer_kind::average_pool, 96, 0.1f);
-    x = b.reduction(x, "Mixed_5a", {128, 192}, {192, 256});
-    x = b.mixed(x, "Mixed_5b", 352, {192, 320}, {160, 224}, layer_kind::average_pool, 128, 0.1f);
-    x = b.mixed(x, "Mixed_5c", 352, {192, 320}, {192, 224}, layer_kind::max_pool, 128, 0.1f);
-    maps.push_back(x);
-
-    const extra_layers_spec extra{.scope = "FeatureExtractor/InceptionV2",
-                                  .base_layer = "Mixed_5c",
-                                  .depth_multiplier = o.depth_multiplier,
-                                  .min_depth = o.min_depth,
-                                  .use_explicit_padding = o.use_explicit_padding,
-                                  .use_depthwise = o.use_depthwise};
-    constexpr int depths[] = {512, 256, 256, 128};
-    for (int i = 2; i < o.num_layers && i < 6; ++i) {
-      x = add_extra_layer(net, x, i, depths[i - 2], extra, o.conv_hyperparams);
-      maps.push_back(x);
-    }
-    return maps;
+    const int images = net.pad_to_multiple(input, opts.pad_to_multiple);
+    const endpoints base =
+        backbones::inception_v2(net, images, backbone_of(opts, "InceptionV2", "InceptionV2/InceptionV2"));
+    return necks::multi_resolution(net, {base.at("Mixed_4c"), base.at("Mixed_5c")},
+                                   necks::extra_layers_of(opts, "FeatureExtractor/InceptionV2", "Mixed_5c"),
+                                   opts.conv_hyperparams);
   }
-
- private:
-  /// A 1x1 convolution to `reduced` channels, then 3x3 to `full`.
-  struct tower {
-    int reduced, full;
-  };
-
-  struct blocks {
-    network& net;
-    const options& o;
-    hyperparams h;
-
-    constexpr int depth(int d) const { return scaled_depth(d, o.depth_multiplier, o.min_depth); }
-
-    /// A convolution below "InceptionV2/<where>"; some start from a wider deviation than the config's.
-    constexpr int conv(int x, const graph_name& where, int channels, int kernel, int stride = 1,
-                       float deviation = 0) const {
-      hyperparams own = h;
-      if (deviation > 0) own.weights = initializer::truncated_normal(deviation);
-      return convolve(net, x,
-                      {"FeatureExtractor/InceptionV2/" + where, "FeatureExtractor/InceptionV2/InceptionV2/" + where,
-                       depth(channels), kernel, stride, padding::same},
-                      own);
-    }
-
-    constexpr int pool(int x, layer_kind kind, const graph_name& where, int stride) const {
-      const graph_name op = kind == layer_kind::max_pool ? "/MaxPool" : "/AvgPool";
-      return net.pool(kind, x, "FeatureExtractor/InceptionV2/InceptionV2/" + where + op, 3, stride, padding::same);
-    }
-
-    /// Separable 7x7 with stride 2, pooling, 1x1, 3x3, pooling: an eighth of the image.
-    constexpr int stem(int x) const {
-      const graph_name scope = "FeatureExtractor/InceptionV2/Conv2d_1a_7x7";
-      const graph_name op = "FeatureExtractor/InceptionV2/InceptionV2/Conv2d_1a_7x7";
-      const int channels = depth(64);
-      const int multiplier = channels / 3 < 8 ? channels / 3 : 8;
-      const auto weights = [&](const char* name, int kernel, int outputs) {
-        layer_variables v;
-        v.weights = net.add_variable(scope + name, {kernel, kernel, net.channels(x), outputs},
-                                     initializer::truncated_normal(1.0f), h.penalty);
-        return v;
-      };
-      x = net.add({.kind = layer_kind::depthwise_convolution,
-                   .name = op + "/separable_conv2d/depthwise",
-                   .inputs = {x},
-                   .channels = net.channels(x) * multiplier,
-                   .kernel_height = 7,
-                   .kernel_width = 7,
-                   .stride = 2,
-                   .multiplier = multiplier,
-                   .variables = weights("/depthwise_weights", 7, multiplier)});
-      layer_variables pointwise = weights("/pointwise_weights", 1, channels);
-      if (!h.has_batch_norm) pointwise.biases = add_biases(net, scope, channels);
-      x = net.add({.kind = layer_kind::convolution,
-                   .name = op + "/separable_conv2d",
-                   .inputs = {x},
-                   .channels = channels,
-                   .variables = pointwise});
-      x = normalize_and_activate(net, x, {.scope = scope, .operation = op}, h);
-      x = pool(x, layer_kind::max_pool, "MaxPool_2a_3x3", 2);
-      x = conv(x, "Conv2d_2b_1x1", 64, 1, 1, 0.1f);
-      x = conv(x, "Conv2d_2c_3x3", 192, 3);
-      return pool(x, layer_kind::max_pool, "MaxPool_3a_3x3", 2);
-    }
-
-    /// Four branches: 1x1; 1x1 and 3x3; 1x1 and two 3x3; a pool and 1x1.
-    constexpr int mixed(int x, const graph_name& block, int direct, tower single, tower twice, layer_kind pool_kind,
-                        int projected, float deviation) const {
-      const int b0 = conv(x, block + "/Branch_0/Conv2d_0a_1x1", direct, 1);
-      int b1 = conv(x, block + "/Branch_1/Conv2d_0a_1x1", single.reduced, 1, 1, 0.09f);
-      b1 = conv(b1, block + "/Branch_1/Conv2d_0b_3x3", single.full, 3);
-      int b2 = conv(x, block + "/Branch_2/Conv2d_0a_1x1", twice.reduced, 1, 1, 0.09f);
-      b2 = conv(b2, block + "/Branch_2/Conv2d_0b_3x3", twice.full, 3);
-      b2 = conv(b2, block + "/Branch_2/Conv2d_0c_3x3", twice.full, 3);
-      const graph_name pooled = pool_kind == layer_kind::max_pool ? "/MaxPool_0a_3x3" : "/AvgPool_0a_3x3";
-      int b3 = pool(x, pool_kind, block + "/Branch_3" + pooled, 1);
-      b3 = conv(b3, block + "/Branch_3/Conv2d_0b_1x1", projected, 1, 1, deviation);
-      return net.concat("FeatureExtractor/InceptionV2/InceptionV2/" + block + "/concat", {b0, b1, b2, b3});
-    }
-
-    /// Three branches with stride 2: 1x1 and 3x3; 1x1 and two 3x3; a pool.
-    constexpr int reduction(int x, const graph_name& block, tower single, tower twice) const {
-      int b0 = conv(x, block + "/Branch_0/Conv2d_0a_1x1", single.reduced, 1, 1, 0.09f);
-      b0 = conv(b0, block + "/Branch_0/Conv2d_1a_3x3", single.full, 3, 2);
-      int b1 = conv(x, block + "/Branch_1/Conv2d_0a_1x1", twice.reduced, 1, 1, 0.09f);
-      b1 = conv(b1, block + "/Branch_1/Conv2d_0b_3x3", twice.full, 3);
-      b1 = conv(b1, block + "/Branch_1/Conv2d_1a_3x3", twice.full, 3, 2);
-      const int b2 = pool(x, layer_kind::max_pool, block + "/Branch_2/MaxPool_1a_3x3", 2);
-      return net.concat("FeatureExtractor/InceptionV2/InceptionV2/" + block + "/concat", {b0, b1, b2});
-    }
-  };
 };
 
 static_assert(feature_extractor<inception_v2>);

@@ -57,4 +57,21 @@ class graph_name {
   std::size_t size_ = 0;
 };
 
+/// A number in decimal; std::to_string is not constexpr in C++20.
+constexpr graph_name decimal(int number) {
+  char digits[10] = {};
+  int first = 10;
+  do {
+    digits[--first] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return std::string_view(digits + first, digits + 10);
+}
+
+/// How TensorFlow tells operations of one name apart: nothing behind the first, then _1, _2, ...
+constexpr graph_name repeated(const graph_name& name, int number) {
+  if (number == 0) return name;
+  return name + "_" + decimal(number);
+}
+
 }  // namespace odt

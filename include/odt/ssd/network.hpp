@@ -24,17 +24,28 @@
 
 namespace odt {
 
+namespace detail {
+
+/// Boxes of a cell of each feature map; refuses a generator that wants another number of maps.
+template <anchor_generator Anchors>
+constexpr std::vector<int> boxes_of_maps(std::string_view extractor, const feature_maps& maps, const Anchors& anchors) {
+  if (static_cast<int>(maps.size()) != anchors.num_layers())
+    fail("feature_extractor ", extractor, " has ", maps.size(), " feature maps, but ", Anchors::name, " wants ",
+         anchors.num_layers(), "; they have to be equal");
+  std::vector<int> boxes;
+  for (int i = 0; i < anchors.num_layers(); ++i) boxes.push_back(anchors.boxes_per_cell(i));
+  return boxes;
+}
+
+}  // namespace detail
+
 /// Image to predictions: the extractor's layers, then the predictor's heads on each of its feature maps.
 template <feature_extractor Extractor, box_predictor Predictor, anchor_generator Anchors>
 constexpr network ssd_network(const Extractor& extractor, const Predictor& predictor, const Anchors& anchors,
                               int class_slots) {
   network net;
   const feature_maps maps = extractor.build(net, 0);
-  if (static_cast<int>(maps.size()) != anchors.num_layers())
-    fail("feature_extractor ", Extractor::name, " has ", maps.size(), " feature maps, but ", Anchors::name,
-         ".num_layers is ", anchors.num_layers(), "; they have to be equal");
-  std::vector<int> boxes;
-  for (int i = 0; i < anchors.num_layers(); ++i) boxes.push_back(anchors.boxes_per_cell(i));
+  const std::vector<int> boxes = detail::boxes_of_maps(Extractor::name, maps, anchors);
   predictor.build(net, maps, boxes, class_slots);
   return net;
 }
@@ -43,16 +54,22 @@ constexpr network ssd_network(const Extractor& extractor, const Predictor& predi
 /// hyperparameters: conv_hyperparams have their say on training wherever they apply.
 template <class Axes>
 network ssd_network(const ssd_options<Axes>& o) {
-  network net = std::visit(
-      [&o](const auto& extractor, const auto& predictor, const auto& anchors) {
-        return ssd_network(extractor, predictor, anchors, o.num_classes + (o.loss.add_background_class ? 1 : 0));
+  network net;
+  const feature_maps maps =
+      std::visit([&net](const auto& extractor) { return extractor.build(net, 0); }, o.feature_extractor);
+  const std::vector<int> boxes = std::visit(
+      [&](const auto& anchors) { return detail::boxes_of_maps(name_of(o.feature_extractor), maps, anchors); },
+      o.anchor_generator);
+  std::visit(
+      [&](const auto& predictor) {
+        predictor.build(net, maps, boxes, o.num_classes + (o.loss.add_background_class ? 1 : 0));
       },
-      o.feature_extractor, o.box_predictor, o.anchor_generator);
+      o.box_predictor);
   std::visit(
       [&net]<class Coder>(const Coder&) {
         if (const int size = net.outputs[box_encodings].columns; size != Coder::code_size)
           fail("box_coder ", Coder::name, " codes a box by ", Coder::code_size, " numbers, but the box predictor's ",
-                 "box_code_size is ", size, "; they have to be equal");
+               "box_code_size is ", size, "; they have to be equal");
       },
       o.box_coder);
   if (o.freeze_batchnorm)
@@ -147,20 +164,23 @@ std::string axes_mismatch(const settings& root) {
   return why;
 }
 
-/// The options of a policy in one line: "depth_multiplier 1, min_depth 16".
-template <class Policy>
-std::string options_line(const Policy& policy) {
+/// Options in one line: "depth_multiplier 1, min_depth 16, fpn [min_level 3, max_level 7]".
+template <class Options>
+std::string options_line(const Options& options) {
   std::string line;
-  using options = typename Policy::options;
-  options::fields(policy.opts, [&line](std::string_view name, const auto& value) {
+  const auto add = [&line](const auto&... parts) { line += str(line.empty() ? "" : ", ", parts...); };
+  Options::fields(options, [&add](std::string_view name, const auto& value) {
     using value_type = std::remove_cvref_t<decltype(value)>;
-    if constexpr (std::is_arithmetic_v<value_type>)
-      line += str(line.empty() ? "" : ", ", name, " ", value);
-    else if constexpr (requires {
-                         value.begin();
-                         value.size();
-                       })
-      if (value.size() > 0) line += str(line.empty() ? "" : ", ", name, " [", join(value, ", "), "]");
+    if constexpr (std::is_arithmetic_v<value_type>) {
+      add(name, " ", value);
+    } else if constexpr (requires {
+                           value.begin();
+                           value.size();
+                         }) {
+      if (value.size() > 0) add(name, " [", join(value, ", "), "]");
+    } else if constexpr (requires { value_type::fields(value, any_field{}); }) {
+      if (const std::string inner = options_line(value); !inner.empty()) add(name, " [", inner, "]");
+    }
   });
   return line;
 }
@@ -173,7 +193,7 @@ detector_description describe_ssd(const ssd_options<Axes>& o, const network& net
   const auto part = [&d](std::string what, const auto& choice) {
     std::visit(
         [&](const auto& policy) {
-          d.parts.push_back({std::move(what), std::string(policy.name), options_line(policy)});
+          d.parts.push_back({std::move(what), std::string(policy.name), options_line(policy.opts)});
         },
         choice);
   };

@@ -3,34 +3,10 @@
 // 2016).
 #pragma once
 
-#include <odt/core/error.hpp>
-#include <odt/nn/network.hpp>
+#include <odt/neck.hpp>
+#include <odt/nn/depths.hpp>
 
-#include <string_view>
-
-namespace odt {
-
-/// max(int(depth * multiplier), min_depth), computed in double from the float32 multiplier. A layer without channels is
-/// refused.
-constexpr int scaled_depth(double depth, float multiplier, int min_depth) {
-  const int scaled = static_cast<int>(depth * static_cast<double>(multiplier));
-  const int result = scaled > min_depth ? scaled : min_depth;
-  if (result < 1)
-    fail("depth_multiplier ", multiplier, " and min_depth ", min_depth, " leave a layer of ", depth,
-         " channels none; one of them has to be larger");
-  return result;
-}
-
-/// A number in decimal; std::to_string is not constexpr in C++20.
-constexpr graph_name decimal(int number) {
-  char digits[10] = {};
-  int first = 10;
-  do {
-    digits[--first] = static_cast<char>('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  return std::string_view(digits + first, digits + 10);
-}
+namespace odt::necks {
 
 /// What the extra layers need to know of their extractor.
 struct extra_layers_spec {
@@ -40,7 +16,13 @@ struct extra_layers_spec {
   int min_depth = 16;
   bool use_explicit_padding = false;
   bool use_depthwise = false;
+  int num_layers = 6;  ///< feature maps in all
 };
+
+/// The same from the options of an extractor.
+constexpr extra_layers_spec extra_layers_of(const auto& o, const graph_name& scope, const graph_name& base_layer) {
+  return {scope, base_layer, o.depth_multiplier, o.min_depth, o.use_explicit_padding, o.use_depthwise, o.num_layers};
+}
 
 /// Adds the `index`-th feature map behind `x`: a 1x1 convolution to half the depth, then a 3x3 with stride 2.
 constexpr int add_extra_layer(network& net, int x, int index, int depth, const extra_layers_spec& spec,
@@ -58,4 +40,14 @@ constexpr int add_extra_layer(network& net, int x, int index, int depth, const e
   return convolve(net, x, {.scope = name, .channels = full}, h);
 }
 
-}  // namespace odt
+/// The base's own maps, and up to four extra ones behind the last of them.
+constexpr feature_maps multi_resolution(network& net, feature_maps maps, const extra_layers_spec& spec,
+                                        const hyperparams& h) {
+  constexpr int depths[] = {512, 256, 256, 128};
+  const int own = static_cast<int>(maps.size());
+  for (int i = own; i < spec.num_layers && i < own + 4; ++i)
+    maps.push_back(add_extra_layer(net, maps.back(), i, depths[i - own], spec, h));
+  return maps;
+}
+
+}  // namespace odt::necks
