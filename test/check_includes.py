@@ -32,7 +32,7 @@ POLICIES = {folder: contract for contract, folder in CONTRACTS.items() if folder
 
 # Headers directly in include/odt that are no contracts, and folders that are no rooms of their own.
 ROOM_OF = {
-    "ssd": "detector", "faster_rcnn": "detector", "center_net": "detector", "cuda": "detector",
+    "ssd": "detector", "detectors": "detector", "faster_rcnn": "detector", "center_net": "detector", "cuda": "detector",
     "adapt": "adapt", "version": "core", "cli": "program", "presets": "program", "odt": "program",
 }
 

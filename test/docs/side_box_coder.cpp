@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The policy of docs/writing_a_policy.md: its law, and a detector that learns with it.
 #include <docs/side_box_coder.hpp>
+#include <docs/two_squares.hpp>
 
 #include <odt/core/random.hpp>
 #include <odt/exec/cpu/machine/simd.hpp>
@@ -22,21 +23,6 @@ double distance(const odt::box<double>& a, const odt::box<double>& b) {
 odt::box<double> random_box(odt::random_stream& random) {
   const double y = random.uniform(), x = random.uniform();
   return {y, x, y + random.uniform(0.01f, 1), x + random.uniform(0.01f, 1)};
-}
-
-/// Two gray pictures with a white square each, where the only object is.
-odt::batch two_squares() {
-  odt::batch b = odt::batch::zeros(2, 96, 96, 1);
-  for (int i = 0; i < 2; ++i) {
-    const int from = 16 + 32 * i, to = from + 40;
-    for (int y = from; y < to; ++y)
-      for (int x = from; x < to; ++x)
-        for (int c = 0; c < 3; ++c) b.images[static_cast<std::size_t>(((i * 96 + y) * 96 + x) * 3 + c)] = 1;
-    const auto slot = static_cast<std::size_t>(i);
-    const auto low = static_cast<float>(from) / 96, high = static_cast<float>(to) / 96;
-    b.counts[slot] = 1, b.boxes[slot] = {low, low, high, high}, b.weights[slot] = 1;
-  }
-  return b;
 }
 
 }  // namespace

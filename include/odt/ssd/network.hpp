@@ -79,14 +79,6 @@ network ssd_network(const ssd_options<Axes>& o) {
 
 namespace detail {
 
-/// Whether every policy of an axis satisfies a contract, given as a lambda over std::type_identity.
-template <class Axis, class Contract>
-constexpr bool all_fit(Contract contract) {
-  return [&]<class... P>(std::type_identity<std::variant<P...>>) {
-    return (contract(std::type_identity<P>{}) && ...);
-  }(std::type_identity<choice_of<Axis>>{});
-}
-
 /// One readable message for each axis that holds something else than its contract's policies.
 template <class A>
 constexpr bool fits_ssd() {
@@ -123,97 +115,11 @@ std::string axes_name() {
              join(names_of<typename A::optimizer>, " | "), ">");
 }
 
-/// Why a pipeline does not ask for this detector; empty when it does. Looks only at the axes' names.
+/// Why a pipeline does not ask for this detector; empty when it does.
 template <class A>
-std::string axes_mismatch(const settings& root) {
-  const settings* model = root.find("model");
-  const settings* meta = model ? model->find("ssd") : nullptr;
-  if (!meta || !meta->set) return "model: it is not an ssd";
-  std::string why;
-  const auto compare = [&](const settings* message, std::string_view chosen, const auto& names) {
-    if (!why.empty() || !message || chosen.empty() || std::ranges::find(names, chosen) != names.end()) return;
-    why = str(message->path, ": \"", chosen, "\" is not available; this program has ", join(names, ", "));
-  };
-  const auto oneof = [&](std::string_view field, const auto& names) {
-    const settings* message = meta->find(field);
-    if (!message || !message->set) return;
-    for (const settings& child : message->children)
-      if (child.set && child.message) compare(message, child.name, names);
-  };
-  if (const settings* extractor = meta->find("feature_extractor"); extractor && extractor->set)
-    if (const settings* type = extractor->find("type"))
-      compare(type, type->text, names_of<typename A::feature_extractor>);
-  oneof("box_coder", names_of<typename A::box_coder>);
-  oneof("matcher", names_of<typename A::matcher>);
-  oneof("similarity_calculator", names_of<typename A::similarity>);
-  oneof("box_predictor", names_of<typename A::box_predictor>);
-  oneof("anchor_generator", names_of<typename A::anchor_generator>);
-  if (const settings* train = root.find("train_config"); train && train->set)
-    if (const settings* message = train->find("optimizer"); message && message->set)
-      for (const settings& child : message->children)
-        if (child.set && child.message) compare(message, child.name, names_of<typename A::optimizer>);
-  if (const settings* losses = meta->find("loss"); losses && losses->set)
-    for (const settings& which : losses->children) {
-      if (!which.set) continue;
-      for (const settings& child : which.children) {
-        if (!child.set || !child.message) continue;
-        if (which.name == "classification_loss") compare(&which, child.name, names_of<typename A::classification_loss>);
-        if (which.name == "localization_loss") compare(&which, child.name, names_of<typename A::localization_loss>);
-      }
-    }
-  return why;
-}
-
-/// Options in one line: "depth_multiplier 1, min_depth 16, fpn [min_level 3, max_level 7]".
-template <class Options>
-std::string options_line(const Options& options) {
-  std::string line;
-  const auto add = [&line](const auto&... parts) { line += str(line.empty() ? "" : ", ", parts...); };
-  Options::fields(options, [&add](std::string_view name, const auto& value) {
-    using value_type = std::remove_cvref_t<decltype(value)>;
-    if constexpr (std::is_arithmetic_v<value_type>) {
-      add(name, " ", value);
-    } else if constexpr (requires {
-                           value.begin();
-                           value.size();
-                         }) {
-      if (value.size() > 0) add(name, " [", join(value, ", "), "]");
-    } else if constexpr (requires { value_type::fields(value, any_field{}); }) {
-      if (const std::string inner = options_line(value); !inner.empty()) add(name, " [", inner, "]");
-    }
-  });
-  return line;
-}
-
-/// The table of `odt inspect`.
-template <class Axes>
-detector_description describe_ssd(const ssd_options<Axes>& o, const network& net, const variable_layout& layout,
-                                  int batch_size, size2 image_size) {
-  detector_description d;
-  const auto part = [&d](std::string what, const auto& choice) {
-    std::visit(
-        [&](const auto& policy) {
-          d.parts.push_back({std::move(what), std::string(policy.name), options_line(policy.opts)});
-        },
-        choice);
-  };
-  part("feature extractor", o.feature_extractor);
-  part("box predictor", o.box_predictor);
-  part("anchor generator", o.anchor_generator);
-  part("box coder", o.box_coder);
-  part("matcher", o.matcher);
-  part("similarity", o.similarity);
-  part("classification loss", o.classification_loss);
-  part("localization loss", o.localization_loss);
-  part("optimizer", o.optimizer);
-  d.parameters = parameter_count(net);
-  d.multiply_adds = multiply_adds(net, image_size);
-  d.anchors = anchor_count(net, image_size);
-  d.step_bytes = peak_bytes(lower(net, batch_size, image_size, run_mode::train));
-  const int slots = std::visit([](const auto& how) { return static_cast<int>(how.slots.size()); }, o.optimizer) +
-                    (o.update.average ? 1 : 0);
-  d.variable_bytes = (layout.floats + layout.trainable_floats * (1 + slots)) * std::int64_t{sizeof(float)};
-  return d;
+std::string ssd_mismatch(const settings& root) {
+  const settings* meta = find_message(root, "model.ssd");
+  return meta ? axes_mismatch<ssd_options<A>>(root) : "model: it is not an ssd";
 }
 
 }  // namespace detail

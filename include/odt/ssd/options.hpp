@@ -3,18 +3,15 @@
 // belong to no policy.
 #pragma once
 
-#include <odt/config/learning_rate.hpp>
 #include <odt/core/any_of.hpp>
 #include <odt/core/settings.hpp>
-#include <odt/exec/update.hpp>
+#include <odt/detectors/axes.hpp>
+#include <odt/detectors/training_options.hpp>
 #include <odt/image_resizer.hpp>
 #include <odt/post_processing.hpp>
 #include <odt/ssd/loss_options.hpp>
 
-#include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace odt {
 
@@ -45,7 +42,7 @@ void expect_value(const settings& message, std::string_view field, const T& supp
 
 /// The defaults are those of the API's sample configs (1917 anchors for 300x300 and so on).
 template <class Axes>
-struct ssd_options {
+struct ssd_options : training_options<typename Axes::optimizer> {
   int num_classes = 90;
   image_resizer resizer = image_resizer::fixed_shape({300, 300});
   choice_of<typename Axes::feature_extractor> feature_extractor;
@@ -56,15 +53,22 @@ struct ssd_options {
   choice_of<typename Axes::similarity> similarity;
   choice_of<typename Axes::classification_loss> classification_loss;
   choice_of<typename Axes::localization_loss> localization_loss;
-  choice_of<typename Axes::optimizer> optimizer;
   ssd_loss_options loss;
   post_processing_options post_processing;
-  learning_rate rate;
-  update_options update;
   bool freeze_batchnorm = false;
-  float bias_grad_multiplier = 0;                       ///< 0: as it is
-  std::vector<std::string> freeze_variables;            ///< regular expressions
-  std::vector<std::string> update_trainable_variables;  ///< empty: all
+
+  /// The table of axes; see detectors/axes.hpp.
+  static void axes(auto& o, auto&& axis) {
+    axis(axis_place{"feature extractor", "model.ssd.feature_extractor", true}, o.feature_extractor);
+    axis(axis_place{"box predictor", "model.ssd.box_predictor"}, o.box_predictor);
+    axis(axis_place{"anchor generator", "model.ssd.anchor_generator"}, o.anchor_generator);
+    axis(axis_place{"box coder", "model.ssd.box_coder"}, o.box_coder);
+    axis(axis_place{"matcher", "model.ssd.matcher"}, o.matcher);
+    axis(axis_place{"similarity", "model.ssd.similarity_calculator"}, o.similarity);
+    axis(axis_place{"classification loss", "model.ssd.loss.classification_loss"}, o.classification_loss);
+    axis(axis_place{"localization loss", "model.ssd.loss.localization_loss"}, o.localization_loss);
+    axis(ssd_options::optimizer_place, o.optimizer);
+  }
 
   /// Reads `model.ssd` and what `train_config` says of the update. Marks what it reads, so that the caller can refuse
   /// the rest.
@@ -75,7 +79,8 @@ struct ssd_options {
     if (const settings* chosen = model.chosen(); !chosen || chosen->name != "ssd")
       fail(model.where(), "this is not an ssd model");
     o.read_model(model.at("ssd"));
-    if (root.has("train_config")) o.read_training(root.at("train_config"));
+    read_axes(root, o);
+    o.read_training(root);
     return o;
   }
 
@@ -84,50 +89,13 @@ struct ssd_options {
     num_classes = ssd.get<int>("num_classes");
     if (num_classes < 1) fail(ssd.at("num_classes").where(), "is ", num_classes, "; a detector needs at least 1 class");
     if (ssd.has("image_resizer")) resizer = image_resizer_from(ssd.at("image_resizer"));
-    feature_extractor = read_choice_by_type<typename Axes::feature_extractor>(ssd.at("feature_extractor"));
-    box_predictor = read_choice<typename Axes::box_predictor>(ssd.at("box_predictor"));
-    anchor_generator = read_choice<typename Axes::anchor_generator>(ssd.at("anchor_generator"));
-    box_coder = read_choice<typename Axes::box_coder>(ssd.at("box_coder"));
-    matcher = read_choice<typename Axes::matcher>(ssd.at("matcher"));
-    similarity = read_choice<typename Axes::similarity>(ssd.at("similarity_calculator"));
     freeze_batchnorm = ssd.get<bool>("freeze_batchnorm");
     ssd.at("inplace_batchnorm_update").accept();
     detail::expect_value(ssd, "use_confidences_as_targets", false);
     detail::expect_value(ssd, "explicit_background_class", false);
     ssd.at("implicit_example_weight").accept();
     loss = ssd_loss_options::from(ssd);
-    if (ssd.has("loss")) {
-      classification_loss = read_choice<typename Axes::classification_loss>(ssd.at("loss").at("classification_loss"));
-      localization_loss = read_choice<typename Axes::localization_loss>(ssd.at("loss").at("localization_loss"));
-    }
     if (ssd.has("post_processing")) post_processing = post_processing_options::from(ssd.at("post_processing"));
-  }
-
-  void read_training(const settings& train) {
-    bias_grad_multiplier = train.get<float>("bias_grad_multiplier");
-    for (const settings& pattern : train.at("freeze_variables").children)
-      freeze_variables.push_back(pattern.as<std::string>());
-    for (const settings& pattern : train.at("update_trainable_variables").children)
-      update_trainable_variables.push_back(pattern.as<std::string>());
-    update.clip_norm = train.get<float>("gradient_clipping_by_norm");
-    update.regularize = train.get<bool>("add_regularization_loss");
-    if (!train.has("optimizer")) return;
-    const settings& message = train.at("optimizer");
-    update.average = message.get<bool>("use_moving_average");
-    update.average_decay = message.get<float>("moving_average_decay");
-    read_optimizer(message);
-  }
-
-  /// The oneof of the `optimizer` message, whose chosen policy also holds the learning rate.
-  void read_optimizer(const settings& message) {
-    for (const settings& child : message.children) {
-      if (!child.message || !child.set) continue;
-      child.read = true;
-      if (std::ranges::find(names_of<typename Axes::optimizer>, child.name) == names_of<typename Axes::optimizer>.end())
-        fail(child.where(), "is not available; this program has ", join(names_of<typename Axes::optimizer>, ", "));
-      odt::detail::assign_policy(optimizer, child.name, child);
-      if (child.has("learning_rate")) rate = learning_rate_from(child.at("learning_rate"));
-    }
   }
 };
 

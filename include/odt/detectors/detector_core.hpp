@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// What every family of detectors is besides its network and its device's step: variables, their state in checkpoints,
+// the schedule of the learning rate.
+#pragma once
+
+#include <odt/core/image.hpp>
+#include <odt/detector.hpp>
+#include <odt/detectors/axes.hpp>
+#include <odt/detectors/state.hpp>
+#include <odt/exec/step.hpp>
+#include <odt/nn/lower.hpp>
+#include <odt/nn/variable_filter.hpp>
+#include <odt/nn/variable_layout.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace odt {
+
+/// Options has training_options, a table of axes, and `num_classes` and `resizer`. A family gives its network to the
+/// constructor, and its step to begin().
+template <class Options>
+class detector_core : public detector {
+ public:
+  using options = Options;
+
+  const Options& opts() const { return options_; }
+  const network& layers() const { return network_; }
+  const variable_layout& variables() const { return layout_; }
+  /// The device's side: stores of values and gradients.
+  device_step& device() { return *step_; }
+
+  int num_classes() const override { return options_.num_classes; }
+  const image_resizer& resizer() const override { return options_.resizer; }
+  detector_description describe(int batch_size, size2 image_size) const override {
+    detector_description d;
+    d.parts = describe_axes(options_);
+    d.parameters = parameter_count(network_);
+    d.multiply_adds = multiply_adds(network_, image_size);
+    d.anchors = anchor_count(network_, image_size);
+    d.step_bytes = peak_bytes(lower(network_, batch_size, image_size, run_mode::train));
+    const int slots =
+        std::visit([](const auto& how) { return static_cast<int>(how.slots.size()); }, options_.optimizer);
+    const int stores = 1 + slots + (options_.update.average ? 1 : 0);
+    d.variable_bytes = (layout_.floats + layout_.trainable_floats * stores) * std::int64_t{sizeof(float)};
+    return d;
+  }
+
+  bool makes_images() const override { return step_->makes_images(); }
+  step_report train_step(const batch& b) override {
+    const float rate = options_.rate.at(global_step_);
+    step_report report = step_->train(b, rate, global_step_);
+    report.learning_rate = rate;
+    if (report.finite) ++global_step_;
+    return report;
+  }
+  void announce(const batch& next) override { step_->announce(next); }
+  step_report evaluate(const batch& b) override { return step_->evaluate(b); }
+  std::vector<detections> detect(const batch& b) override { return step_->detect(b); }
+  detections detect(const image& picture) override {
+    const network_input input = prepare(picture, options_.resizer, pixels());
+    batch one = batch::zeros(1, input.pixels.height, input.pixels.width, 0);
+    one.images = input.pixels.pixels;
+    one.true_sizes = {input.true_size};
+    one.original_sizes = {input.original_size};
+    return std::move(step_->detect(one)[0]);
+  }
+
+  std::vector<state_tensor> state() override { return detail::readable(editable_state()); }
+  void edit_state(const state_editor& edit) override {
+    edit(editable_state());
+    step_->stores();  // evaluations within the edit have seen a part of it
+  }
+  std::int64_t global_step() const override { return global_step_; }
+  void set_global_step(std::int64_t step) override { global_step_ = step; }
+
+  bool has_averages() const override { return options_.update.average; }
+  void swap_averages() override {
+    const variable_stores s = step_->stores();
+    for (std::size_t i = 0; i < s.averages.size(); ++i) std::swap(s.values[i], s.averages[i]);
+  }
+  void reset_averages() override {
+    const variable_stores s = step_->stores();
+    for (std::size_t i = 0; i < s.averages.size(); ++i) s.averages[i] = s.values[i];
+  }
+
+  std::string first_non_finite_layer(const batch& b) override { return step_->first_non_finite_layer(b); }
+  memory_forecast foresee(std::span<const step_shape> steps) const override { return step_->foresee(steps); }
+
+  void forward(const batch& b) override { step_->forward(b); }
+  std::vector<operation_time> profile(const batch& b, bool forward_only) override {
+    std::vector<operation_time> times;
+    step_->observe([&times](operation_time time) { times.push_back(std::move(time)); });
+    forward_only ? forward(b) : void(train_step(b));
+    step_->observe({});
+    return times;
+  }
+  std::int64_t planned_bytes() const override { return step_->planned_bytes(); }
+
+ protected:
+  detector_core(Options o, const run_options& run, network (*network_of)(const Options&))
+      : options_(std::move(o)), run_(run), network_(network_of(options_)), layout_(lay_out(network_)) {
+    select_trainable(layout_.variables, options_.update_trainable_variables, options_.freeze_variables);
+    adopt_trainable(network_, layout_);
+    multiply_bias_gradients(layout_.variables, options_.bias_grad_multiplier);
+  }
+
+  /// Takes the device's step, made of the members below, and initializes the variables.
+  void begin(std::unique_ptr<device_step> step) {
+    step_ = std::move(step);
+    std::visit([&](const auto& how) { detail::initialize_stores(layout_, step_->stores(), run_.seed, how); },
+               options_.optimizer);
+  }
+
+  Options options_;
+  run_options run_;
+  network network_;
+  variable_layout layout_;
+
+ private:
+  std::vector<editable_tensor> editable_state() {
+    return std::visit([this](const auto& how) { return detail::state_of(layout_, step_->stores(), how); },
+                      options_.optimizer);
+  }
+
+  std::unique_ptr<device_step> step_;
+  std::int64_t global_step_ = 0;
+};
+
+}  // namespace odt
