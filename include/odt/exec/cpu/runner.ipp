@@ -50,6 +50,14 @@ ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mo
   return lower(net, batch, image, mode, detail::cpu_back_end);
 }
 
+ODT_INLINE std::int64_t arena_bytes_for(const network& net, std::span<const step_shape> steps) {
+  std::int64_t floats = 0;
+  for (const step_shape& s : steps)
+    floats = std::max(floats,
+                      pack(lower_for_cpu(net, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
+  return floats * std::int64_t{sizeof(float)};
+}
+
 struct runner::prepared {
   plan what;
   arena_layout where;
@@ -150,7 +158,9 @@ ODT_INLINE tensor runner::at(const tensor_view& v) const {
           static_cast<std::ptrdiff_t>(v.image_stride)};
 }
 
-ODT_INLINE const_tensor runner::reading_of(const tensor_view& v) const { return reading(at(v), transform_of(v.pending)); }
+ODT_INLINE const_tensor runner::reading_of(const tensor_view& v) const {
+  return reading(at(v), transform_of(v.pending));
+}
 
 ODT_INLINE pending runner::transform_of(const pending_place& place) const {
   pending transform{nullptr, nullptr, place.low, place.high};
