@@ -12,7 +12,7 @@ namespace odt {
 /// For a batch of that many images of that size. `copies` counts the stores beside the variables: gradients, slots and
 /// averages.
 detector_description describe_network(const network& net, const variable_layout& layout, int copies, int batch,
-                                      size2 image);
+                                      size2 size);
 
 }  // namespace odt
 

@@ -10,12 +10,12 @@
 namespace odt {
 
 ODT_INLINE detector_description describe_network(const network& net, const variable_layout& layout, int copies,
-                                                 int batch, size2 image) {
+                                                 int batch, size2 size) {
   detector_description d;
   d.parameters = parameter_count(net);
-  d.multiply_adds = multiply_adds(net, image);
-  d.anchors = anchor_count(net, image);
-  d.step_bytes = peak_bytes(lower(net, batch, image, run_mode::train));
+  d.multiply_adds = multiply_adds(net, size);
+  d.anchors = anchor_count(net, size);
+  d.step_bytes = peak_bytes(lower(net, batch, size, run_mode::train));
   d.variable_bytes = (layout.floats + layout.trainable_floats * copies) * std::int64_t{sizeof(float)};
   return d;
 }
