@@ -62,6 +62,7 @@ struct runner::prepared {
   plan what;
   arena_layout where;
   std::vector<std::int64_t> finished{};  ///< by operation: see finished_gradients
+  std::vector<store_range> unwritten{};  ///< see unwritten_gradients
 };
 
 ODT_INLINE runner::runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute)
@@ -100,7 +101,10 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
   if (affines > scale_.size())
     for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
   if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
-  if (mode == run_mode::train) current_->finished = finished_gradients(net_, layout_, p);
+  if (mode == run_mode::train) {
+    current_->finished = finished_gradients(net_, layout_, p);
+    current_->unwritten = unwritten_gradients(net_, layout_, p);
+  }
   for (const plan_operation& op : p.operations)
     if (op.adds)
       earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
@@ -206,6 +210,7 @@ ODT_INLINE void runner::backward(const float* values, float* gradients,
   const auto& operations = current_->what.operations;
   const auto loss = std::ranges::find(operations, operation::loss, &plan_operation::kind);
   std::int64_t told = 0;
+  for (const store_range& r : current_->unwritten) std::fill_n(gradients + r.offset, r.size, 0.0f);
   for (auto op = loss + 1; op != operations.end(); ++op) {
     run(*op, const_cast<float*>(values), gradients);
     const std::int64_t now = current_->finished[static_cast<std::size_t>(op - operations.begin())];
