@@ -33,7 +33,7 @@ struct ssd_extractor_options {
   bool use_depthwise = false;
   bool override_base_feature_extractor_hyperparams = true;
   int num_layers = 6;
-  hyperparams conv_hyperparams;
+  hyperparams conv_hyperparams{};
 
   static constexpr void fields(auto& o, auto&& field) {
     field("depth_multiplier", o.depth_multiplier);

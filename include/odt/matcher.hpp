@@ -5,14 +5,14 @@
 //
 // A matcher is one of two kinds.
 // column_matcher: per element plus declared folds, so that a launcher may fuse it with the similarity:
-//   T decide(T largest, T row) const              the match of a column whose largest similarity is in `row` (the
-//   lowest
-//                                                 such row, as a whole number in T: float, double, SIMD batch)
+//   T decide(T largest, T row) const              the match of a column whose largest similarity is in `row`, the
+//                                                 lowest such row, as a whole number in T: float, double, SIMD batch
 //   bool forces_rows() const                      whether then each valid row takes the column that it resembles
 //                                                 most (the lowest such column; of rows that want one, the lowest)
 // image_matcher: serial per image:
 //   static constexpr std::size_t scratch(int rows)                                    ints of scratch that it wants
 //   void match(similarity_matrix, span<const uint8_t> valid, span<int> matches, span<int> scratch) const
+//                                                 constexpr, for nvcc
 // Laws: a match is `ignored`, `unmatched` or a row; without rows everything is `unmatched`; the same input gives
 // the same match. A row is valid when its weight is above 0.
 // Matchers: matchers/{argmax,bipartite}.hpp.

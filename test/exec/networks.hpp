@@ -211,6 +211,64 @@ inline std::vector<network_case> network_cases() {
          convolve_depthwise(net, conv(net, x, "dead", 3, 3, relu), {.scope = "dead too", .kernel = 3}, relu);
          output(net, x);
        }},
+      {"norm behind a concat, a branch read beside",
+       {8, 8},
+       [](network& net) {
+         const int a = conv(net, 0, "a", 4, 1, bare), b = conv(net, 0, "b", 3, 3, bare);
+         const int dense = net.activate(norm(net, net.concat("both", {a, b}), "n"), activation::relu, "relu");
+         const int beside = conv(net, a, "e", 4, 1, linear);
+         output(net, net.sum(conv(net, dense, "d", 4, 1, linear), beside, "sum"));
+       }},
+      {"clamp behind a concat, a branch read beside",
+       {8, 8},
+       [](network& net) {
+         const int a = conv(net, 0, "a", 4, 1, bare), b = conv(net, 0, "b", 3, 3, bare);
+         const int dense = net.activate(net.concat("both", {a, b}), activation::relu, "relu");
+         const int beside = conv(net, a, "e", 4, 1, linear);
+         output(net, net.sum(conv(net, dense, "d", 4, 1, linear), beside, "sum"));
+       }},
+      {"densely connected",
+       {8, 8},
+       [](network& net) {
+         const int a = conv(net, 0, "a", 4, 1, bare), b = conv(net, 0, "b", 3, 3, bare);
+         const int first = net.activate(norm(net, net.concat("1", {a, b}), "n1"), activation::relu, "relu1");
+         const int c = conv(net, first, "c", 3, 3, bare);
+         const int second = net.activate(norm(net, net.concat("2", {a, b, c}), "n2"), activation::relu, "relu2");
+         output(net, second);
+       }},
+      {"group norm as an output",
+       {6, 6},
+       [](network& net) {
+         const int x = groups(net, conv(net, 0, "a", 6, 3, bare), "g", 3);
+         net.outputs.push_back({.name = "o", .columns = 3, .layers = {x}});
+       }},
+      {"two heads, one read beside",
+       {6, 6},
+       [](network& net) {
+         const int x = conv(net, 0, "a", 8, 3, relu);
+         const int e = conv(net, x, "e", 8, 1, bare), c = conv(net, x, "c", 8, 1, bare);
+         const int f = conv(net, e, "f", 8, 1, bare);
+         net.outputs.push_back({.name = "box", .columns = 4, .layers = {e, f}});
+         net.outputs.push_back({.name = "class", .columns = 4, .layers = {c, conv(net, f, "g", 8, 1, bare)}});
+       }},
+      {"one of two heads is frozen with all below",
+       {6, 6},
+       [](network& net) {
+         const int x = conv(net, 0, "a", 8, 3, relu);
+         const int e = conv(net, x, "e", 8, 1, bare), c = conv(net, x, "c", 8, 1, bare);
+         net.outputs.push_back({.name = "box", .columns = 4, .layers = {e}});
+         net.outputs.push_back({.name = "class", .columns = 4, .layers = {c}});
+         for (variable& v : net.variables)
+           if (!v.name.view().starts_with("e/")) v.trainable = false;
+       }},
+      {"a frozen depthwise layer between trained ones",
+       {6, 6},
+       [](network& net) {
+         int x = convolve_depthwise(net, conv(net, 0, "a", 8, 3, relu), {.scope = "b", .kernel = 3}, relu);
+         output(net, x);
+         for (variable& v : net.variables)
+           if (v.name.view() == "b/depthwise_weights") v.trainable = false;
+       }},
       {"frozen norms and frozen layers",
        {8, 8},
        [](network& net) {
@@ -312,12 +370,11 @@ class network_reference {
   std::vector<double> images_;
 };
 
-/// |actual - expected| <= tolerance * the largest expected, or 0.1: what is zero but for rounding (a bias before a
-/// batch norm) is a sum of numbers of that size.
+/// |actual - expected| <= tolerance * the largest expected, or `least`.
 inline void check_network(const std::vector<float>& actual, const std::vector<double>& expected, double tolerance,
-                          const std::string& what) {
+                          const std::string& what, double least = 0.1) {
   BOOST_REQUIRE_EQUAL(actual.size(), expected.size());
-  double largest = 0.1, worst = 0;
+  double largest = least, worst = 0;
   for (const double e : expected) largest = std::max(largest, std::abs(e));
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double difference = std::abs(static_cast<double>(actual[i]) - expected[i]);
@@ -326,18 +383,23 @@ inline void check_network(const std::vector<float>& actual, const std::vector<do
   BOOST_TEST(worst <= tolerance * largest, what << ": off by " << worst << " of " << largest);
 }
 
-/// The gradients of a store against the reference, for every trained variable.
+/// The gradients of a store against the reference, for every trained variable. What is zero but for rounding (a bias
+/// before a batch norm) is a sum of numbers as large as the other gradients: a hundredth of these is its scale.
 inline void check_gradients(const random_network& r, const variable_layout& layout, const std::vector<float>& gradients,
                             double tolerance) {
   network_reference reference(r);
+  std::vector<std::vector<double>> expected(r.variables.size());
+  double least = 0.1;
+  for (std::size_t v = 0; v < r.variables.size(); ++v)
+    for (std::size_t i = 0; r.net.variables[v].trainable && i < r.variables[v].size(); ++i) {
+      expected[v].push_back(reference.derivative(static_cast<int>(v), i));
+      least = std::max(least, std::abs(expected[v].back()) / 100);
+    }
   for (std::size_t v = 0; v < r.variables.size(); ++v) {
-    if (!r.net.variables[v].trainable) continue;
-    std::vector<double> expected;
-    for (std::size_t i = 0; i < r.variables[v].size(); ++i)
-      expected.push_back(reference.derivative(static_cast<int>(v), i));
+    if (expected[v].empty()) continue;
     const auto first = gradients.begin() + layout.offsets[v];
-    check_network({first, first + static_cast<std::ptrdiff_t>(expected.size())}, expected, tolerance,
-                  std::string(r.net.variables[v].name));
+    check_network({first, first + static_cast<std::ptrdiff_t>(expected[v].size())}, expected[v], tolerance,
+                  std::string(r.net.variables[v].name), least);
   }
 }
 

@@ -17,6 +17,7 @@ namespace odt {
 /// Anchors in pixels. Default options: the Faster R-CNN sample configs'.
 struct grid_anchor_generator {
   static constexpr std::string_view name = "grid_anchor_generator";
+  static constexpr bool in_pixels = true;  ///< anchors are not normalized
   static constexpr std::size_t max_values = 16;
 
   struct options {

@@ -124,6 +124,7 @@ struct weight_shared_convolutional_box_predictor {
               add_shared_convolution(net, scope + part, net.channels(x), shape(o.depth, bias), o.conv_hyperparams));
         x = apply(net, x, op + part, t.convolutions[static_cast<std::size_t>(i)]);
         if (!bias) x = normalize(x, part + "/BatchNorm/feature_" + decimal(number));
+        // As in the API, whatever conv_hyperparams.activation says.
         x = net.activate(x, activation::relu_6, op + repeated("/Relu6", activations++));
       }
       return x;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Several trainings of one detector, each with a batch of its own, that take every step together: the ranks. What they
-// have to agree on goes through a communicator; all ranks see the same bits, so that all decide alike.
+// have to agree on goes through a communicator; all ranks see the same bits, so that all decide alike. The moving
+// averages of batch norm are each rank's own.
 #pragma once
 
 #include <span>

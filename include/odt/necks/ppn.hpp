@@ -17,6 +17,9 @@ constexpr feature_maps ppn(network& net, int x, const ppn_spec& spec, const hype
   if (spec.base_depth > 0)
     x = convolve(
         net, x, {.scope = spec.scope + "/Base_Conv2d_1x1_" + decimal(spec.base_depth), .channels = spec.base_depth}, h);
+  if (spec.num_layers > static_cast<int>(feature_maps::capacity()))
+    fail("feature_extractor.num_layers is ", spec.num_layers, "; a pooling pyramid has at most ",
+         feature_maps::capacity(), " feature maps");
   feature_maps maps{x};
   for (int i = 0; i + 1 < spec.num_layers; ++i) {
     const graph_name name = spec.scope + "/MaxPool2d_" + decimal(i) + "_2x2/MaxPool";

@@ -222,7 +222,7 @@ class lowering {
         return;
       case layer_kind::input:
       case layer_kind::pad:
-        fail("layer ", net_[i].name, ": has no gradient");
+        fail("layer ", net_[i].name, ": has no gradient, but variables below it are trained; pad the images instead");
     }
   }
 
@@ -273,8 +273,9 @@ class lowering {
       const bool convolves = op->kind == operation::data_backward || op->kind == operation::depthwise_backward;
       const bool covers = to.offset <= own.offset && own.offset + own.channels <= to.offset + to.channels;
       if (!convolves || !covers || plan_.in_output(plan_.gradient(op->layer))) return;
+      const bool first = !op->sums;
       op->sums = plan_.operations.back().summed = true;
-      if (op->kind == operation::data_backward)
+      if (first && op->kind == operation::data_backward)
         op->operands.insert(op->operands.end() - 1, {at(net_[op->layer].inputs[0]).value});
       return;
     }

@@ -66,6 +66,9 @@ struct network {
   /// Concatenates feature maps of equal size along the channels.
   constexpr int concat(const graph_name& name, std::initializer_list<int> branches) {
     layer l{.kind = layer_kind::concat, .name = name};
+    if (branches.size() > l.inputs.capacity())
+      fail("layer ", name, ": joins ", branches.size(), " layers; ", l.inputs.capacity(),
+           " are supported, and concats ", "of concats");
     for (const int branch : branches) {
       l.inputs.push_back(branch);
       l.channels += channels(branch);
@@ -266,13 +269,14 @@ constexpr int convolve_depthwise(network& net, int x, const convolution_spec& sp
 namespace detail {
 
 /// Refuses inputs that a layer cannot join.
-constexpr void check_joined(const network& net, const layer& l, const shape3& a, const shape3& b) {
+constexpr void check_joined(const network& net, const layer& l, int other, const shape3& a, const shape3& b) {
   const bool one_pixel = l.kind == layer_kind::multiply && b.height == 1 && b.width == 1;
   const bool same_size = a.height == b.height && a.width == b.width;
   if ((same_size || one_pixel) && (a.channels == b.channels || l.kind == layer_kind::concat)) return;
   fail("layer ", l.name, ": joins ", a.height, "x", a.width, "x", a.channels, " (", net[l.inputs[0]].name, ") and ",
-       b.height, "x", b.width, "x", b.channels, " (", net[l.inputs[1]].name,
-       "), which have to be equal; an image size that is a multiple of all strides makes them so");
+       b.height, "x", b.width, "x", b.channels, " (", net[other].name, "), which have to be equal; ",
+       same_size || one_pixel ? "a 1x1 convolution makes the channels so"
+                              : "an image size that is a multiple of all strides makes the sizes so");
 }
 
 /// The output shape of a layer, from those of the layers before it.
@@ -284,14 +288,20 @@ constexpr shape3 shape_of(const network& net, const layer& l, const std::vector<
       return {(in.height + l.multiplier - 1) / l.multiplier * l.multiplier,
               (in.width + l.multiplier - 1) / l.multiplier * l.multiplier, l.channels};
     case layer_kind::upsample:
-      if (l.like >= 0) return {at(l.like).height, at(l.like).width, l.channels};
+      if (l.like >= 0) {
+        const shape3& like = at(l.like);
+        if (like.height > in.height * l.multiplier || like.width > in.width * l.multiplier)
+          fail("layer ", l.name, ": ", in.height, "x", in.width, " times ", l.multiplier, " is not as large as ",
+               like.height, "x", like.width, " (", net[l.like].name, "); a larger factor or a finer input is needed");
+        return {like.height, like.width, l.channels};
+      }
       return {in.height * l.multiplier, in.width * l.multiplier, l.channels};
     case layer_kind::global_pool:
       return {1, 1, l.channels};
     case layer_kind::add:
     case layer_kind::multiply:
     case layer_kind::concat:
-      for (const int other : l.inputs) check_joined(net, l, in, at(other));
+      for (const int other : l.inputs) check_joined(net, l, other, in, at(other));
       return {in.height, in.width, l.channels};
     default:
       return {place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out,

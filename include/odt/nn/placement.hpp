@@ -105,8 +105,20 @@ class placement {
     const int x = l.inputs[0], p = at(x).producer;
     if (readers(x) != 1 || is_output(i) || p == 0) return false;
     const layer_views& producer = at(p);
-    if (net_[p].kind == layer_kind::concat && (slot_of(p).joint_norm || slot_of(p).joint.clamps())) return false;
+    if (net_[p].kind == layer_kind::concat &&
+        (slot_of(p).joint_norm || slot_of(p).joint.clamps() || (train() && read_beside(p))))
+      return false;
     return producer.clamp < 0 && (l.kind == layer_kind::clamp || producer.norm < 0);
+  }
+
+  /// Whether a slice of a concat has other readers: they send gradients of what lies before a pending of the concat.
+  constexpr bool read_beside(int concat) {
+    for (const int x : net_[concat].inputs) {
+      const int p = at(x).producer;
+      if (slot_of(p).concat != concat) continue;
+      if (readers(x) != 1 || (net_[p].kind == layer_kind::concat && read_beside(p))) return true;
+    }
+    return false;
   }
 
   constexpr bool is_output(int l) const {
@@ -257,6 +269,7 @@ class placement {
   constexpr void place(int i) {
     layer_views& own = at(i);
     const slot& known = slot_of(i);
+    if (net_[i].kind == layer_kind::group_norm) own.statistics = add_affines(plan_.batch * net_[i].groups);
     if (known.in_output) return;
     const bool learns = train() && own.differentiable;
     const bool affine = own.norm >= 0 || known.joint_norm;
@@ -277,7 +290,6 @@ class placement {
     v.pending.low = known.joint.low, v.pending.high = known.joint.high;
     if (own.clamp >= 0) v.pending.low = net_[own.clamp].function.low, v.pending.high = net_[own.clamp].function.high;
     own.value = add(v);
-    if (net_[i].kind == layer_kind::group_norm) own.statistics = add_affines(plan_.batch * net_[i].groups);
     if (net_[i].kind == layer_kind::concat) place_copies(i);
   }
 

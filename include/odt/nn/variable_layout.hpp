@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Places all variables of a network in one flat store of floats: trainable ones first, in the order in which backward
-// finishes their gradients, then the moving averages of batch norm. Gradients, slots and averages are parallel stores.
+// Places all variables of a network in one flat store of floats: those with gradients first, in the order in which
+// backward finishes these, frozen ones among them, then the moving averages of batch norm. Gradients, slots and
+// averages are parallel stores.
 #pragma once
 
 #include <odt/core/error.hpp>
@@ -25,10 +26,10 @@ struct layer_variables_place {
 };
 
 struct variable_layout {
-  std::vector<variable> variables;            ///< with their offsets; by falling layer, trainable ones first
+  std::vector<variable> variables;            ///< with their offsets; by falling layer, those with gradients first
   std::vector<std::int64_t> offsets;          ///< by variable of the network
   std::vector<layer_variables_place> layers;  ///< by layer of the network
-  std::int64_t trainable_floats = 0;          ///< length of the trainable part, padding included
+  std::int64_t trainable_floats = 0;          ///< length of the part with gradients, padding included
   std::int64_t floats = 0;                    ///< length of the store
 };
 
@@ -41,6 +42,11 @@ void refuse_equal_names(const std::vector<Named>& all, std::string_view what) {
   std::ranges::sort(names);
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
     fail("the network has two ", what, " of the name \"", *twice, "\"");
+}
+
+/// Whether backward writes a gradient for a variable, in the role that it has in a layer.
+constexpr bool has_gradient(const layer_variables& roles, int number) {
+  return number != roles.moving_mean && number != roles.moving_variance;
 }
 
 }  // namespace detail
@@ -57,13 +63,13 @@ inline variable_layout lay_out(const network& net) {
   for (int i = net.size() - 1; i >= 0; --i)
     for (const int number : net[i].variables.all())
       if (number >= 0) lowest[static_cast<std::size_t>(number)] = i;
-  const auto place = [&](bool trainable) {
+  const auto place = [&](bool with_gradients) {
     for (int i = net.size() - 1; i >= 0; --i)
       for (const int number : net[i].variables.all()) {
         if (number < 0 || lowest[static_cast<std::size_t>(number)] != i) continue;
         if (offsets[static_cast<std::size_t>(number)] >= 0) continue;
         variable v = net.variables[static_cast<std::size_t>(number)];
-        if (v.trainable != trainable) continue;
+        if (detail::has_gradient(net[i].variables, number) != with_gradients) continue;
         v.offset = offsets[static_cast<std::size_t>(number)] = layout.floats;
         layout.floats += (v.size + 15) / 16 * 16;
         layout.variables.push_back(std::move(v));

@@ -6,6 +6,7 @@
 #include <odt/exec/cpu/kernels.hpp>
 #include <odt/exec/cpu/machine/vector_tools.hpp>
 #include <odt/exec/cpu/runner.hpp>
+#include <odt/nn/cost.hpp>
 #include <odt/nn/lower.hpp>
 #include <odt/nn/progress.hpp>
 
@@ -265,7 +266,7 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
     case operation::pad:
       return pad(pool_, input(op), written(op));
     default:
-      return;
+      fail("layer ", l.name, ": the CPU does not run ", name_of(op.kind), " forward");
   }
 }
 
@@ -374,7 +375,7 @@ ODT_INLINE void runner::differentiate(const plan_operation& op, const float* val
     case operation::dropout_backward:
       return dropout(pool_, at(p[op.operands[0]]), dx, adds, choice_of(op.layer));
     default:
-      return;
+      fail("layer ", l.name, ": the CPU does not run ", name_of(op.kind), " backward");
   }
 }
 

@@ -123,7 +123,8 @@ class step_core : public device_step {
     runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
   }
 
-  /// From the gradients of the outputs to new values; where the losses are not finite, nothing changes.
+  /// From the gradients of the outputs to new values; where the losses are not finite, no trained variable
+  /// changes.
   update_report learn(bool finite_losses, float learning_rate) {
     if (ranks_)
       runner_.backward(values_.data(), gradients_.data(), [this](std::int64_t finished) {

@@ -78,6 +78,7 @@ struct plan_needs {
   std::int64_t scratch = 0;       ///< floats
   std::int64_t side_scratch = 0;  ///< floats, for what runs beside
   std::int64_t shared = 0;        ///< floats: a gradient that is added to an earlier one
+  std::int64_t side_shared = 0;   ///< floats: the same of what runs beside
   std::int64_t padded = 0;        ///< of the activations' type: gradients of predictions
   std::int64_t patches = 0;       ///< of the activations' type
 
@@ -94,13 +95,13 @@ struct plan_needs {
 
   void include(const plan_needs& other) {
     for (const auto own : {&plan_needs::arena, &plan_needs::tables, &plan_needs::scratch, &plan_needs::side_scratch,
-                           &plan_needs::shared, &plan_needs::padded, &plan_needs::patches})
+                           &plan_needs::shared, &plan_needs::side_shared, &plan_needs::padded, &plan_needs::patches})
       this->*own = std::max(this->*own, other.*own);
   }
 
   /// With activations of that size.
   std::int64_t bytes(std::size_t size) const {
-    return (arena + tables + scratch + side_scratch + shared) * std::int64_t{sizeof(float)} +
+    return (arena + tables + scratch + side_scratch + shared + side_shared) * std::int64_t{sizeof(float)} +
            (padded + patches) * static_cast<std::int64_t>(size);
   }
 
@@ -130,7 +131,8 @@ struct plan_needs {
     else if (l.kind == layer_kind::group_norm)
       floats = group_norm_scratch(in.images, l.channels, processors);
     scratch = std::max(scratch, (floats + 63) / 64 * 64);
-    if (op.adds) shared = std::max(shared, trainable_floats(net, variables_of(p, op)));
+    std::int64_t& earlier = op.kind == operation::weights_backward ? side_shared : shared;
+    if (op.adds) earlier = std::max(earlier, trainable_floats(net, variables_of(p, op)));
     if (op.kind == operation::weights_backward && p.in_output(p.gradient(op.layer)))
       padded += own_pixels * packed(joint_matrix_of(net, heads, op.layer).columns);
   }

@@ -15,6 +15,7 @@
 #include <odt/exec/cuda/passes/resample.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
+#include <odt/nn/cost.hpp>
 #include <odt/nn/progress.hpp>
 
 #include <algorithm>
@@ -60,6 +61,7 @@ class network_runner final : public runner {
     grow(scratch_, needs.scratch);
     grow(side_scratch_, needs.side_scratch);
     grow(shared_, needs.shared);
+    grow(side_shared_, needs.side_shared);
     grow(padded_, needs.padded);
     grow(patches_, needs.patches);
   }
@@ -113,8 +115,8 @@ class network_runner final : public runner {
   }
 
   std::size_t bytes() const override {
-    return arena_.bytes() + scratch_.bytes() + side_scratch_.bytes() + shared_.bytes() + tables_.bytes() +
-           padded_.bytes() + patches_.bytes() + packed_.bytes() + matrices_.bytes();
+    return arena_.bytes() + scratch_.bytes() + side_scratch_.bytes() + shared_.bytes() + side_shared_.bytes() +
+           tables_.bytes() + padded_.bytes() + patches_.bytes() + packed_.bytes() + matrices_.bytes();
   }
   int generation() const override { return generation_; }
 
@@ -275,7 +277,7 @@ class network_runner final : public runner {
         if (p.mode != run_mode::train) return apply(stream_, elementwise{}, input(op), written(op));
         return dropout(stream_, input(op), written(op), false, choice_of_dropout(op.layer));
       default:
-        return;
+        fail("layer ", l.name, ": a GPU does not run ", name_of(op.kind), " forward");
     }
   }
 
@@ -345,7 +347,7 @@ class network_runner final : public runner {
       case operation::zero:
         return clear(stream_, dx);
       case operation::normalize_backward:
-        return adding(op, gradients, stream_, [&] { normalize_backward(op, gradients); });
+        return adding(op, gradients, stream_, shared_.data(), [&] { normalize_backward(op, gradients); });
       case operation::clamp_backward:
         return activation_backward(stream_, input(op), dx);
       case operation::weights_backward:
@@ -356,7 +358,8 @@ class network_runner final : public runner {
         return p.in_output(p.gradient(op.layer)) ? data_gradient(op, padded_gradient(op.layer, false))
                                                  : data_gradient(op, dy());
       case operation::depthwise_backward:
-        return adding(op, gradients, stream_, [&] { depthwise_gradients(op, dy(), values, gradients); });
+        return adding(op, gradients, stream_, shared_.data(),
+                      [&] { depthwise_gradients(op, dy(), values, gradients); });
       case operation::copy_backward:
         if (const tensor_view& from = operand_of(op, 0); p.in_output(from))
           return odt::cuda::copy(stream_, reading<float>{at<float>(from)}, dx, adds);
@@ -364,7 +367,7 @@ class network_runner final : public runner {
       case operation::apply_backward:
         return apply_backward(stream_, l.function, input(op, 0), input(op, 1).x, dx, adds);
       case operation::group_norm_backward:
-        return adding(op, gradients, stream_, [&] {
+        return adding(op, gradients, stream_, shared_.data(), [&] {
           const int first = p.of(op.layer).statistics;
           group_norm_backward(stream_, {l.groups, l.norm.epsilon}, input(op, 0), mean(first), inv_std(first),
                               vars.gamma >= 0 ? values + vars.gamma : nullptr, input(op, 1).x, dx, adds,
@@ -386,20 +389,22 @@ class network_runner final : public runner {
       case operation::dropout_backward:
         return dropout(stream_, input(op), dx, adds, choice_of_dropout(op.layer));
       default:
-        return;
+        fail("layer ", l.name, ": a GPU does not run ", name_of(op.kind), " backward");
     }
   }
 
-  /// Runs work that overwrites gradients of variables; where another layer has begun them, they are added.
+  /// Runs work that overwrites gradients of variables; where another layer has begun them, they are added. Each stream
+  /// has memory of its own for the earlier ones.
   template <class Work>
-  void adding(const plan_operation& op, float* gradients, cudaStream_t stream, const Work& work) {
+  void adding(const plan_operation& op, float* gradients, cudaStream_t stream, float* earlier_gradients,
+              const Work& work) {
     if (!op.adds) return work();
     const auto each = [&](auto&& body) {
       std::int64_t at = 0;
       for (const int number : net_[variables_of(current_->what, op)].variables.all()) {
         if (number < 0 || !net_.variables[static_cast<std::size_t>(number)].trainable) continue;
         const std::int64_t size = net_.variables[static_cast<std::size_t>(number)].size;
-        body(gradients + layout_.offsets[static_cast<std::size_t>(number)], shared_.data() + at, size);
+        body(gradients + layout_.offsets[static_cast<std::size_t>(number)], earlier_gradients + at, size);
         at += size;
       }
     };
@@ -443,7 +448,8 @@ class network_runner final : public runner {
   /// On the side stream, unless somebody wants to know the time of each operation.
   void weights_gradient_beside(const plan_operation& op, int number, const tensor<const T>& dy, float* gradients) {
     const auto work = [&](cudaStream_t stream) {
-      adding(op, gradients, stream, [&] { weights_gradient(stream, op, dy, gradients, side_scratch_.data()); });
+      adding(op, gradients, stream, side_shared_.data(),
+             [&] { weights_gradient(stream, op, dy, gradients, side_scratch_.data()); });
     };
     if (observer) return work(stream_);
     side_.begin_after(stream_);
@@ -519,7 +525,7 @@ class network_runner final : public runner {
   std::vector<std::unique_ptr<prepared>> plans_;
   prepared* current_ = nullptr;
   int patch_layer_ = layer_of_patches(net_);
-  device_array<float> arena_, scratch_, side_scratch_, shared_, tables_;
+  device_array<float> arena_, scratch_, side_scratch_, shared_, side_shared_, tables_;
   side_stream side_;
   event_clock clock_;
   std::int64_t padded_used_ = 0;

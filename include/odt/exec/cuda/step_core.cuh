@@ -162,7 +162,8 @@ class step_core : public device_step {
     header_.upload(stream_);
     launch_infer(sized);
   }
-  /// From the gradients of the outputs to new values; where the loss, in device memory, is not finite, nothing changes.
+  /// From the gradients of the outputs to new values; where the loss, in device memory, is not finite, no trained
+  /// variable changes.
   void launch_learn(const float* loss) {
     runner_->backward(stream_, stores_.values(), stores_.gradients());
     const part_timer timer = time_part("update");

@@ -147,8 +147,9 @@ void match_image(const Similarity& similarity, const Matcher& matcher, const tru
   }
   const similarity_matrix all{mine.similarities.data(), static_cast<int>(rows), static_cast<int>(matches.size()),
                               static_cast<std::ptrdiff_t>(space.columns())};
-  matcher.match(all, std::span(mine.valid).first(rows), matches,
-                std::span(mine.favourite).first(Matcher::scratch(static_cast<int>(rows))));
+  const std::size_t scratch = Matcher::scratch(static_cast<int>(rows));
+  if (mine.favourite.size() < scratch) mine.favourite.resize(scratch);
+  matcher.match(all, std::span(mine.valid).first(rows), matches, std::span(mine.favourite).first(scratch));
 }
 
 /// Targets of one image from its matches; `image` is its number.

@@ -70,6 +70,7 @@ void with_kind(activation kind, const Body& body) {
     ((kind == Kinds ? body(std::integral_constant<activation, Kinds>{}) : void()), ...);
   };
   using enum activation;
+  static_assert(static_cast<int>(sigmoid) == 7, "every activation has to be in the list");
   among(std::integer_sequence<activation, none, relu, relu_6, leaky_relu, silu, hard_sigmoid, hard_swish, sigmoid>{});
 }
 
