@@ -50,7 +50,7 @@ ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mo
   return lower(net, batch, image, mode, detail::cpu_back_end);
 }
 
-struct runner::prepared {
+struct runner::placed_plan {
   plan what;
   arena_layout where;
   std::vector<std::int64_t> finished{};  ///< by operation: see finished_gradients
@@ -63,8 +63,8 @@ ODT_INLINE runner::~runner() = default;
 
 ODT_INLINE const plan& runner::current() const { return current_->what; }
 
-ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
-  const auto matches = [&](const std::unique_ptr<prepared>& p) {
+ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
+  const auto matches = [&](const std::unique_ptr<placed_plan>& p) {
     return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
   };
   const auto found = std::ranges::find_if(plans_, matches);
@@ -72,8 +72,8 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
     current_ = found->get();
     return;
   }
-  plans_.push_back(std::make_unique<prepared>(
-      prepared{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
+  plans_.push_back(std::make_unique<placed_plan>(
+      placed_plan{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
   current_ = plans_.back().get();
   plan& p = current_->what;
   if (keep_all_)
