@@ -42,7 +42,7 @@ parity() {
   for suite in 'cuda_convolution/float*' 'cuda_convolution/bf16*' 'cuda_convolution/predictions*,a_depthwise*' \
     cuda_boxes,cuda_mining,cuda_post_processing,cuda_passes,cuda_depthwise,cuda_make_images \
     'cuda_ssd_step/every*,two*,evaluation*' 'cuda_ssd_step/a_step*' 'cuda_ssd_step/the_curve*' \
-    'cuda_ssd_step/detections*,a_run*,raw*,announced*'; do
+    'cuda_ssd_step/detections*,graphs*,a_run*,raw*,announced*,several*'; do
     log=$out/parity_$(echo "$suite" | tr -c 'a-z0-9_\n' _).log
     (timeout 120 "$dir/test_cuda" --run_test="$suite" --report_level=short > "$log" 2>&1 || echo "$suite" >> "$out/failed") &
   done

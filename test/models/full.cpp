@@ -62,6 +62,9 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   near(step.network_runner().output(odt::box_encodings), "box_encodings");
   near(step.network_runner().output(odt::class_logits), "class_predictions_with_background");
 
+  const auto shape = test::fs::exists(folder / "anchors.json") ? test::load_json(folder / "anchors.json")[0]["shape"]
+                                                               : what["arrays"]["anchors"]["shape"];
+  BOOST_REQUIRE_EQUAL(step.last_anchors().size(), shape[0].get<std::size_t>());
   BOOST_TEST(distance(&step.last_anchors()[0].ymin, folder / "anchors") < 1e-6);
 
   const auto boxes = test::load_npy(folder / "detection_boxes.npy"),

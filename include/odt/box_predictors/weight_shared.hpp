@@ -118,24 +118,24 @@ struct weight_shared_convolutional_box_predictor {
       std::optional<float> bias;
       if (!o.conv_hyperparams.has_batch_norm) bias = 0.0f;
       for (int i = 0; i < o.num_layers_before_predictor; ++i) {
-        const graph_name name = "/" + t.name + "/conv2d_" + decimal(i);
+        const graph_name part = "/" + t.name + "/conv2d_" + decimal(i);
         if (number == 0)
           t.convolutions.push_back(
-              add_shared_convolution(net, scope + name, net.channels(x), shape(o.depth, bias), o.conv_hyperparams));
-        x = apply(net, x, op + name, t.convolutions[static_cast<std::size_t>(i)]);
-        if (!bias) x = normalize(x, name + "/BatchNorm/feature_" + decimal(number));
+              add_shared_convolution(net, scope + part, net.channels(x), shape(o.depth, bias), o.conv_hyperparams));
+        x = apply(net, x, op + part, t.convolutions[static_cast<std::size_t>(i)]);
+        if (!bias) x = normalize(x, part + "/BatchNorm/feature_" + decimal(number));
         x = net.activate(x, activation::relu_6, op + repeated("/Relu6", activations++));
       }
       return x;
     }
 
-    constexpr int normalize(int x, const graph_name& name) {
+    constexpr int normalize(int x, const graph_name& part) {
       const batch_norm_options& norm = o.conv_hyperparams.norm;
       return net.add({.kind = layer_kind::batch_norm,
-                      .name = op + name + "/FusedBatchNormV3",
+                      .name = op + part + "/FusedBatchNormV3",
                       .inputs = {x},
                       .channels = net.channels(x),
-                      .variables = batch_norm_variables(net, scope + name, net.channels(x), norm),
+                      .variables = batch_norm_variables(net, scope + part, net.channels(x), norm),
                       .norm = norm});
     }
 

@@ -205,6 +205,7 @@ void compare_losses(const Classes& classes, const Boxes& boxes, const ssd_loss_o
              "the classification loss");
   check_near(static_cast<double>(a.localization), static_cast<double>(e.localization) * box_share, 1e-5,
              "the localization loss");
+  BOOST_TEST(a.total == a.localization + a.classification);
   BOOST_TEST((a.mined_positives == e.mined_positives && a.mined_negatives == e.mined_negatives));
   const loss_results again = losses_on_gpu(classes, boxes, options, p);
   BOOST_TEST((again.logits_gradient == actual.logits_gradient && again.report.classification == a.classification));
@@ -274,7 +275,7 @@ void compare_updates(const O& how, const update_options& options) {
   thread_pool pool(1);
   for (int step = 0; step < 3; ++step) {
     expected.gradients = actual.gradients = normals(random, floats_of(pieces));
-    const auto report = update_on_gpu(how, options, how.rate(0.01f, scalars), pieces, actual, {});
+    const auto report = update_on_gpu(how, options, how.rate(0.01f, scalars), pieces, actual, 0);
     const update_report wanted = odt::cpu::update(pool, how, scalars, options, 0.01f, plan, views(expected));
     check_near(report.gradient_norm, wanted.gradient_norm, 1e-6, "the gradients' norm");
     check_near(report.regularization_loss, wanted.regularization_loss, 1e-6, "the regularization loss");
@@ -285,13 +286,13 @@ void compare_updates(const O& how, const update_options& options) {
 
 /// Nothing but the gradients may change.
 template <optimizer O>
-void compare_refused(float gradient, const cuda::ssd_losses_report& losses) {
+void compare_refused(float gradient, float loss) {
   const auto pieces = all_pieces();
   random_stream random(8);
   host_stores stores = fresh_stores<O>(random, floats_of(pieces), true);
   stores.gradients[100] = gradient;
   const host_stores before = stores;
-  const auto report = update_on_gpu(O{}, {}, 0.01f, pieces, stores, losses);
+  const auto report = update_on_gpu(O{}, {}, 0.01f, pieces, stores, loss);
   BOOST_TEST(report.finite == 0);
   BOOST_TEST((stores.values == before.values && stores.averages == before.averages && stores.slots == before.slots));
 }
@@ -361,11 +362,9 @@ BOOST_AUTO_TEST_CASE(updates_are_the_cpus) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_finite_changes_nothing) {
-  cuda::ssd_losses_report losses;
-  compare_refused<rms_prop>(NAN, losses);
-  compare_refused<adam>(INFINITY, losses);
-  losses.localization = NAN;
-  compare_refused<momentum>(1, losses);
+  compare_refused<rms_prop>(NAN, 0);
+  compare_refused<adam>(INFINITY, 0);
+  compare_refused<momentum>(1, NAN);
 }
 
 BOOST_AUTO_TEST_CASE(regularizers_cost_what_they_cost_on_the_cpu) {

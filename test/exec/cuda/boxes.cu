@@ -128,8 +128,7 @@ template detection_results post_process_on_gpu(const mean_stddev_box_coder&, con
 
 template <class Optimizer>
 cuda::device_update_report update_on_gpu(const Optimizer& how, const update_options& options, float rate,
-                                         const std::vector<update_piece>& pieces, host_stores& stores,
-                                         const cuda::ssd_losses_report& losses) {
+                                         const std::vector<update_piece>& pieces, host_stores& stores, float loss) {
   const auto values = copied(stores.values), gradients = copied(stores.gradients), averages = copied(stores.averages);
   std::vector<cuda::device_array<float>> slots;
   cuda::update_stores device{values.data(), gradients.data(), {}, averages.data()};
@@ -139,9 +138,9 @@ cuda::device_update_report update_on_gpu(const Optimizer& how, const update_opti
   }
   const cuda::device_pieces device_pieces(pieces);
   const auto device_rate = copied(std::vector<float>{rate});
-  const auto device_losses = copied(std::vector<cuda::ssd_losses_report>{losses});
+  const auto device_loss = copied(std::vector<float>{loss});
   const auto report = unwritten<cuda::device_update_report>(1);
-  cuda::update(nullptr, how, options, device_rate.data(), device_pieces.view(), device, device_losses.data(),
+  cuda::update(nullptr, how, options, device_rate.data(), device_pieces.view(), device, device_loss.data(),
                report.data());
   stores.values = fetched(values), stores.gradients = fetched(gradients), stores.averages = fetched(averages);
   for (std::size_t s = 0; s < slots.size(); ++s) stores.slots[s] = fetched(slots[s]);
@@ -149,13 +148,10 @@ cuda::device_update_report update_on_gpu(const Optimizer& how, const update_opti
 }
 
 template cuda::device_update_report update_on_gpu(const rms_prop&, const update_options&, float,
-                                                  const std::vector<update_piece>&, host_stores&,
-                                                  const cuda::ssd_losses_report&);
+                                                  const std::vector<update_piece>&, host_stores&, float);
 template cuda::device_update_report update_on_gpu(const momentum&, const update_options&, float,
-                                                  const std::vector<update_piece>&, host_stores&,
-                                                  const cuda::ssd_losses_report&);
+                                                  const std::vector<update_piece>&, host_stores&, float);
 template cuda::device_update_report update_on_gpu(const adam&, const update_options&, float,
-                                                  const std::vector<update_piece>&, host_stores&,
-                                                  const cuda::ssd_losses_report&);
+                                                  const std::vector<update_piece>&, host_stores&, float);
 
 }  // namespace odt::test

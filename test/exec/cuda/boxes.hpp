@@ -75,10 +75,9 @@ struct host_stores {
   std::vector<std::vector<float>> slots;
 };
 
-/// Updates `stores`; `rate` is the optimizer's.
+/// Updates `stores`; `rate` is the optimizer's, `loss` the step's.
 template <class Optimizer>
 cuda::device_update_report update_on_gpu(const Optimizer& how, const update_options& options, float rate,
-                                         const std::vector<update_piece>& pieces, host_stores& stores,
-                                         const cuda::ssd_losses_report& losses);
+                                         const std::vector<update_piece>& pieces, host_stores& stores, float loss);
 
 }  // namespace odt::test

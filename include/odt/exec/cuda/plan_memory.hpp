@@ -37,10 +37,6 @@ inline window window_of(const layer& l, const tensor_view& in) {
           place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before};
 }
 
-inline bool convolves(const layer& l) {
-  return l.kind == layer_kind::convolution || l.kind == layer_kind::depthwise_convolution;
-}
-
 /// Whether a layer runs as a product of matrices; a depthwise convolution with few inputs and several outputs each
 /// does, as a dense one with zeros.
 inline bool runs_dense(const layer& l) {

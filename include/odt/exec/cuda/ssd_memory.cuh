@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an SSD's steps need of a GPU's memory beside the network's own: batches and anchors by the size of a batch;
+// What an SSD's steps need of a GPU's memory beside what every detector's do: anchors by the size of the images;
 // targets, scratch memory and detections for all of them.
 #pragma once
 
@@ -7,10 +7,8 @@
 #include <odt/exec/cuda/boxes/post_processing.cuh>
 #include <odt/exec/cuda/boxes/ssd_loss.cuh>
 #include <odt/exec/cuda/boxes/targets.hpp>
-#include <odt/exec/cuda/images/batch_buffers.hpp>
-#include <odt/exec/cuda/machine/graph.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
-#include <odt/exec/cuda/plan_memory.hpp>
+#include <odt/exec/step.hpp>
 #include <odt/nn/network.hpp>
 #include <odt/ssd/options.hpp>
 
@@ -25,16 +23,15 @@
 
 namespace odt::cuda {
 
-/// What depends on the sizes of a batch.
-struct sized_batch {
-  int batch, max_boxes;
+/// The anchors of images of one size, normalized.
+struct device_anchors {
   size2 image;
-  std::vector<boxf> anchors;
-  device_array<boxf> device_anchors;
-  batch_buffers buffers;
-  replayed train{};
+  std::vector<boxf> boxes;
+  device_array<boxf> on_device;
 
-  int anchor_count() const { return static_cast<int>(anchors.size()); }
+  int count() const { return static_cast<int>(boxes.size()); }
+  /// In device memory.
+  const boxf* data() const { return on_device.data(); }
 };
 
 template <class Axes>
@@ -43,30 +40,25 @@ class ssd_memory {
   /// The references must outlive it.
   ssd_memory(const ssd_options<Axes>& options, const network& net) : options_(options), net_(net) {}
 
-  /// Everything for batches like that one, made at first sight.
-  sized_batch& of(const batch& b) {
-    const auto found = std::ranges::find_if(sizes_, [&b](const auto& s) {
-      return s->batch == b.size && s->image == size2{b.height, b.width} && s->max_boxes == b.max_boxes &&
-             s->buffers.raw() == !b.raws.empty();
-    });
-    if (found != sizes_.end()) return **found;
-    const size2 image{b.height, b.width};
+  /// Made at first sight.
+  const device_anchors& anchors_of(size2 image) {
+    const auto found = std::ranges::find_if(anchors_, [image](const auto& a) { return a->image == image; });
+    if (found != anchors_.end()) return **found;
     const std::vector<size2> maps = feature_map_sizes(net_, image);
-    std::vector<boxf> anchors =
+    std::vector<boxf> boxes =
         std::visit([&](const auto& generator) { return generator.generate(maps, image); }, options_.anchor_generator);
-    device_array<boxf> on_device(anchors.size());
-    check(cudaMemcpy(on_device.data(), anchors.data(), on_device.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
-    sizes_.push_back(std::make_unique<sized_batch>(
-        sized_batch{b.size, b.max_boxes, image, std::move(anchors), std::move(on_device), batch_buffers(b)}));
-    return *sizes_.back();
+    device_array<boxf> on_device(boxes.size());
+    check(cudaMemcpy(on_device.data(), boxes.data(), on_device.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    anchors_.push_back(std::make_unique<device_anchors>(device_anchors{image, std::move(boxes), std::move(on_device)}));
+    return *anchors_.back();
   }
 
-  /// Sees to targets, scratch memory and detections for a step.
-  void reserve(const sized_batch& sized, run_mode mode) {
-    const int anchors = sized.anchor_count();
-    targets_.reserve({sized.batch, anchors, code_size()}, generation_);
-    reserve_scratch(scratch_bytes(sized.batch, anchors, sized.max_boxes, post_processes(mode)));
-    if (post_processes(mode)) detections_.reserve(sized.batch, lists_of(anchors).total, generation_);
+  /// Sees to anchors, targets, scratch memory and detections for a step.
+  void reserve(const batch& b, run_mode mode) {
+    const int anchors = anchors_of({b.height, b.width}).count();
+    targets_.reserve({b.size, anchors, code_size()}, generation_);
+    reserve_scratch(scratch_bytes(b.size, anchors, b.max_boxes, post_processes(mode)));
+    if (post_processes(mode)) detections_.reserve(b.size, lists_of(anchors).total, generation_);
   }
 
   /// Whether steps of that mode may make detections on the device.
@@ -83,7 +75,7 @@ class ssd_memory {
 
   std::size_t bytes() const {
     std::size_t sum = targets_.bytes() + scratch_.bytes() + detections_.bytes();
-    for (const auto& s : sizes_) sum += s->buffers.bytes() + s->device_anchors.bytes();
+    for (const auto& a : anchors_) sum += a->on_device.bytes();
     return sum;
   }
 
@@ -97,12 +89,8 @@ class ssd_memory {
       const bool detects = post_processes(step->trains ? run_mode::train : run_mode::infer);
       scratch = std::max(scratch, scratch_bytes(step->batch, anchors, step->max_boxes, detects));
       if (detects) found = std::max(found, detection_buffers::bytes_for(step->batch, lists_of(anchors).total));
-      const auto same = [step](const step_shape& s) {
-        return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes && s.raw == step->raw;
-      };
-      if (std::any_of(steps.begin(), step, same)) continue;
-      const bool trains = std::any_of(step, steps.end(), [same](const step_shape& s) { return s.trains && same(s); });
-      bytes += batch_buffers::bytes_for(*step, trains ? 2 : 1) + static_cast<std::size_t>(anchors) * sizeof(boxf);
+      const bool first = std::none_of(steps.begin(), step, [step](const auto& s) { return s.image == step->image; });
+      if (first) bytes += static_cast<std::size_t>(anchors) * sizeof(boxf);
     }
     return bytes + targets.bytes() + scratch + found;
   }
@@ -134,7 +122,7 @@ class ssd_memory {
 
   const ssd_options<Axes>& options_;
   const network& net_;
-  std::vector<std::unique_ptr<sized_batch>> sizes_;
+  std::vector<std::unique_ptr<device_anchors>> anchors_;
   device_targets targets_;
   device_array<std::byte> scratch_;
   detection_buffers detections_;

@@ -31,14 +31,11 @@ class store_mirror {
 
   float* values() const { return device_values_.data(); }
   float* gradients() const { return device_gradients_.data(); }
-  float* averages() const { return device_averages_.data(); }
-  float* slot(std::size_t i) const { return device_slots_[i].data(); }
-  std::size_t slots() const { return device_slots_.size(); }
   std::size_t values_size() const { return device_values_.size(); }
   std::vector<float>& scalars() { return scalars_; }
   update_stores device() const {
-    update_stores s{values(), gradients(), {}, averages()};
-    for (std::size_t i = 0; i < slots(); ++i) s.slots[i] = slot(i);
+    update_stores s{values(), gradients(), {}, device_averages_.data()};
+    for (std::size_t i = 0; i < device_slots_.size(); ++i) s.slots[i] = device_slots_[i].data();
     return s;
   }
 

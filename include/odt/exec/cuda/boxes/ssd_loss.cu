@@ -41,6 +41,7 @@ __global__ void join_losses(loss_numbers o, int code_size, ssd_predictions in, c
   if (threadIdx.x != 0) return;
   report->classification = static_cast<float>(sums[0] * static_cast<double>(scale.classes));
   report->localization = static_cast<float>(sums[1] * static_cast<double>(scale.boxes));
+  report->total = report->localization + report->classification;
   report->positives = sums[2], report->negatives = sums[3], report->ignored = sums[4];
   report->mined_positives = sums[5], report->mined_negatives = sums[6];
 }

@@ -17,6 +17,7 @@ namespace odt::cuda {
 struct ssd_losses_report {
   float localization = 0;
   float classification = 0;
+  float total = 0;  ///< of both
   double mined_positives = 0;
   double mined_negatives = 0;
   double positives = 0;  ///< anchors that are matched

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <span>
 
 namespace odt::cuda {
 
@@ -65,11 +64,28 @@ class pinned_array {
   T* data() const { return static_cast<T*>(memory_.get()); }
   T& operator[](std::size_t i) const { return data()[i]; }
   std::size_t size() const { return count_; }
-  std::span<T> span() const { return {data(), count_}; }
 
  private:
   std::unique_ptr<void, detail::free_pinned> memory_;
   std::size_t count_ = 0;
+};
+
+/// One value on both sides.
+template <class T>
+class mirrored {
+ public:
+  T& host() const { return host_[0]; }
+  T* device() const { return device_.data(); }
+  void upload(cudaStream_t stream) const {
+    check(cudaMemcpyAsync(device(), &host(), sizeof(T), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+  }
+  void download(cudaStream_t stream) const {
+    check(cudaMemcpyAsync(&host(), device(), sizeof(T), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+  }
+
+ private:
+  pinned_array<T> host_{1};
+  device_array<T> device_{1};
 };
 
 }  // namespace odt::cuda

@@ -44,10 +44,9 @@ __global__ __launch_bounds__(update_threads) void regularize_pieces(update_piece
   pieces.penalties[blockIdx.x] = static_cast<double>(piece.penalty.weight) * (l2 ? 0.5 * penalty : l1 ? penalty : 0.0);
 }
 
-/// By one block; `losses` may be null.
+/// By one block; `loss` may be null.
 __global__ __launch_bounds__(update_threads) void join_measures(update_pieces pieces, float clip_norm,
-                                                                const ssd_losses_report* losses,
-                                                                device_update_report* report) {
+                                                                const float* loss, device_update_report* report) {
   __shared__ double shared[33];
   double squares = 0, penalties = 0;
   for (int i = static_cast<int>(threadIdx.x); i < pieces.count; i += update_threads)
@@ -58,20 +57,18 @@ __global__ __launch_bounds__(update_threads) void join_measures(update_pieces pi
   report->regularization_loss = penalties;
   const auto norm = static_cast<float>(report->gradient_norm);
   report->clip = clip_norm > 0 && norm > clip_norm ? clip_norm / norm : 1.0f;
-  const bool finite =
-      isfinite(report->gradient_norm) && (!losses || isfinite(losses->localization + losses->classification));
+  const bool finite = isfinite(report->gradient_norm) && (!loss || isfinite(*loss));
   report->finite = finite ? 1 : 0;
 }
 
 }  // namespace
 
 void measure_gradients(cudaStream_t stream, const update_options& options, const update_pieces& pieces,
-                       const float* values, float* gradients, const ssd_losses_report* losses,
-                       device_update_report* report) {
+                       const float* values, float* gradients, const float* loss, device_update_report* report) {
   regularize_pieces<<<static_cast<unsigned>(pieces.count), update_threads, 0, stream>>>(pieces, options.regularize,
                                                                                         values, gradients);
   check_launch("regularize_pieces");
-  join_measures<<<1, update_threads, 0, stream>>>(pieces, options.clip_norm, losses, report);
+  join_measures<<<1, update_threads, 0, stream>>>(pieces, options.clip_norm, loss, report);
   check_launch("join_measures");
 }
 

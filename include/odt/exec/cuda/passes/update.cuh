@@ -51,15 +51,14 @@ __global__ __launch_bounds__(update_threads) void update_pieces_of(O how, update
 }  // namespace detail
 
 /// One update. Gradients are left regularized and multiplied, but not clipped. Frozen pieces keep their values, slots
-/// and averages, and do not count in the norm. Nothing changes when the losses or the norm are not finite. `rate` (the
-/// optimizer's for this step), `losses` and `report` lie in device memory.
+/// and averages, and do not count in the norm. Nothing changes when the loss or the norm is not finite. `rate` (the
+/// optimizer's for this step), `loss` and `report` lie in device memory.
 template <optimizer O>
 void update(cudaStream_t stream, const O& how, const update_options& options, const float* rate,
-            const update_pieces& pieces, const update_stores& stores, const ssd_losses_report* losses,
-            device_update_report* report) {
+            const update_pieces& pieces, const update_stores& stores, const float* loss, device_update_report* report) {
   static_assert(O::slots.size() <= update_stores::most_slots);
   const auto blocks = static_cast<unsigned>(pieces.count);
-  measure_gradients(stream, options, pieces, stores.values, stores.gradients, losses, report);
+  measure_gradients(stream, options, pieces, stores.values, stores.gradients, loss, report);
   detail::update_pieces_of<<<blocks, detail::update_threads, 0, stream>>>(how, pieces, rate,
                                                                           1.0f - options.average_decay, stores, report);
   check_launch("update_pieces");

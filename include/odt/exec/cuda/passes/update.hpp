@@ -2,7 +2,6 @@
 // The pieces of an update in device memory, and what an update leaves there.
 #pragma once
 
-#include <odt/exec/cuda/boxes/ssd_loss.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
 #include <odt/exec/update.hpp>
 
@@ -55,10 +54,9 @@ struct update_stores {
 };
 
 /// Regularizes and multiplies the gradients, and leaves their norm, what the regularizers cost, how to clip, and
-/// whether norm and losses are finite in `report`. Without gradients only the regularizers' cost means something;
-/// `losses` may be null. All in device memory.
+/// whether norm and loss are finite in `report`. Without gradients only the regularizers' cost means something;
+/// `loss` may be null. All in device memory.
 void measure_gradients(cudaStream_t stream, const update_options& options, const update_pieces& pieces,
-                       const float* values, float* gradients, const ssd_losses_report* losses,
-                       device_update_report* report);
+                       const float* values, float* gradients, const float* loss, device_update_report* report);
 
 }  // namespace odt::cuda
