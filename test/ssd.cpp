@@ -93,6 +93,34 @@ BOOST_AUTO_TEST_CASE(bf16_trains_evaluates_and_detects_much_as_fp32) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(group_norm_and_swish_train_as_batch_norm_does) {
+  small::options o = thin(false);
+  auto& extractor = std::get<odt::mobilenet_v1>(o.feature_extractor).opts;
+  extractor.depth_multiplier = 1;
+  extractor.min_depth = 32;
+  extractor.conv_hyperparams.has_batch_norm = false;
+  extractor.conv_hyperparams.has_group_norm = true;
+  extractor.conv_hyperparams.act = odt::activation::silu;
+  small detector(o, {.seed = 5});
+  int scales = 0;
+  for (const odt::variable& v : detector.variables().variables) {
+    scales += v.name.view().ends_with("/GroupNorm/gamma") ? 1 : 0;
+    BOOST_TEST(v.name.view().find("BatchNorm") == std::string_view::npos, v.name);
+  }
+  BOOST_TEST(scales == 1 + 2 * 13 + 8);
+  const float first = detector.train_step(pictures()).total_loss;
+  float last = first;
+  for (int i = 0; i < 30; ++i) last = detector.train_step(pictures()).total_loss;
+  BOOST_TEST(last < 0.7f * first);
+
+  extractor.depth_multiplier = 0.75f;  // 24 channels
+  extractor.min_depth = 8;
+  BOOST_CHECK_EXCEPTION(small(o, {.seed = 5}), odt::error, [](const odt::error& e) {
+    return std::string(e.what()).find("group_norm makes 32 groups, which do not divide its 24 channels") !=
+           std::string::npos;
+  });
+}
+
 BOOST_AUTO_TEST_CASE(other_seeds_give_other_weights) {
   small a(thin(false), {.seed = 1}), b(thin(false), {.seed = 2});
   BOOST_TEST(a.device().stores().values[0] != b.device().stores().values[0]);

@@ -204,6 +204,13 @@ inline std::vector<network_case> network_cases() {
          net.outputs.push_back(
              {.name = "heads", .columns = 3, .layers = {head, again(net, head, depthwise_too, "head/1")}});
        }},
+      {"layers that no output depends on",
+       {8, 8},
+       [](network& net) {
+         const int x = conv(net, 0, "a", 4, 3, relu);
+         convolve_depthwise(net, conv(net, x, "dead", 3, 3, relu), {.scope = "dead too", .kernel = 3}, relu);
+         output(net, x);
+       }},
       {"frozen norms and frozen layers",
        {8, 8},
        [](network& net) {

@@ -60,7 +60,7 @@ struct inception_v2_blocks {
                  .multiplier = multiplier,
                  .variables = weights("/depthwise_weights", 7, multiplier)});
     layer_variables pointwise = weights("/pointwise_weights", 1, channels);
-    if (!h.has_batch_norm) pointwise.biases = add_biases(net, scope, channels);
+    if (!h.normalizes()) pointwise.biases = add_biases(net, scope, channels);
     x = net.add({.kind = layer_kind::convolution,
                  .name = op + "/separable_conv2d",
                  .inputs = {x},

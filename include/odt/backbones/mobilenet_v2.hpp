@@ -21,6 +21,8 @@ constexpr hyperparams mobilenet_v2_hyperparams(const backbone_spec& spec) {
   h.weights = spec.override_with->weights;
   h.penalty = spec.override_with->penalty;
   if (spec.override_with->has_batch_norm) h.norm = spec.override_with->norm;
+  h.has_group_norm = spec.override_with->has_group_norm;
+  h.has_batch_norm = !h.has_group_norm;
   h.norm.center = h.norm.scale = true;
   return h;
 }

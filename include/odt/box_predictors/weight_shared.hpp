@@ -162,6 +162,9 @@ struct weight_shared_convolutional_box_predictor {
   };
 
   constexpr void check(const network& net, const feature_maps& maps, std::span<const int> boxes_per_cell) const {
+    if (opts.conv_hyperparams.has_group_norm)
+      fail(name, ".conv_hyperparams.group_norm is not available: its towers have a batch norm for each feature map; ",
+           "give batch_norm, or neither");
     if (opts.score_converter.sigmoid)
       fail(name, ".score_converter: SIGMOID is not available; leave it out and set post_processing.score_converter to ",
            "SIGMOID");

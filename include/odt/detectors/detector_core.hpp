@@ -6,9 +6,9 @@
 #include <odt/core/image.hpp>
 #include <odt/detector.hpp>
 #include <odt/detectors/axes.hpp>
+#include <odt/detectors/describe.hpp>
 #include <odt/detectors/state.hpp>
 #include <odt/exec/step.hpp>
-#include <odt/nn/lower.hpp>
 #include <odt/nn/variable_filter.hpp>
 #include <odt/nn/variable_layout.hpp>
 
@@ -37,16 +37,11 @@ class detector_core : public detector {
   int num_classes() const override { return options_.num_classes; }
   const image_resizer& resizer() const override { return options_.resizer; }
   detector_description describe(int batch_size, size2 image_size) const override {
-    detector_description d;
-    d.parts = describe_axes(options_);
-    d.parameters = parameter_count(network_);
-    d.multiply_adds = multiply_adds(network_, image_size);
-    d.anchors = anchor_count(network_, image_size);
-    d.step_bytes = peak_bytes(lower(network_, batch_size, image_size, run_mode::train));
     const int slots =
         std::visit([](const auto& how) { return static_cast<int>(how.slots.size()); }, options_.optimizer);
-    const int stores = 1 + slots + (options_.update.average ? 1 : 0);
-    d.variable_bytes = (layout_.floats + layout_.trainable_floats * stores) * std::int64_t{sizeof(float)};
+    const int copies = 1 + slots + (options_.update.average ? 1 : 0);
+    detector_description d = describe_network(network_, layout_, copies, batch_size, image_size);
+    d.parts = describe_axes(options_);
     return d;
   }
 

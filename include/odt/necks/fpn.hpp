@@ -57,7 +57,7 @@ struct pyramid {
 
   constexpr int convolve3x3(int x, const graph_name& variables, const graph_name& op, int stride) const {
     std::optional<float> bias;
-    if (!h.has_batch_norm) bias = 0.0f;
+    if (!h.normalizes()) bias = 0.0f;
     const shared_convolution c =
         add_shared_convolution(net, variables, net.channels(x),
                                {.channels = spec.depth, .kernel = 3, .separable = spec.use_depthwise, .bias = bias}, h);

@@ -30,16 +30,25 @@ struct batch_norm_options {
   }
 };
 
+/// Group normalization (Wu and He, arXiv:1803.08494) as slim's convolutions get it: 32 groups, with gamma and beta.
+struct group_norm_options {
+  int groups = 32;
+  float epsilon = 1e-6f;
+};
+
 /// Initializer, regularizer, activation and normalization of a group of convolutions. A convolution has biases only
-/// where it has no batch norm. Defaults are the sample configs'.
+/// where it has no norm. Defaults are the sample configs'.
 struct hyperparams {
   initializer weights = initializer::truncated_normal(0.03f);
   regularizer penalty = regularizer::l2(4e-5f);
   activation act = activation::relu_6;
   bool has_batch_norm = true;
   batch_norm_options norm{.decay = 0.9997f, .scale = true};
+  bool has_group_norm = false;
 
-  /// Reads a `hyperparams` message; group norm and activations other than NONE, RELU and RELU_6 are refused.
+  constexpr bool normalizes() const { return has_batch_norm || has_group_norm; }
+
+  /// Reads a `hyperparams` message.
   static hyperparams from(const settings& message) {
     hyperparams h;
     message.read = true;
@@ -52,12 +61,16 @@ struct hyperparams {
       h.act = activation::relu;
     else if (name == "RELU_6")
       h.act = activation::relu_6;
+    else if (name == "SWISH")
+      h.act = activation::silu;
     else
-      fail(message.at("activation").where(), name, " is not available; there are NONE, RELU, RELU_6");
+      fail(message.at("activation").where(), name, " is not available; there are NONE, RELU, RELU_6, SWISH");
     if (const auto op = message.get<std::string>("op"); op != "CONV")
       fail(message.at("op").where(), op, " does not fit here; convolutions need CONV");
     h.has_batch_norm = message.has("batch_norm");
     if (h.has_batch_norm) h.norm = read_options<batch_norm_options>(message.at("batch_norm"));
+    h.has_group_norm = message.has("group_norm");
+    if (h.has_group_norm) message.at("group_norm").read = true;
     if (const settings* depthwise = message.find("regularize_depthwise")) depthwise->accept();
     return h;
   }

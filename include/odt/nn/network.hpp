@@ -164,6 +164,25 @@ constexpr layer_variables batch_norm_variables(network& net, const graph_name& s
   return v;
 }
 
+/// Adds a group norm.
+constexpr int normalize_groups(network& net, int x, const graph_name& name, const graph_name& scope,
+                               const group_norm_options& norm) {
+  const int channels = net.channels(x);
+  if (channels % norm.groups != 0)
+    fail("layer ", name, ": group_norm makes ", norm.groups, " groups, which do not divide its ", channels,
+         " channels");
+  layer_variables v;
+  v.gamma = net.add_variable(scope + "/gamma", {channels}, initializer::constant(1));
+  v.beta = net.add_variable(scope + "/beta", {channels}, initializer::constant(0));
+  return net.add({.kind = layer_kind::group_norm,
+                  .name = name,
+                  .inputs = {x},
+                  .channels = channels,
+                  .variables = v,
+                  .norm = {.epsilon = norm.epsilon},
+                  .groups = norm.groups});
+}
+
 /// What TensorFlow's operation of an activation is called behind a scope.
 constexpr std::string_view operation_of(activation act) {
   switch (act) {
@@ -187,7 +206,7 @@ constexpr std::string_view operation_of(activation act) {
   return "";
 }
 
-/// Adds batch norm and activation of a convolution, as its hyperparams say.
+/// Adds norm and activation of a convolution, as its hyperparams say.
 constexpr int normalize_and_activate(network& net, int x, const convolution_spec& spec, const hyperparams& h) {
   if (h.has_batch_norm)
     x = net.add({.kind = layer_kind::batch_norm,
@@ -196,6 +215,7 @@ constexpr int normalize_and_activate(network& net, int x, const convolution_spec
                  .channels = net.channels(x),
                  .variables = batch_norm_variables(net, spec.scope + "/BatchNorm", net.channels(x), h.norm),
                  .norm = h.norm});
+  if (h.has_group_norm) x = normalize_groups(net, x, spec.op() + "/GroupNorm", spec.scope + "/GroupNorm", {});
   return net.activate(x, h.act, spec.op() + graph_name(operation_of(h.act)));
 }
 
@@ -209,7 +229,7 @@ constexpr layer_variables convolution_variables(network& net, const graph_name& 
                                                 int inputs, int outputs, int channels, const hyperparams& h) {
   layer_variables v;
   v.weights = net.add_variable(weights, {spec.kernel, spec.kernel, inputs, outputs}, h.weights, h.penalty);
-  if (!h.has_batch_norm) v.biases = add_biases(net, spec.scope, channels);
+  if (!h.normalizes()) v.biases = add_biases(net, spec.scope, channels);
   return v;
 }
 

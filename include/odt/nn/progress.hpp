@@ -27,6 +27,25 @@ void each_written_gradient(const network& net, const plan& p, const plan_operati
 
 }  // namespace detail
 
+/// A part of a store of floats.
+struct store_range {
+  std::int64_t offset = 0;
+  std::int64_t size = 0;
+};
+
+/// The gradients of trainable variables that no operation of a plan writes: those of layers that no output depends on,
+/// and of frozen ones. They are zero.
+inline std::vector<store_range> unwritten_gradients(const network& net, const variable_layout& layout, const plan& p) {
+  std::vector<char> written(net.variables.size(), 0);
+  for (const plan_operation& op : p.operations)
+    detail::each_written_gradient(net, p, op, [&written](std::size_t v) { written[v] = 1; });
+  std::vector<store_range> ranges;
+  for (std::size_t v = 0; v < written.size(); ++v)
+    if (!written[v] && layout.offsets[v] >= 0 && layout.offsets[v] < layout.trainable_floats)
+      ranges.push_back({layout.offsets[v], net.variables[v].size});
+  return ranges;
+}
+
 /// By operation of a plan: floats at the beginning of the store of gradients that are final when it is done.
 inline std::vector<std::int64_t> finished_gradients(const network& net, const variable_layout& layout, const plan& p) {
   std::vector<int> left(net.variables.size(), 0);  // operations that have yet to write a variable's gradient

@@ -21,7 +21,8 @@ BOOST_DATA_TEST_CASE(outputs_and_gradients_are_those_of_the_layers_one_by_one,
   const variable_layout layout = lay_out(n.net);
   const auto runner = cuda::make_runner(n.net, layout, precision::fp32);
   const on_device<float> images(n.images), values(n.store(layout));
-  const on_device<float> gradients(std::vector<float>(static_cast<std::size_t>(layout.trainable_floats)));
+  const on_device<float> gradients(
+      std::vector<float>(static_cast<std::size_t>(layout.trainable_floats), std::nanf("")));
   const on_device<std::uint64_t> step(std::vector<std::uint64_t>{1});
   const int outputs = static_cast<int>(n.net.outputs.size());
   for (const run_mode mode : {run_mode::infer, run_mode::train}) {

@@ -5,6 +5,7 @@
 
 #include <odt/core/precision.hpp>
 #include <odt/core/thread_pool.hpp>
+#include <odt/detector.hpp>
 #include <odt/exec/cpu/convolution/packed_weights.hpp>
 #include <odt/exec/cpu/machine/arena_memory.hpp>
 #include <odt/exec/cpu/machine/tensor.hpp>
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,9 @@ struct dropout_key {
 
 /// The plan that a runner makes: in evaluation, depthwise layers are fused with pointwise ones where that is quicker.
 plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode);
+
+/// Bytes of an arena that suffices for steps of these shapes, without the kernels' scratch memory.
+std::int64_t arena_bytes_for(const network& net, std::span<const step_shape> steps);
 
 class runner {
  public:

@@ -50,10 +50,19 @@ ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mo
   return lower(net, batch, image, mode, detail::cpu_back_end);
 }
 
+ODT_INLINE std::int64_t arena_bytes_for(const network& net, std::span<const step_shape> steps) {
+  std::int64_t floats = 0;
+  for (const step_shape& s : steps)
+    floats = std::max(floats,
+                      pack(lower_for_cpu(net, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
+  return floats * std::int64_t{sizeof(float)};
+}
+
 struct runner::placed_plan {
   plan what;
   arena_layout where;
   std::vector<std::int64_t> finished{};  ///< by operation: see finished_gradients
+  std::vector<store_range> unwritten{};  ///< see unwritten_gradients
 };
 
 ODT_INLINE runner::runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute)
@@ -92,7 +101,10 @@ ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
   if (affines > scale_.size())
     for (auto* table : {&scale_, &shift_, &mean_, &inv_std_, &sum_, &product_}) table->resize(affines);
   if (mode == run_mode::infer) packed_.reserve(convolutions_of(p));
-  if (mode == run_mode::train) current_->finished = finished_gradients(net_, layout_, p);
+  if (mode == run_mode::train) {
+    current_->finished = finished_gradients(net_, layout_, p);
+    current_->unwritten = unwritten_gradients(net_, layout_, p);
+  }
   for (const plan_operation& op : p.operations)
     if (op.adds)
       earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
@@ -198,6 +210,7 @@ ODT_INLINE void runner::backward(const float* values, float* gradients,
   const auto& operations = current_->what.operations;
   const auto loss = std::ranges::find(operations, operation::loss, &plan_operation::kind);
   std::int64_t told = 0;
+  for (const store_range& r : current_->unwritten) std::fill_n(gradients + r.offset, r.size, 0.0f);
   for (auto op = loss + 1; op != operations.end(); ++op) {
     run(*op, const_cast<float*>(values), gradients);
     const std::int64_t now = current_->finished[static_cast<std::size_t>(op - operations.begin())];

@@ -83,12 +83,8 @@ class step_core : public device_step {
 
   /// The kernels' workspaces, a small part, are not in it.
   memory_forecast foresee(std::span<const step_shape> steps) const override {
-    std::int64_t arena = 0;
-    for (const step_shape& s : steps)
-      arena = std::max(
-          arena, pack(lower_for_cpu(net_, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
     const std::int64_t own = planned_bytes(), available = available_memory();
-    return {arena * std::int64_t{sizeof(float)} + own - arena_bytes(), available > 0 ? available + own : 0, false};
+    return {arena_bytes_for(net_, steps) + own - arena_bytes(), available > 0 ? available + own : 0, false};
   }
 
   void observe(step_observer observer) override {

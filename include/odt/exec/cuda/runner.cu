@@ -15,6 +15,7 @@
 #include <odt/exec/cuda/passes/resample.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
+#include <odt/nn/progress.hpp>
 
 #include <algorithm>
 #include <string>
@@ -51,6 +52,7 @@ class network_runner final : public runner {
     if (keep_all_)
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
     current_->where = pack_for(p, sizeof(T));
+    if (mode == run_mode::train) current_->unwritten = unwritten_gradients(net_, layout_, p);
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
     const plan_needs needs(net_, p, current_->where, multiprocessors());
     grow(arena_, needs.arena);
@@ -87,6 +89,9 @@ class network_runner final : public runner {
 
   void backward(cudaStream_t stream, const float* values, float* gradients) override {
     stream_ = stream, padded_used_ = 0;
+    for (const store_range& r : current_->unwritten)
+      check(cudaMemsetAsync(gradients + r.offset, 0, static_cast<std::size_t>(r.size) * sizeof(float), stream),
+            "cudaMemsetAsync");
     bool after_loss = false;
     const auto& operations = current_->what.operations;
     for (int i = 0; i < static_cast<int>(operations.size()); ++i) {
@@ -129,7 +134,8 @@ class network_runner final : public runner {
   struct placed_plan {
     plan what;
     arena_layout where;
-    std::vector<int> parts;  ///< by affine: of the sums that lie in the tables now
+    std::vector<int> parts;              ///< by affine: of the sums that lie in the tables now
+    std::vector<store_range> unwritten;  ///< see unwritten_gradients
   };
 
   template <class E>

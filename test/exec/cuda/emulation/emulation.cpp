@@ -270,6 +270,9 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
   ODT_NOT_IN_A_GRAPH;
   return std::memcpy(to, from, bytes), cudaSuccess;
 }
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+  return do_or_capture([=] { std::memset(to, value, bytes); }), cudaSuccess;
+}
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
   return do_or_capture([=] { std::memcpy(to, from, bytes); }), cudaSuccess;
 }
