@@ -30,7 +30,7 @@ using json = nlohmann::ordered_json;
 
 struct arguments {
   std::string model = "ssd_mobilenet_v1", precision = "bf16";
-  int num_classes = 90, image_size = 300, batch_size = 8, steps = 30, warmup = 5;
+  int num_classes = 90, image_size = 0, batch_size = 8, steps = 30, warmup = 5;
   bool layers = false, json = false, detect = false;
   std::vector<std::string> records;
   int data_threads = 0;
@@ -110,7 +110,7 @@ odt::loader_options records_of(const arguments& a, const detector& d, bool raw) 
 void check_raw_steps(const arguments& a, const odt::run_options& how) {
   std::vector<float> losses[2];
   for (const bool raw : {false, true}) {
-    detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), how);
+    detector d(odt::bench::options_of(odt::bench::find_model(a.model), a.num_classes, a.image_size), how);
     odt::loader data(records_of(a, d, raw));
     odt::batch b;
     for (int i = 0; i < 3 && data.next(b); ++i) losses[raw].push_back(d.train_step(b).total_loss);
@@ -145,7 +145,7 @@ int run(const arguments& a) {
   const auto compute = a.precision == "bf16" ? odt::precision::bf16 : odt::precision::fp32;
   const odt::run_options how{.device = "cuda", .compute = compute};
   if (!a.records.empty()) check_raw_steps(a, how);
-  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size), how);
+  detector d(odt::bench::options_of(odt::bench::find_model(a.model), a.num_classes, a.image_size), how);
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   a.detect ? check_detections(d, b) : check_training(d, b, a.warmup);
   const step_times times(d, a.steps, [&] { a.detect ? void(d.detect(b)) : void(d.train_step(b)); });
@@ -174,10 +174,10 @@ int run(const arguments& a) {
 int main(int argc, char** argv) {
   arguments a;
   CLI::App app("Train steps or detections on one GPU on random data");
-  app.add_option("--model", a.model)->check(CLI::IsMember({"ssd_mobilenet_v1", "ssd_inception_v2"}));
+  app.add_option("--model", a.model, "one of " + odt::bench::model_names());
   app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--num_classes", a.num_classes);
-  app.add_option("--image_size", a.image_size);
+  app.add_option("--image_size", a.image_size, "side of the images; when not given, the model's");
   app.add_option("--batch_size", a.batch_size);
   app.add_option("--steps", a.steps);
   app.add_option("--warmup", a.warmup);
@@ -188,6 +188,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", a.json, "one line");
   CLI11_PARSE(app, argc, argv);
   try {
+    if (a.image_size == 0) a.image_size = odt::bench::find_model(a.model).image_size;
     return run(a);
   } catch (const std::exception& wrong) {
     std::fprintf(stderr, "bench_cuda_step: %s\n", wrong.what());

@@ -25,7 +25,7 @@ using json = nlohmann::ordered_json;
 struct arguments {
   std::string model = "ssd_mobilenet_v1";
   int num_classes = 90;
-  int image_size = 300;
+  int image_size = 0;
   int batch_size = 8;
   std::string precision = "fp32";
   bool layers = false;
@@ -63,10 +63,14 @@ double step_bytes(detector& d, const odt::batch& b, bool forward_only) {
   return bytes;
 }
 
-json result_of(const arguments& a, const odt::benchmark_report& r, double bytes) {
-  const double mega = 1e6, seconds = r.median_seconds;
+json result_of(const arguments& a, detector& d, const odt::batch& b, const odt::benchmark_report& r) {
+  const double mega = 1e6, seconds = r.median_seconds, bytes = step_bytes(d, b, a.how.forward_only);
+  const odt::detector_description about = d.describe(b.size, {b.height, b.width});
   return {{"program", "odt"},
           {"model", a.model},
+          {"image_size", a.image_size},
+          {"parameters", about.parameters},
+          {"multiply_adds", about.multiply_adds},
           {"batch_size", a.batch_size},
           {"threads", a.how.threads},
           {"precision", a.precision},
@@ -95,9 +99,9 @@ void print_ceilings(const odt::benchmark_options& how) {
 }
 
 void add_flags(CLI::App& app, arguments& a) {
-  app.add_option("--model", a.model)->check(CLI::IsMember({"ssd_mobilenet_v1", "ssd_inception_v2"}));
+  app.add_option("--model", a.model, "one of " + odt::bench::model_names());
   app.add_option("--num_classes", a.num_classes);
-  app.add_option("--image_size", a.image_size);
+  app.add_option("--image_size", a.image_size, "side of the images; when not given, the model's");
   app.add_option("--batch_size", a.batch_size);
   app.add_option("--threads", a.how.threads);
   app.add_option("--steps", a.how.steps)->check(CLI::PositiveNumber);
@@ -119,14 +123,16 @@ int main(int argc, char** argv) try {
   if (a.precision == "bf16") a.how.compute = odt::precision::bf16;
   if (a.ceilings) return print_ceilings(a.how), 0;
 
+  const odt::bench::sample_model& model = odt::bench::find_model(a.model);
+  if (a.image_size == 0) a.image_size = model.image_size;
   const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
   const odt::memory_growth memory;
-  detector d(odt::bench::options_of(a.model, a.num_classes, a.image_size),
+  detector d(odt::bench::options_of(model, a.num_classes, a.image_size),
              {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
   if (!a.how.forward_only) check_training(d, b, std::exchange(a.how.warmup, 0));
   if (a.layers) return print_layers(d, b, a), 0;
   const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);
-  std::puts(result_of(a, report, step_bytes(d, b, a.how.forward_only)).dump().c_str());
+  std::puts(result_of(a, d, b, report).dump().c_str());
   if (a.how.forward_only) check_forward(d, b);
   return 0;
 } catch (const std::exception& e) {

@@ -151,6 +151,13 @@ def show(row, name):
           f"memory {row['rss_growth_mb']:6.0f} MB  others {100 * row['others']:3.0f} %", flush=True)
 
 
+def check_same_network(ours, theirs):
+    """Refuses a peer whose network is another one, as far as it tells."""
+    for what in ("parameters", "multiply_adds"):
+        if theirs.get(what, ours[what]) != ours[what]:
+            raise RuntimeError(f"{what} of {ours['model']}: {ours[what]} in odt, {theirs[what]} in {theirs['program']}")
+
+
 def alternate(programs, judge, peer):
     """Rows of odt and of the peer, one pair a round."""
     ours, theirs = [], []
@@ -161,6 +168,7 @@ def alternate(programs, judge, peer):
             continue
         ceilings = [judge.run_once(programs.ceilings(), {})[0]]
         row = judge.run(programs.peer(peer), programs.env())
+        check_same_network(ours[-1], row)
         ceilings.append(judge.run_once(programs.ceilings(), {})[0])
         theirs.append(with_shares(row, ours[-1], ceilings))
         show(theirs[-1], peer)
@@ -170,7 +178,8 @@ def alternate(programs, judge, peer):
 def summary_of(ours, theirs, peer, judge):
     keys = ("img_per_s", "median_ms", "share_of_peak", "share_of_bandwidth", "rss_growth_mb")
     median = lambda rows: {key: statistics.median(row[key] for row in rows) for key in keys}
-    result = {"peer": peer, "odt": {**median(ours), "planned_mb": ours[-1]["planned_mb"]},
+    result = {"peer": peer, "parameters": ours[-1]["parameters"], "multiply_adds": ours[-1]["multiply_adds"],
+              "odt": {**median(ours), "planned_mb": ours[-1]["planned_mb"]},
               "discarded": judge.discarded, "disturbed": judge.disturbed}
     if theirs:
         result["theirs"] = median(theirs)
@@ -180,6 +189,7 @@ def summary_of(ours, theirs, peer, judge):
 
 
 def tell(s):
+    print(f"{s['parameters']:,} parameters, {s['multiply_adds']:,} multiply-adds an image")
     line = lambda name, row: (f"{name}: {row['img_per_s']:.2f} img/s, {100 * row['share_of_peak']:.0f} % of the FMA peak, "
                               f"{100 * row['share_of_bandwidth']:.0f} % of the bandwidth, memory grew by "
                               f"{row['rss_growth_mb']:.0f} MB")

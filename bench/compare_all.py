@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""All comparisons of the train step and the forward pass, few steps each, and a table of them at the end.
+"""All comparisons of the train step and the forward pass, few steps each, and a table of them at the end: two networks
+in every way, the others with batch 8.
 
 The best of PyTorch's ways to run is found once a network, precision and instruction set, at batch 8, and taken for the
 other rows.
@@ -14,15 +15,19 @@ import time
 import compare
 
 MODELS = {"ssd_mobilenet_v1": "MobileNet v1", "ssd_inception_v2": "Inception v2"}
+OTHERS = {"ssd_mobilenet_v2": "MobileNet v2", "ssdlite_mobilenet_v2": "SSDLite MobileNet v2",
+          "ssd_mobilenet_v1_fpn": "MobileNet v1 FPN", "ssd_mobilenet_v2_fpnlite": "MobileNet v2 FPNLite",
+          "ssd_resnet50_v1_fpn": "ResNet-50 FPN", "ssd_mobilenet_v1_ppn": "MobileNet v1 PPN"}
 STEPS = {1: ("8", "3"), 8: ("4", "2"), 32: ("2", "2")}  # timed steps and those before, by batch
 HASWELL = pathlib.Path(compare.HERE).parent / "build/haswell/bin/bench_train_step"
 
 
 def rows():
     """Title, flags, and whether the best peer is looked for here."""
+    flags_of = lambda model, batch, *more: ["--model", model, "--batch_size", str(batch), "--steps", STEPS[batch][0],
+                                            "--warmup", STEPS[batch][1], *more]
     for model, name in MODELS.items():
-        flags = lambda batch, *more: ["--model", model, "--batch_size", str(batch), "--steps", STEPS[batch][0],
-                                      "--warmup", STEPS[batch][1], *more]
+        flags = lambda *how: flags_of(model, *how)
         for batch in (8, 1, 32):
             yield f"{name}, batch {batch}", model, flags(batch)
         yield f"{name}, batch 8, bf16", model, flags(8, "--precision", "bf16")
@@ -31,6 +36,8 @@ def rows():
         for batch in (8, 1):
             yield f"{name}, forward, batch {batch}", model, flags(batch, "--forward_only")
         yield f"{name}, batch 8, 1 thread", model, flags(8, "--threads", "1", "--peer", "none")
+    for model, name in OTHERS.items():
+        yield f"{name}, batch 8", model, flags_of(model, 8)
 
 
 def run(title, flags, peer, rounds):

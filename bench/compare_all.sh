@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All comparisons in a quarter of an hour, and a table of them at the end; see compare_all.py and compare.sh.
+# All comparisons, and a table of them at the end; see compare_all.py and compare.sh.
 #   bench/compare_all.sh [--rounds N] [--only TEXT] [--output FILE]
 set -euo pipefail
 exec "${PYTHON:-python3}" "$(dirname "$0")/compare_all.py" "$@"

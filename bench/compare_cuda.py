@@ -18,6 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "peers"))
 import torch  # noqa: E402
 import torch_train_step as peer  # noqa: E402
+from image_sizes import IMAGE_SIZES  # noqa: E402
 
 
 def parse():
@@ -39,10 +40,11 @@ def odt_seconds(args, model, batch):
 
 def peer_times(args, model, batch, compiled):
     """Medians of the eager step and of the same as a CUDA graph, in seconds; or what stood against them."""
-    options = argparse.Namespace(model=model, num_classes=90, image_size=300, batch_size=batch, precision="bf16",
-                                 layout="channels_last", compile=compiled, forward_only=False)
+    size = IMAGE_SIZES[model]
+    options = argparse.Namespace(model=model, num_classes=90, image_size=size, batch_size=batch,
+                                 precision="bf16", layout="channels_last", compile=compiled, forward_only=False)
     torch.manual_seed(0)
-    images = torch.rand(batch, 3, 300, 300, device="cuda").to(memory_format=torch.channels_last) * 2 - 1
+    images = torch.rand(batch, 3, size, size, device="cuda").to(memory_format=torch.channels_last) * 2 - 1
     step = peer.make_step(options, torch.device("cuda"), images)
     times = {}
     for name, prepare in {"eager": lambda: step, "graph": lambda: peer.captured(step)}.items():

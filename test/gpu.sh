@@ -23,7 +23,7 @@ pack() {
     printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nLD_LIBRARY_PATH=$here/lib exec "$here/bin/%s" "$@"\n' $program > "$1/$program"
     chmod +x "$1/$program"
   done
-  cp bench/compare_cuda.py "$1/bench/" && cp bench/peers/torch_train_step.py "$1/bench/peers/"
+  cp -r bench/compare_cuda.py bench/peers "$1/bench/"
   cp examples/shapes.config "$1/examples/"
   golden=${ODT_GOLDEN:-../shared/golden}
   for part in inputs_photos train_ssd_mobilenet_v1 train_ssd_inception_v2 train_ssd_mobilenet_v1_frozen_bn \

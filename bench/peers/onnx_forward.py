@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 
+from image_sizes import IMAGE_SIZES
+
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="ssd_mobilenet_v1", choices=["ssd_mobilenet_v1", "ssd_inception_v2"])
+    parser.add_argument("--model", default="ssd_mobilenet_v1", choices=IMAGE_SIZES)
     parser.add_argument("--num_classes", type=int, default=90)
-    parser.add_argument("--image_size", type=int, default=300)
+    parser.add_argument("--image_size", type=int, default=0, help="0: the model's")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=20)
@@ -27,7 +29,9 @@ def parse():
     parser.add_argument("--forward_only", action="store_true", help="it does nothing else")
     parser.add_argument("--network", help="keep the exported network in this file, or take it from there")
     parser.add_argument("--export", help="only write the network to this file")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.image_size = args.image_size or IMAGE_SIZES[args.model]
+    return args
 
 
 def export(args):

@@ -40,7 +40,7 @@ ODT_INLINE std::string roofline_table(std::span<const operation_time> operations
   for (const operation_time& o : operations) {
     const double share = o.seconds > 0 ? roofline_seconds(o, most) / o.seconds : 0;
     const auto column = [](const std::string& number, std::size_t width) { return padded(number, width, true); };
-    text += str(column(fixed(o.seconds * 1e3, 3), 8), column(fixed(lost_seconds(o, most) * 1e3, 3), 9),
+    text += str(column(fixed(o.seconds * 1e3, 3), 8), " ", column(fixed(lost_seconds(o, most) * 1e3, 3), 8),
                 column(fixed(o.flops / o.seconds * 1e-9, 1), 10), column(fixed(o.bytes / o.seconds * 1e-9, 1), 8),
                 column(o.bytes > 0 ? fixed(100 * share, 0) : "-", 14), "  ",
                 o.layer.empty() ? o.operation : str(padded(o.operation, 15), "  ", o.layer), "\n");
