@@ -200,9 +200,8 @@ struct loss_problem {
   void run(thread_pool& threads) {
     report =
         cpu::ssd_loss(threads, weighted_sigmoid{}, weighted_smooth_l1{}, faster_rcnn_box_coder{}, options, anchors(),
-                      {truth.images, static_cast<int>(anchors().size()), slots, logits.data(), encodings.data(),
-                       logits_gradient.data(), encodings_gradient.data()},
-                      truth.targets(), space);
+                      {truth.images, static_cast<int>(anchors().size()), slots, encodings.data(), logits.data()},
+                      {encodings_gradient.data(), logits_gradient.data()}, truth.targets(), space);
   }
 };
 

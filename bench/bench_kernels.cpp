@@ -20,7 +20,6 @@ using namespace odt;
 using bench::batch_size;
 using bench::pool;
 using cpu::aligned_vector;
-using cpu::convolution;
 using cpu::shape;
 
 struct layer {
@@ -50,7 +49,7 @@ const precision compute = bench::number("ODT_BF16", 0) ? precision::bf16 : preci
 
 /// The operands of a layer, its input a raw tensor with a pending batch norm and RELU_6.
 struct operands {
-  convolution window;
+  cpu::window window;
   shape in, out;
   bool depthwise;
   aligned_vector<float> x, y, dx, weights, dw, scale, shift, mean, variance, input_sum, input_product;

@@ -48,7 +48,7 @@ void time_memory(benchmark::State& state, double bytes, const Work& work) {
 
 /// A 3x3 pool of Inception v2, SAME padding.
 struct pool_operands {
-  cpu::convolution window;
+  cpu::window window;
   shape in, out;
   aligned_vector<float> x, y, dy, dx;
 

@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(preprocessing_is_the_apis, *odt::test::needs(preprocessor /
 BOOST_AUTO_TEST_CASE(bilinear_samples_at_destination_times_ratio) {
   odt::image bytes(2, 2, 3);
   bytes.pixels = {0, 0, 0, 100, 100, 100, 200, 200, 200, 40, 40, 40};
-  const auto input = odt::prepare(bytes, odt::image_resizer::fixed_shape({4, 4}), {});
+  const auto input = odt::to_network_input(bytes, odt::image_resizer::fixed_shape({4, 4}), {});
   const float expected[4][4] = {{0, 50, 100, 100}, {100, 85, 70, 70}, {200, 120, 40, 40}, {200, 120, 40, 40}};
   for (int y = 0; y < 4; ++y)
     for (int x = 0; x < 4; ++x) BOOST_TEST(input.pixels.at(y, x)[1] == expected[y][x]);
@@ -125,8 +125,8 @@ BOOST_AUTO_TEST_CASE(bytes_and_floats_resize_to_the_same_bits) {
 BOOST_AUTO_TEST_CASE(padding_is_zero_behind_preprocessing_and_boxes_find_back) {
   odt::image bytes(2, 4, 3);
   std::ranges::fill(bytes.pixels, std::uint8_t{255});
-  const auto input =
-      odt::prepare(bytes, odt::image_resizer::keep_aspect_ratio(4, 8, true), odt::pixel_transform::minus_one_to_one());
+  const auto input = odt::to_network_input(bytes, odt::image_resizer::keep_aspect_ratio(4, 8, true),
+                                           odt::pixel_transform::minus_one_to_one());
   BOOST_TEST((input.true_size == odt::size2{4, 8}));
   BOOST_TEST((input.pixels.size() == odt::size2{8, 8}));
   BOOST_TEST(input.pixels.at(3, 7)[2] == 1.0f);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(images_of_one_pixel_resize) {
   bytes.pixels = {9, 8, 7};
   for (const auto method : {odt::resize_method::bilinear, odt::resize_method::nearest_neighbor,
                             odt::resize_method::bicubic, odt::resize_method::area}) {
-    const auto input = odt::prepare(bytes, odt::image_resizer::fixed_shape({5, 3}, method), {});
+    const auto input = odt::to_network_input(bytes, odt::image_resizer::fixed_shape({5, 3}, method), {});
     BOOST_TEST(input.pixels.at(4, 2)[2] == 7.0f, boost::test_tools::tolerance(1e-5f));
   }
   BOOST_TEST((odt::image_resizer::keep_aspect_ratio(300, 300).inner_size({1, 1000}) == odt::size2{1, 300}));

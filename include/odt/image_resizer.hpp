@@ -88,7 +88,7 @@ struct network_input {
 };
 
 /// Makes the input of a detector from a decoded image.
-network_input prepare(const image& source, const image_resizer& resizer, const pixel_transform& change);
+network_input to_network_input(const image& source, const image_resizer& resizer, const pixel_transform& change);
 
 }  // namespace odt
 

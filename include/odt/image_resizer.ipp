@@ -238,7 +238,8 @@ ODT_INLINE void make_image(const batch& b, int i, float* out, resize_scratch& sc
                            scratch);
 }
 
-ODT_INLINE network_input prepare(const image& source, const image_resizer& resizer, const pixel_transform& change) {
+ODT_INLINE network_input to_network_input(const image& source, const image_resizer& resizer,
+                                          const pixel_transform& change) {
   const size2 outer = resizer.outer_size(source.size());
   network_input result;
   result.pixels = float_image(outer.height, outer.width, 3);

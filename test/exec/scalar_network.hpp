@@ -61,8 +61,8 @@ class scalar_network {
   /// Calls body(row, column, tap) for the pixels of x under the window of a pixel of y.
   template <class Body>
   static void under(const layer& l, const scalar_map& x, int row, int column, const Body& body) {
-    const window high = place_window(x.extents.height, l.kernel_height, l.stride, l.rate, l.border);
-    const window wide = place_window(x.extents.width, l.kernel_width, l.stride, l.rate, l.border);
+    const axis_window high = place_window(x.extents.height, l.kernel_height, l.stride, l.rate, l.border);
+    const axis_window wide = place_window(x.extents.width, l.kernel_width, l.stride, l.rate, l.border);
     for (int ky = 0; ky < l.kernel_height; ++ky)
       for (int kx = 0; kx < l.kernel_width; ++kx) {
         const int y = row * l.stride + ky * l.rate - high.before, z = column * l.stride + kx * l.rate - wide.before;

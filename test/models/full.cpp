@@ -50,7 +50,7 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   test::load_formula_weights(*detector, what["params"]);
   const odt::image photo = load_photo(folder / "photo.npy");
 
-  const odt::network_input input = odt::prepare(photo, detector->resizer(), detector->pixels());
+  const odt::network_input input = odt::to_network_input(photo, detector->resizer(), detector->pixels());
   BOOST_TEST(distance(input.pixels.pixels.data(), folder / "preprocessed") < 1e-6);
 
   const odt::detections found = detector->detect(photo);

@@ -124,7 +124,7 @@ inline batch photo_batch(detector& d, int step, const fs::path& boxes_file = mod
     image picture(240, 320);
     for (std::size_t k = 0; k < picture.pixels.size(); ++k)
       picture.pixels[k] = static_cast<std::uint8_t>(images[photo * picture.pixels.size() + k]);
-    const network_input input = prepare(picture, d.resizer(), d.pixels());
+    const network_input input = to_network_input(picture, d.resizer(), d.pixels());
     if (i == 0) b = batch::zeros(2, input.pixels.height, input.pixels.width, 100);
     std::ranges::copy(input.pixels.pixels,
                       b.images.begin() + i * static_cast<std::ptrdiff_t>(input.pixels.pixels.size()));

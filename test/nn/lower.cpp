@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_SUITE(plan_tests)
 
 BOOST_AUTO_TEST_CASE(windows_meet_the_border_as_tensorflows) {
   const auto place = [](int in, int kernel, int stride, odt::padding border) {
-    const odt::window w = odt::place_window(in, kernel, stride, 1, border);
+    const odt::axis_window w = odt::place_window(in, kernel, stride, 1, border);
     return std::array<int, 2>{w.before, w.out};
   };
   using odt::padding;

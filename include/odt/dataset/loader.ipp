@@ -135,7 +135,7 @@ struct loader::state {
         examples(epoch_size(options, records)) {
     count_samples();
     slots.resize(static_cast<std::size_t>(options.prefetch) + 1);
-    for (detail::loading::slot& s : slots) prepare(s);
+    for (detail::loading::slot& s : slots) clear(s);
     for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { work(); });
   }
 
@@ -162,7 +162,7 @@ struct loader::state {
   }
 
   /// Makes a slot ready to be filled.
-  void prepare(detail::loading::slot& s) {
+  void clear(detail::loading::slot& s) {
     const size2 size = options.resizer.constant_size().value_or(size2{});
     shape(s.content, options.batch_size, size, options);
     s.done = 0;
@@ -222,7 +222,7 @@ struct loader::state {
       s.content.first_sample = options.first_sample + taken * size;
       const bool something = s.content.size > 0;
       if (something) std::swap(out, s.content);
-      prepare(s);
+      clear(s);
       ++taken;
       room.notify_all();
       if (something) return true;

@@ -57,7 +57,7 @@ class detector_core : public detector {
   step_report evaluate(const batch& b) override { return step_->evaluate(b); }
   std::vector<detections> detect(const batch& b) override { return step_->detect(b); }
   detections detect(const image& picture) override {
-    const network_input input = prepare(picture, options_.resizer, pixels());
+    const network_input input = to_network_input(picture, options_.resizer, pixels());
     batch one = batch::zeros(1, input.pixels.height, input.pixels.width, 0);
     one.images = input.pixels.pixels;
     one.true_sizes = {input.true_size};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an SSD's assignment hands to its losses, and what these read besides, in a device's memory.
+// What an SSD's assignment hands to its losses, in a device's memory.
 #pragma once
 
 #include <odt/core/scalar.hpp>
@@ -14,17 +14,6 @@ struct assigned_targets {
   float* class_weights = nullptr;       ///< [batch, anchors]
   float* regression = nullptr;          ///< [batch, anchors, code_size], zeros where nothing is matched
   float* regression_weights = nullptr;  ///< [batch, anchors]
-};
-
-/// Predictions of a batch, and where their gradients go (null: not wanted).
-struct ssd_loss_input {
-  int batch = 0;
-  int anchors = 0;
-  int class_slots = 0;               ///< columns of the logits
-  const float* logits = nullptr;     ///< [batch, anchors, class_slots]
-  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
-  float* logits_gradient = nullptr;
-  float* encodings_gradient = nullptr;
 };
 
 /// The target of a column of the logits, for an anchor (or a vector of them) of that class: 1 in the class' column, and

@@ -70,13 +70,13 @@ struct layer {
 };
 
 /// Where windows lie along one axis: padding before the first input, and number of outputs.
-struct window {
+struct axis_window {
   int before = 0;
   int out = 0;
 };
 
 /// Output size and leading padding along one axis.
-constexpr window place_window(int in, int kernel, int stride, int rate, padding border) {
+constexpr axis_window place_window(int in, int kernel, int stride, int rate, padding border) {
   const int reach = (kernel - 1) * rate + 1;
   if (border == padding::valid) return {0, in < reach ? 0 : (in - reach) / stride + 1};
   if (border == padding::fixed) return {(reach - 1) / 2, (in - 1) / stride + 1};

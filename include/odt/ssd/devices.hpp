@@ -5,6 +5,7 @@
 
 #include <odt/core/batch.hpp>
 #include <odt/core/box.hpp>
+#include <odt/exec/ssd_predictions.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/network.hpp>
 #include <odt/nn/variable_layout.hpp>
@@ -17,16 +18,9 @@
 
 namespace odt {
 
-/// Predictions of a batch in host memory.
-struct ssd_host_predictions {
-  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
-  const float* logits = nullptr;     ///< [batch, anchors, class_slots]
-  int class_slots = 0;
-  std::span<const boxf> anchors;
-};
-
-/// Detections from predictions, on the host.
-using ssd_post_processing = std::function<std::vector<detections>(const batch&, const ssd_host_predictions&)>;
+/// Detections from predictions in host memory and the normalized anchors that they are of.
+using ssd_post_processing =
+    std::function<std::vector<detections>(const batch&, const ssd_predictions&, std::span<const boxf>)>;
 
 /// Makes a device's step. The references must outlive it.
 template <class Axes>

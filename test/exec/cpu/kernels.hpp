@@ -11,7 +11,6 @@
 
 namespace odt::test {
 
-using cpu::convolution;
 using cpu::pending;
 using cpu::shape;
 
@@ -82,14 +81,14 @@ inline double transformed(const pending& p, float value, int c) {
 
 /// f(n, oy, ox, ky, kx, iy, ix) for every tap within the image.
 template <class F>
-void each_tap(const convolution& c, const shape& in, const shape& out, const F& f) {
+void each_tap(const cpu::window& w, const shape& in, const shape& out, const F& f) {
   for (int n = 0; n < out.batch; ++n)
     for (int oy = 0; oy < out.height; ++oy)
       for (int ox = 0; ox < out.width; ++ox)
-        for (int ky = 0; ky < c.kernel_height; ++ky)
-          for (int kx = 0; kx < c.kernel_width; ++kx) {
-            const int iy = oy * c.stride_height - c.pad_top + ky * c.rate;
-            const int ix = ox * c.stride_width - c.pad_left + kx * c.rate;
+        for (int ky = 0; ky < w.kernel_height; ++ky)
+          for (int kx = 0; kx < w.kernel_width; ++kx) {
+            const int iy = oy * w.stride_height - w.pad_top + ky * w.rate;
+            const int ix = ox * w.stride_width - w.pad_left + kx * w.rate;
             if (iy >= 0 && iy < in.height && ix >= 0 && ix < in.width) f(n, oy, ox, ky, kx, iy, ix);
           }
 }
@@ -98,24 +97,24 @@ void each_tap(const convolution& c, const shape& in, const shape& out, const F& 
 struct conv_reference {
   std::vector<double> y, dx, dw, dbias;
 
-  conv_reference(const convolution& c, const host_tensor& x, const pending& p, const std::vector<float>& w,
+  conv_reference(const cpu::window& w, const host_tensor& x, const pending& p, const std::vector<float>& weights,
                  const std::vector<float>& bias, const host_tensor& dy, int multiplier = 0) {
     const shape in = x.extents, out = dy.extents;
     y.assign(static_cast<std::size_t>(out.elements()), 0.0);
     dx.assign(static_cast<std::size_t>(in.elements()), 0.0);
-    dw.assign(w.size(), 0.0);
+    dw.assign(weights.size(), 0.0);
     dbias.assign(static_cast<std::size_t>(out.channels), 0.0);
     const auto index = [](const shape& s, int n, int row, int column) {
       return static_cast<std::size_t>(((n * s.height + row) * s.width + column) * s.channels);
     };
     const auto pair = [&](int n, int oy, int ox, int iy, int ix, int i, int o, std::size_t weight) {
       const double value = transformed(p, x.at(n, iy, ix, i), i), gradient = dy.at(n, oy, ox, o);
-      y[index(out, n, oy, ox) + static_cast<std::size_t>(o)] += value * w[weight];
-      dx[index(in, n, iy, ix) + static_cast<std::size_t>(i)] += gradient * w[weight];
+      y[index(out, n, oy, ox) + static_cast<std::size_t>(o)] += value * weights[weight];
+      dx[index(in, n, iy, ix) + static_cast<std::size_t>(i)] += gradient * weights[weight];
       dw[weight] += value * gradient;
     };
-    each_tap(c, in, out, [&](int n, int oy, int ox, int ky, int kx, int iy, int ix) {
-      const int tap = ky * c.kernel_width + kx;
+    each_tap(w, in, out, [&](int n, int oy, int ox, int ky, int kx, int iy, int ix) {
+      const int tap = ky * w.kernel_width + kx;
       for (int i = 0; i < in.channels; ++i)
         if (multiplier > 0)
           for (int q = 0; q < multiplier; ++q) {
@@ -175,7 +174,7 @@ inline std::pair<std::vector<double>, std::vector<double>> moments_of(const host
 
 /// The window of TensorFlow's padding "SAME" or "VALID" and the output's size.
 struct same_window {
-  convolution window;
+  cpu::window window;
   int height, width;
 
   same_window(const std::string& padding, int in_height, int in_width, int kernel_height, int kernel_width, int stride,

@@ -21,7 +21,7 @@ struct cpu_network : random_network {
   }
 
   void forward(run_mode mode) {
-    runner.prepare(batch, size, mode);
+    runner.use_plan(batch, size, mode);
     std::ranges::copy(images, runner.images());
     runner.forward(values.data(), {});
   }

@@ -140,8 +140,8 @@ loss_results losses_on_cpu(const Classes& classes, const Boxes& boxes, ssd_loss_
   host_targets& t = p.targets;
   const auto report = odt::cpu::ssd_loss(
       pool, classes, boxes, faster_rcnn_box_coder{}, options, p.anchors,
-      {p.batch, anchors, p.class_slots, p.logits.data(), p.encodings.data(), r.logits_gradient.data(),
-       r.encodings_gradient.data()},
+      {p.batch, anchors, p.class_slots, p.encodings.data(), p.logits.data()},
+      {r.encodings_gradient.data(), r.logits_gradient.data()},
       {t.match.data(), t.classes.data(), t.class_weights.data(), t.regression.data(), t.regression_weights.data()},
       space);
   r.report.classification = report.classification, r.report.localization = report.localization;

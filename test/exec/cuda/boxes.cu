@@ -75,8 +75,8 @@ loss_results losses_on_gpu(const Classes& classes, const Boxes& boxes, const ssd
   const auto scratch = scratch_of(cuda::ssd_loss_scratch_bytes(problem.batch, anchors, mines));
   const auto report = unwritten<cuda::ssd_losses_report>(1);
   cuda::ssd_loss(nullptr, classes, boxes, faster_rcnn_box_coder{}, options, device_anchors.data(),
-                 {problem.batch, anchors, problem.class_slots, logits.data(), encodings.data(), logits_gradient.data(),
-                  encodings_gradient.data()},
+                 {problem.batch, anchors, problem.class_slots, encodings.data(), logits.data()},
+                 {encodings_gradient.data(), logits_gradient.data()},
                  {match.data(), target_classes.data(), class_weights.data(), regression.data(),
                   regression_weights.data(), sums.data(), counts.data()},
                  scratch.data(), report.data());
@@ -110,10 +110,9 @@ detection_results post_process_on_gpu(const BoxCoder& coder, const post_processi
   int generation = 0;
   buffers.reserve(batch, cuda::nms_lists(options.suppression, anchors, classes).total, generation);
   const auto device_windows = copied(problem.windows);
-  cuda::post_process(
-      nullptr, coder, device_anchors.data(), options,
-      {batch, anchors, problem.columns, problem.has_background, encodings.data(), logits.data(), device_windows.data()},
-      scratch.data(), buffers.on_device());
+  cuda::post_process(nullptr, coder, device_anchors.data(), options,
+                     {batch, anchors, problem.columns, encodings.data(), logits.data(), problem.has_background},
+                     device_windows.data(), scratch.data(), buffers.on_device());
   buffers.download(nullptr);
   cuda::check(cudaDeviceSynchronize(), "post_process");
   const cuda::post_processing_memory memory(scratch.data(), options, batch, anchors, classes);

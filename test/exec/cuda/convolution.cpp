@@ -43,8 +43,8 @@ std::vector<conv_layer> all_layers() {
 
 const std::vector<int> margins = emulated ? std::vector{0, 3} : std::vector{0, 3, 8};
 
-cuda::window window_of(const convolution& c) {
-  return {c.kernel_height, c.kernel_width, c.stride_height, c.rate, c.pad_top, c.pad_left};
+cuda::window window_of(const cpu::window& w) {
+  return {w.kernel_height, w.kernel_width, w.stride_height, w.rate, w.pad_top, w.pad_left};
 }
 
 std::vector<float> packed_matrix(const std::vector<float>& weights, int columns) {
@@ -88,10 +88,10 @@ void compare(const conv_layer& l, int margin, double ask) {
   conv_problem problem(l, margin, 7);
   if (sizeof(T) == 2)
     for (auto* values : {&problem.x.values, &problem.dy.values, &problem.weights}) round_to_bf16(*values);
-  const convolution& c = problem.window;
+  const cpu::window& on_host = problem.window;
   const pending transform{problem.scale.data(), problem.shift.data(), 0.0f, 6.0f};
-  const conv_reference expected(c, problem.x, transform, problem.weights, problem.bias, problem.dy);
-  const conv_reference raw(c, problem.x, {}, problem.weights, problem.bias, problem.dy);
+  const conv_reference expected(on_host, problem.x, transform, problem.weights, problem.bias, problem.dy);
+  const conv_reference raw(on_host, problem.x, {}, problem.weights, problem.bias, problem.dy);
 
   const device_activation<T> x(problem.x), dy(problem.dy), y(host_tensor(problem.dy.extents, margin));
   host_tensor before(problem.x.extents, margin);
@@ -101,7 +101,7 @@ void compare(const conv_layer& l, int margin, double ask) {
   const on_device<T> weights(packed_matrix(problem.weights, l.out));
   const on_device<float> bias(problem.bias), scale(problem.scale), shift(problem.shift);
   const cuda::pending how{scale.data(), shift.data(), 0.0f, 6.0f};
-  const cuda::window w = window_of(c);
+  const cuda::window w = window_of(on_host);
   const auto channels_in = static_cast<std::size_t>(l.in), channels_out = static_cast<std::size_t>(l.out);
 
   // Forward, with the input's transform and the output's moments.

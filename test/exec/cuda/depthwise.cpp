@@ -97,7 +97,7 @@ void check_backward(const depthwise_layer& l, bool gate_input, bool accumulate, 
   const output<T> device_dx(p.x.extents, l.margin, before);
   floats dw(p.weights.size()), dbias(p.bias.size());
   thread_pool pool(1);
-  const convolution& window = p.window.window;
+  const cpu::window& window = p.window.window;
   const scratch_memory scratch(cpu::depthwise_scratch(window, p.x.extents, p.dy.extents, 1));
   const host_tensor& z = gate_input ? p.x : p.z;
   const two_pendings& gate = gate_input ? p.transform : p.gate;

@@ -26,7 +26,7 @@ BOOST_DATA_TEST_CASE(outputs_and_gradients_are_those_of_the_layers_one_by_one,
   const on_device<std::uint64_t> step(std::vector<std::uint64_t>{1});
   const int outputs = static_cast<int>(n.net.outputs.size());
   for (const run_mode mode : {run_mode::infer, run_mode::train}) {
-    runner->prepare(n.batch, n.size, mode);
+    runner->use_plan(n.batch, n.size, mode);
     runner->read_images(nullptr, images.data());
     runner->forward(nullptr, values.data(), {7, step.data()});
     for (int o = 0; o < outputs; ++o) {

@@ -102,8 +102,8 @@ struct device_parts {
   }
 };
 
-inline cuda::window window_of(const convolution& c) {
-  return {c.kernel_height, c.kernel_width, c.stride_height, c.rate, c.pad_top, c.pad_left};
+inline cuda::window window_of(const cpu::window& w) {
+  return {w.kernel_height, w.kernel_width, w.stride_height, w.rate, w.pad_top, w.pad_left};
 }
 
 /// Checks a tensor that a kernel wrote.

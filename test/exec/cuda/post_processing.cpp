@@ -214,9 +214,10 @@ struct cpu_results {
     odt::cpu::convert_scores(o, p.logits.data(), rows, static_cast<std::size_t>(p.columns), scores.data());
     thread_pool pool(1);
     odt::cpu::post_processing_workspace space(static_cast<int>(count), p.columns, 1);
-    odt::cpu::post_process(pool, coder, p.anchors, o,
-                           {p.encodings.data(), p.logits.data(), p.batch, p.columns, p.has_background, p.windows},
-                           space, found);
+    odt::cpu::post_process(
+        pool, coder, p.anchors, o,
+        {p.batch, static_cast<int>(count), p.columns, p.encodings.data(), p.logits.data(), p.has_background}, p.windows,
+        space, found);
   }
 };
 

@@ -46,7 +46,7 @@ class runner {
 
   /// Makes the plan for a batch and image size current: lowered at first sight, then found again. Invalidates what the
   /// buffers held.
-  void prepare(int batch, size2 image, run_mode mode);
+  void use_plan(int batch, size2 image, run_mode mode);
 
   /// The current plan.
   const plan& current() const;
@@ -84,7 +84,7 @@ class runner {
   std::function<void(const plan_operation&, double)> observer;
 
  private:
-  struct prepared;
+  struct placed_plan;
 
   tensor at(const tensor_view& v) const;
   const_tensor reading_of(const tensor_view& v) const;
@@ -114,8 +114,8 @@ class runner {
   const variable_layout& layout_;
   thread_pool& pool_;
   precision precision_;
-  std::vector<std::unique_ptr<prepared>> plans_;
-  prepared* current_ = nullptr;
+  std::vector<std::unique_ptr<placed_plan>> plans_;
+  placed_plan* current_ = nullptr;
   arena_memory memory_;
   std::size_t scratch_bytes_ = 0;
   packed_weights packed_;

@@ -34,7 +34,7 @@ inline constexpr back_end cpu_back_end{
 ODT_INLINE shape extents(const tensor_view& v) { return {v.images, v.height, v.width, v.channels}; }
 
 /// The window of a layer over an input of the given size.
-ODT_INLINE convolution window_of(const layer& l, const tensor_view& in, precision compute = precision::fp32) {
+ODT_INLINE window window_of(const layer& l, const tensor_view& in, precision compute = precision::fp32) {
   return {l.kernel_height,
           l.kernel_width,
           l.stride,
@@ -59,7 +59,7 @@ ODT_INLINE std::int64_t arena_bytes_for(const network& net, std::span<const step
   return floats * std::int64_t{sizeof(float)};
 }
 
-struct runner::prepared {
+struct runner::placed_plan {
   plan what;
   arena_layout where;
   std::vector<std::int64_t> finished{};  ///< by operation: see finished_gradients
@@ -73,8 +73,8 @@ ODT_INLINE runner::~runner() = default;
 
 ODT_INLINE const plan& runner::current() const { return current_->what; }
 
-ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
-  const auto matches = [&](const std::unique_ptr<prepared>& p) {
+ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
+  const auto matches = [&](const std::unique_ptr<placed_plan>& p) {
     return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
   };
   const auto found = std::ranges::find_if(plans_, matches);
@@ -82,8 +82,8 @@ ODT_INLINE void runner::prepare(int batch, size2 image, run_mode mode) {
     current_ = found->get();
     return;
   }
-  plans_.push_back(std::make_unique<prepared>(
-      prepared{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
+  plans_.push_back(std::make_unique<placed_plan>(
+      placed_plan{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
   current_ = plans_.back().get();
   plan& p = current_->what;
   if (keep_all_)
@@ -278,7 +278,7 @@ ODT_INLINE void runner::convolve(const plan_operation& op, const float* values) 
   const plan& p = current_->what;
   const layer_views& place = p.of(op.layer);
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-  const convolution window = detail::window_of(net_[op.layer], p[op.operands[0]], precision_);
+  const window w = detail::window_of(net_[op.layer], p[op.operands[0]], precision_);
   const float* weights = values + vars.weights;
   const float* bias = vars.biases >= 0 ? values + vars.biases : nullptr;
   batch_statistics statistics;
@@ -287,10 +287,10 @@ ODT_INLINE void runner::convolve(const plan_operation& op, const float* values) 
   const batch_statistics* const to = wants_statistics ? &statistics : nullptr;
   const pending finish = transform_of(place.finish);
   if (op.kind == operation::depthwise_convolution)
-    return depthwise_forward(pool_, window, input(op), weights, bias, written(op), to, memory_.data(), finish);
+    return depthwise_forward(pool_, w, input(op), weights, bias, written(op), to, memory_.data(), finish);
   const bool keeps = p.mode == run_mode::infer;
   const float* packed = keeps ? packed_.get(pool_, convolution_of(p, op.layer), weights) : nullptr;
-  conv_forward(pool_, window, input(op), weights, bias, written(op), to, memory_.data(), finish, packed);
+  conv_forward(pool_, w, input(op), weights, bias, written(op), to, memory_.data(), finish, packed);
 }
 
 ODT_INLINE void runner::convolve_separable(const plan_operation& op, const float* values) {
@@ -394,19 +394,18 @@ ODT_INLINE void runner::convolve_backward(const plan_operation& op, const float*
   const plan& p = current_->what;
   const layer& l = net_[op.layer];
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
-  const convolution window = detail::window_of(l, p.value(l.inputs[0]), precision_);
+  const window w = detail::window_of(l, p.value(l.inputs[0]), precision_);
   const tensor_view& own = p.gradient(op.layer);
   const const_tensor dy = reading(at(own));
   float* const bias = vars.biases >= 0 ? gradients + vars.biases : nullptr;
   const gradient_sums sums = op.sums ? sums_of(p.value(l.inputs[0])) : gradient_sums{};
   const gradient_kind kind = p.in_output(own) ? gradient_kind::sparse : gradient_kind::dense;  // mining leaves zeros
   if (op.kind == operation::weights_backward)
-    return conv_backward_weights(pool_, window, input(op), dy, gradients + vars.weights, bias, memory_.data(), false,
-                                 kind);
+    return conv_backward_weights(pool_, w, input(op), dy, gradients + vars.weights, bias, memory_.data(), false, kind);
   if (op.kind == operation::data_backward)
-    return conv_backward_data(pool_, window, dy, values + vars.weights, written(op), op.accumulates(), memory_.data(),
+    return conv_backward_data(pool_, w, dy, values + vars.weights, written(op), op.accumulates(), memory_.data(),
                               op.sums ? &sums : nullptr, kind);
-  depthwise_backward(pool_, window, input(op), dy, values + vars.weights, written(op), op.accumulates(),
+  depthwise_backward(pool_, w, input(op), dy, values + vars.weights, written(op), op.accumulates(),
                      gradients + vars.weights, bias, op.sums ? &sums : nullptr, memory_.data());
 }
 

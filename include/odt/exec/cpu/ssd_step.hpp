@@ -39,7 +39,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     per_size& sized = size_of(b);
     assign_targets(b, sized);
     const ssd_losses_report losses =
-        compute_loss(b, sized, runner_.output_gradient(class_logits), runner_.output_gradient(box_encodings));
+        compute_loss(sized, {runner_.output_gradient(box_encodings), runner_.output_gradient(class_logits)});
     const update_report updated =
         core::learn(std::isfinite(losses.localization + losses.classification), learning_rate);
     step_report report = report_of(b, sized, losses, static_cast<float>(updated.regularization_loss));
@@ -52,14 +52,14 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     core::infer(b);
     per_size& sized = size_of(b);
     assign_targets(b, sized);
-    const ssd_losses_report losses = compute_loss(b, sized, nullptr, nullptr);
+    const ssd_losses_report losses = compute_loss(sized, {});
     return report_of(b, sized, losses, static_cast<float>(core::penalty()));
   }
 
   std::vector<detections> detect(const batch& b) override {
     core::infer(b);
-    return detections_(
-        b, {runner_.output(box_encodings), runner_.output(class_logits), class_slots(), size_of(b).anchors});
+    const per_size& sized = size_of(b);
+    return detections_(b, predictions(sized), sized.anchors);
   }
 
   /// The targets of the last step: [batch, anchors(, code_size)].
@@ -83,6 +83,14 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   };
 
   int class_slots() const { return runner_.current().columns(class_logits); }
+  ssd_predictions predictions(const per_size& sized) {
+    return {sized.batch,
+            static_cast<int>(sized.anchors.size()),
+            class_slots(),
+            runner_.output(box_encodings),
+            runner_.output(class_logits),
+            options_.loss.add_background_class};
+  }
 
   std::size_t workspace_bytes() const override {
     std::size_t bytes = core::bytes_of(targets_.match, targets_.classes, targets_.class_weights, targets_.regression,
@@ -135,19 +143,12 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
             targets_.regression_weights.data()};
   }
 
-  ssd_losses_report compute_loss(const batch& b, per_size& sized, float* logits_gradient, float* encodings_gradient) {
+  ssd_losses_report compute_loss(per_size& sized, const ssd_prediction_gradients& gradients) {
     const part_timer timer(observer_, "loss", loss_cost(runner_.current()));
-    const ssd_loss_input input{b.size,
-                               static_cast<int>(sized.anchors.size()),
-                               class_slots(),
-                               runner_.output(class_logits),
-                               runner_.output(box_encodings),
-                               logits_gradient,
-                               encodings_gradient};
     return std::visit(
         [&](const auto& classes, const auto& boxes, const auto& coder) {
-          return ssd_loss(pool_, classes, boxes, coder, options_.loss, sized.anchors, input, views(), *sized.loss,
-                          core::ranks());
+          return ssd_loss(pool_, classes, boxes, coder, options_.loss, sized.anchors, predictions(sized), gradients,
+                          views(), *sized.loss, core::ranks());
         },
         options_.classification_loss, options_.localization_loss, options_.box_coder);
   }

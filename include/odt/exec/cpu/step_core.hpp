@@ -54,7 +54,7 @@ class step_core : public device_step {
 
   std::string first_non_finite_layer(const batch& b) override {
     runner_.keep_all(true);
-    prepare(b, run_mode::train);
+    load_batch(b, run_mode::train);
     std::vector<float> values(values_.begin(), values_.end());  // batch norm would move the averages
     runner_.forward(values.data(), {seed_, 0});
     std::string first;
@@ -112,13 +112,13 @@ class step_core : public device_step {
 
   /// The network's outputs for a batch in evaluation mode.
   void infer(const batch& b) {
-    prepare(b, run_mode::infer);
+    load_batch(b, run_mode::infer);
     runner_.forward(values_.data(), {});
   }
 
   /// The network's outputs for a batch of a train step, with its statistics.
   void propagate(const batch& b, std::int64_t step) {
-    prepare(b, run_mode::train);
+    load_batch(b, run_mode::train);
     runner_.forget_weights();
     runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
   }
@@ -147,8 +147,8 @@ class step_core : public device_step {
   communicator* ranks() const { return ranks_; }
 
  private:
-  void prepare(const batch& b, run_mode mode) {
-    runner_.prepare(b.size, {b.height, b.width}, mode);
+  void load_batch(const batch& b, run_mode mode) {
+    runner_.use_plan(b.size, {b.height, b.width}, mode);
     read_images(b);
   }
 

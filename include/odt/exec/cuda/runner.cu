@@ -39,15 +39,15 @@ class network_runner final : public runner {
           "cudaMemcpy");
   }
 
-  void prepare(int batch, size2 image, run_mode mode) override {
-    const auto found = std::ranges::find_if(plans_, [&](const std::unique_ptr<prepared>& p) {
+  void use_plan(int batch, size2 image, run_mode mode) override {
+    const auto found = std::ranges::find_if(plans_, [&](const std::unique_ptr<placed_plan>& p) {
       return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
     });
     if (found != plans_.end()) {
       current_ = found->get();
       return;
     }
-    plans_.push_back(std::make_unique<prepared>(prepared{lower_for_gpu(net_, batch, image, mode), {}, {}}));
+    plans_.push_back(std::make_unique<placed_plan>(placed_plan{lower_for_gpu(net_, batch, image, mode), {}, {}}));
     current_ = plans_.back().get();
     plan& p = current_->what;
     if (keep_all_)
@@ -133,7 +133,7 @@ class network_runner final : public runner {
   }
 
  private:
-  struct prepared {
+  struct placed_plan {
     plan what;
     arena_layout where;
     std::vector<int> parts;              ///< by affine: of the sums that lie in the tables now
@@ -522,8 +522,8 @@ class network_runner final : public runner {
   packed_layout packed_layout_;
   device_array<T> packed_;
   device_array<packing> matrices_;
-  std::vector<std::unique_ptr<prepared>> plans_;
-  prepared* current_ = nullptr;
+  std::vector<std::unique_ptr<placed_plan>> plans_;
+  placed_plan* current_ = nullptr;
   int patch_layer_ = layer_of_patches(net_);
   device_array<float> arena_, scratch_, side_scratch_, shared_, side_shared_, tables_;
   side_stream side_;

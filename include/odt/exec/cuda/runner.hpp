@@ -28,7 +28,7 @@ class runner {
 
   /// Makes the plan for a batch and image size current: lowered at first sight, then found again. Invalidates what the
   /// buffers held.
-  virtual void prepare(int batch, size2 image, run_mode mode) = 0;
+  virtual void use_plan(int batch, size2 image, run_mode mode) = 0;
   virtual const plan& current() const = 0;
 
   /// Takes the input from float images [batch, height, width, 3] in device memory.

@@ -37,10 +37,10 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
         memory_(options, net) {}
 
   step_report train(const batch& b, float learning_rate, std::int64_t step) override {
-    sized_batch& sized = prepare(b, run_mode::train);
+    sized_batch& sized = load_batch(b, run_mode::train);
     const update_report updated = core::learn(sized, learning_rate, step, [&] {
       core::launch_propagate(sized);
-      launch_losses(sized, runner_->output_gradient(class_logits), runner_->output_gradient(box_encodings));
+      launch_losses(sized, {runner_->output_gradient(box_encodings), runner_->output_gradient(class_logits)});
       core::launch_learn(&losses_.device()->total);
     });
     step_report report = report_of(b, updated.regularization_loss);
@@ -50,10 +50,10 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   }
 
   step_report evaluate(const batch& b) override {
-    sized_batch& sized = prepare(b, run_mode::infer);
+    sized_batch& sized = load_batch(b, run_mode::infer);
     core::run(sized, evaluate_, [&] {
       core::launch_infer(sized);
-      launch_losses(sized, nullptr, nullptr);
+      launch_losses(sized, {});
       core::launch_penalty();
     });
     return report_of(b, core::penalty());
@@ -61,7 +61,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
 
   std::vector<detections> detect(const batch& b) override {
     if (!memory_.post_processes(run_mode::infer)) return detect_on_host(b);
-    sized_batch& sized = prepare(b, run_mode::infer);
+    sized_batch& sized = load_batch(b, run_mode::infer);
     detection_buffers& found = memory_.detections();
     found.upload(stream_, b);
     core::run(sized, detect_, [&] {
@@ -77,17 +77,24 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   std::size_t workspace_bytes_for(std::span<const step_shape> steps) const override { return memory_.bytes_for(steps); }
   int workspace_generation() const override { return memory_.generation(); }
 
-  int class_slots() const { return runner_->current().columns(class_logits); }
-
-  sized_batch& prepare(const batch& b, run_mode mode) {
-    memory_.reserve(b, mode);
-    return core::prepare(b, mode);
+  ssd_predictions predictions(int batch, const device_anchors& anchors) {
+    return {batch,
+            anchors.count(),
+            runner_->current().columns(class_logits),
+            runner_->output(box_encodings),
+            runner_->output(class_logits),
+            options_.loss.add_background_class};
   }
 
-  void launch_losses(sized_batch& sized, float* logits_gradient, float* encodings_gradient) {
+  sized_batch& load_batch(const batch& b, run_mode mode) {
+    memory_.reserve(b, mode);
+    return core::load_batch(b, mode);
+  }
+
+  void launch_losses(sized_batch& sized, const ssd_prediction_gradients& gradients) {
     const device_anchors& anchors = memory_.anchors_of(sized.image);
     assign_targets(sized, anchors);
-    compute_loss(sized, anchors, logits_gradient, encodings_gradient);
+    compute_loss(sized, anchors, gradients);
     losses_.download(stream_);
   }
 
@@ -101,20 +108,13 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
         options_.similarity, options_.matcher, options_.box_coder);
   }
 
-  void compute_loss(const sized_batch& sized, const device_anchors& anchors, float* logits_gradient,
-                    float* encodings_gradient) {
+  void compute_loss(const sized_batch& sized, const device_anchors& anchors,
+                    const ssd_prediction_gradients& gradients) {
     const part_timer timer = core::time_part("loss");
-    const ssd_loss_input input{sized.batch,
-                               anchors.count(),
-                               class_slots(),
-                               runner_->output(class_logits),
-                               runner_->output(box_encodings),
-                               logits_gradient,
-                               encodings_gradient};
     std::visit(
         [&](const auto& classes, const auto& boxes, const auto& coder) {
-          ssd_loss(stream_, classes, boxes, coder, options_.loss, anchors.data(), input, memory_.targets(),
-                   memory_.scratch(), losses_.device());
+          ssd_loss(stream_, classes, boxes, coder, options_.loss, anchors.data(), predictions(sized.batch, anchors),
+                   gradients, memory_.targets(), memory_.scratch(), losses_.device());
         },
         options_.classification_loss, options_.localization_loss, options_.box_coder);
   }
@@ -127,7 +127,9 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     core::infer(b);
     const device_anchors& anchors = memory_.anchors_of({b.height, b.width});
     const std::vector<float> encodings = fetch(b, anchors, box_encodings), logits = fetch(b, anchors, class_logits);
-    return post_processing_(b, {encodings.data(), logits.data(), class_slots(), anchors.boxes});
+    ssd_predictions on_host = predictions(b.size, anchors);
+    on_host.encodings = encodings.data(), on_host.logits = logits.data();
+    return post_processing_(b, on_host, anchors.boxes);
   }
 
   std::vector<float> fetch(const batch& b, const device_anchors& anchors, int output) {
@@ -141,17 +143,10 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   void launch_post_processing(const sized_batch& sized, const detection_buffers& found) {
     const part_timer timer = core::time_part("post-processing");
     const device_anchors& anchors = memory_.anchors_of(sized.image);
-    const ssd_predictions input{sized.batch,
-                                anchors.count(),
-                                class_slots(),
-                                options_.loss.add_background_class,
-                                runner_->output(box_encodings),
-                                runner_->output(class_logits),
-                                found.windows()};
     std::visit(
         [&](const auto& coder) {
-          post_process(stream_, coder, anchors.data(), options_.post_processing, input, memory_.scratch(),
-                       found.on_device());
+          post_process(stream_, coder, anchors.data(), options_.post_processing, predictions(sized.batch, anchors),
+                       found.windows(), memory_.scratch(), found.on_device());
         },
         options_.box_coder);
   }

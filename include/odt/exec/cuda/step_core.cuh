@@ -58,7 +58,7 @@ class step_core : public device_step {
 
   std::string first_non_finite_layer(const batch& b) override {
     runner_->keep_all(true);
-    sized_batch& sized = prepare(b, run_mode::train);
+    sized_batch& sized = load_batch(b, run_mode::train);
     device_array<float> values(stores_.values_size());  // batch norm would move the averages
     check(cudaMemcpyAsync(values.data(), stores_.values(), values.bytes(), cudaMemcpyDeviceToDevice, stream_),
           "cudaMemcpyAsync");
@@ -117,8 +117,8 @@ class step_core : public device_step {
   virtual int workspace_generation() const = 0;
 
   /// The batch on the device, with the plan for its size and the newest variables.
-  sized_batch& prepare(const batch& b, run_mode mode) {
-    runner_->prepare(b.size, {b.height, b.width}, mode);
+  sized_batch& load_batch(const batch& b, run_mode mode) {
+    runner_->use_plan(b.size, {b.height, b.width}, mode);
     stores_.to_device(stream_);
     return batches_.take(stream_, b, mode);
   }
@@ -139,7 +139,7 @@ class step_core : public device_step {
 
   /// The network's outputs for a batch in evaluation mode.
   void infer(const batch& b) {
-    sized_batch& sized = prepare(b, run_mode::infer);
+    sized_batch& sized = load_batch(b, run_mode::infer);
     run(sized, forward_, [&] { launch_infer(sized); });
   }
   void launch_infer(sized_batch& sized) {

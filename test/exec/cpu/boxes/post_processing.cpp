@@ -106,8 +106,9 @@ BOOST_AUTO_TEST_CASE(detections_are_the_api_s,
     cpu::post_processing_workspace space(static_cast<int>(anchors.size()), columns, pool.size());
     std::vector<odt::detections> found;
     cpu::post_process(pool, coder, anchors, options,
-                      {codes.data(), logit_values.data(), static_cast<int>(images), columns, background, windows},
-                      space, found);
+                      {static_cast<int>(images), static_cast<int>(anchors.size()), columns, codes.data(),
+                       logit_values.data(), background},
+                      windows, space, found);
     const std::size_t capacity = c.out("detection_scores").size() / images;
     std::vector<float> boxes, scores, classes, anchor, counts;
     for (const auto& image_detections : found) {

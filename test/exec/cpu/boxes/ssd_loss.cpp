@@ -56,10 +56,10 @@ struct problem {
 template <class Classes, class Boxes>
 cpu::ssd_losses_report run(problem& p, const Classes& classes, const Boxes& boxes, const odt::ssd_loss_options& o,
                            cpu::ssd_loss_workspace& space, odt::thread_pool& pool) {
-  return cpu::ssd_loss(pool, classes, boxes, odt::faster_rcnn_box_coder{}, o, p.anchors,
-                       {p.batch, static_cast<int>(p.anchors.size()), p.class_slots, p.logits.data(), p.encodings.data(),
-                        p.logits_gradient.data(), p.encodings_gradient.data()},
-                       p.targets(), space);
+  return cpu::ssd_loss(
+      pool, classes, boxes, odt::faster_rcnn_box_coder{}, o, p.anchors,
+      {p.batch, static_cast<int>(p.anchors.size()), p.class_slots, p.encodings.data(), p.logits.data()},
+      {p.encodings_gradient.data(), p.logits_gradient.data()}, p.targets(), space);
 }
 
 template <class Classes, class Boxes>

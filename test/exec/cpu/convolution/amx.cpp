@@ -74,7 +74,7 @@ struct results {
 };
 
 struct problem {
-  convolution window;
+  cpu::window window;
   host_tensor x, dy, z;
   std::vector<float> weights, bias, scale, shift, z_mean;
 

@@ -59,7 +59,7 @@ struct conv_results {
 };
 
 struct conv_problem {
-  convolution window;
+  cpu::window window;
   host_tensor x, dy;
   std::vector<float> weights, bias, scale, shift;
 

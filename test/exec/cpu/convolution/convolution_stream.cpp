@@ -66,7 +66,7 @@ void check_statistics(const image& y, const std::vector<float>& mean, const std:
   check_near(variance, square, 1e-5, "variance");
 }
 
-void check_forward(const stream_problem& p, const convolution& window, int threads) {
+void check_forward(const stream_problem& p, const cpu::window& window, int threads) {
   thread_pool pool(threads);
   const scratch_memory scratch(cpu::conv_scratch(window, small, large, threads));
   image whole(large), parts(large);
@@ -97,7 +97,7 @@ void check_sums(const stream_problem& p, const image& dx, const std::vector<floa
   check_near(product, gz, 1e-4, "product");
 }
 
-void check_backward(const stream_problem& p, const convolution& window, int threads) {
+void check_backward(const stream_problem& p, const cpu::window& window, int threads) {
   thread_pool pool(threads);
   const scratch_memory scratch(cpu::conv_scratch(window, large, small, threads));
   image whole(large), parts(large);
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(large_outputs_are_those_of_their_pieces) {
 BOOST_AUTO_TEST_CASE(every_phase_of_a_stride_writes_its_pixels) {
   constexpr int channels = 8, half = side / 2;
   const shape out{1, half, half, channels};
-  const convolution window{3, 3, 2, 2, 1, 0, 0};
+  const cpu::window window{3, 3, 2, 2, 1, 0, 0};
   random_stream random(37);
   image dy(out), dx(large);
   dy.fill(random);

@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(they_are_packed_again_once_they_are_forgotten) {
 }
 
 BOOST_AUTO_TEST_CASE(memory_is_taken_once_a_layer_and_form) {
-  const convolution window{.kernel_height = 3, .kernel_width = 3, .pad_top = 1, .pad_left = 1};
+  const cpu::window window{.kernel_height = 3, .kernel_width = 3, .pad_top = 1, .pad_left = 1};
   const auto of = [&window](int layer, int size) {
     return cpu::packed_weights::request{layer, window, {1, size, size, 32}, {1, size, size, 32}};
   };

@@ -34,7 +34,7 @@ struct results {
 };
 
 struct problem {
-  convolution window;
+  cpu::window window;
   host_tensor x, dy;
   std::vector<float> weights, bias, scale, shift;
 

@@ -24,7 +24,7 @@ std::string name(const pair_of_layers& l) {
 }
 
 struct problem {
-  convolution depthwise, pointwise;
+  cpu::window depthwise, pointwise;
   host_tensor x;
   shape between, out;
   std::vector<float> depthwise_weights, weights, bias, between_bias, scale, shift;

@@ -12,7 +12,7 @@ namespace {
 struct pool_reference {
   std::vector<double> y, dx;
 
-  pool_reference(bool max, const convolution& w, const host_tensor& x, const pending& p, const host_tensor& dy) {
+  pool_reference(bool max, const cpu::window& w, const host_tensor& x, const pending& p, const host_tensor& dy) {
     host_tensor sums(x.extents);
     sums.each([&](int n, int r, int q, int c) { sums.at(n, r, q, c) = 0.0f; });
     dy.each([&](int n, int oy, int ox, int c) {

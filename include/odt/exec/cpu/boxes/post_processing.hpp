@@ -8,6 +8,7 @@
 #include <odt/exec/cpu/boxes/decode.hpp>
 #include <odt/exec/cpu/boxes/non_max_suppression.hpp>
 #include <odt/exec/cpu/machine/simd.hpp>
+#include <odt/exec/ssd_predictions.hpp>
 #include <odt/post_processing.hpp>
 
 #include <algorithm>
@@ -61,16 +62,6 @@ inline void convert_scores(const post_processing_options& options, const float* 
   }
 }
 
-/// What an SSD predicts for a batch.
-struct ssd_predictions {
-  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
-  const float* logits = nullptr;     ///< [batch, anchors, columns]
-  int batch = 0;
-  int columns = 0;                ///< classes, and the background if it is there
-  bool has_background = true;     ///< column 0 is the background
-  std::span<const boxf> windows;  ///< the true image within each padded input, normalized; empty: all of it
-};
-
 /// Each thread's memory for post-processing, planned once.
 class post_processing_workspace {
  public:
@@ -95,22 +86,22 @@ class post_processing_workspace {
 };
 
 /// The detections of every image of a batch, best first. Boxes are relative to the image's window if
-/// `change_coordinate_frame` is on (the default), so that they fit the image before padding. `out` is replaced.
+/// `change_coordinate_frame` is on (the default), so that they fit the image before padding. `windows` are the true
+/// image within each padded input, normalized; none: all of it. `out` is replaced.
 template <box_coder BoxCoder>
 void post_process(thread_pool& pool, const BoxCoder& coder, std::span<const boxf> anchors,
-                  const post_processing_options& options, const ssd_predictions& in, post_processing_workspace& space,
-                  std::vector<detections>& out) {
+                  const post_processing_options& options, const ssd_predictions& in, std::span<const boxf> windows,
+                  post_processing_workspace& space, std::vector<detections>& out) {
   out.resize(static_cast<std::size_t>(in.batch));
-  const auto columns = static_cast<std::size_t>(in.columns);
+  const auto columns = static_cast<std::size_t>(in.class_slots);
   pool.run(in.batch, [&](int i, int thread) {
     const auto number = static_cast<std::size_t>(i);
     auto& mine = space.of(thread);
     decode_boxes(coder, in.encodings + number * anchors.size() * BoxCoder::code_size, anchors, mine.boxes.data());
     convert_scores(options, in.logits + number * anchors.size() * columns, anchors.size(), columns, mine.scores.data());
-    const int background = in.has_background ? 1 : 0;
-    const scored_boxes found{mine.boxes.data(), mine.scores.data() + background, static_cast<int>(anchors.size()),
-                             in.columns - background, in.columns};
-    const boxf window = in.windows.empty() ? boxf{0, 0, 1, 1} : in.windows[number];
+    const scored_boxes found{mine.boxes.data(), mine.scores.data() + (in.class_slots - in.classes()),
+                             static_cast<int>(anchors.size()), in.classes(), in.class_slots};
+    const boxf window = windows.empty() ? boxf{0, 0, 1, 1} : windows[number];
     multiclass_non_max_suppression(found, options.suppression, window, mine.suppression, out[number]);
   });
 }

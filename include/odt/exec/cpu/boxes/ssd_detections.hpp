@@ -7,6 +7,7 @@
 #include <odt/ssd/devices.hpp>
 
 #include <memory>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -20,20 +21,17 @@ class ssd_detections {
   /// Both must outlive this.
   ssd_detections(const ssd_options<Axes>& options, thread_pool& pool) : options_(options), pool_(pool) {}
 
-  std::vector<detections> operator()(const batch& b, const ssd_host_predictions& p) {
-    const int anchors = static_cast<int>(p.anchors.size());
-    if (!space_ || anchors > anchors_) {
-      space_ = std::make_unique<post_processing_workspace>(anchors, p.class_slots, pool_.size());
-      anchors_ = anchors;
+  std::vector<detections> operator()(const batch& b, const ssd_predictions& p, std::span<const boxf> anchors) {
+    if (!space_ || p.anchors > anchors_) {
+      space_ = std::make_unique<post_processing_workspace>(p.anchors, p.class_slots, pool_.size());
+      anchors_ = p.anchors;
     }
     std::vector<boxf> windows;
     for (int i = 0; i < b.size; ++i) windows.push_back(b.window(static_cast<std::size_t>(i)));
-    const ssd_predictions predictions{p.encodings, p.logits, b.size, p.class_slots, options_.loss.add_background_class,
-                                      windows};
     std::vector<detections> found;
     std::visit(
         [&](const auto& coder) {
-          post_process(pool_, coder, p.anchors, options_.post_processing, predictions, *space_, found);
+          post_process(pool_, coder, anchors, options_.post_processing, p, windows, *space_, found);
         },
         options_.box_coder);
     return found;
@@ -58,8 +56,9 @@ ssd_post_processing make_host_post_processing(const ssd_options<Axes>& options, 
     thread_pool pool;
     cpu::ssd_detections<Axes> detect;
   };
-  return [mine = std::make_shared<tail>(options, run.threads)](const batch& b, const ssd_host_predictions& p) {
-    return mine->detect(b, p);
+  return [mine = std::make_shared<tail>(options, run.threads)](const batch& b, const ssd_predictions& p,
+                                                               std::span<const boxf> anchors) {
+    return mine->detect(b, p, anchors);
   };
 }
 

@@ -11,6 +11,7 @@
 #include <odt/exec/cpu/boxes/mining.hpp>
 #include <odt/exec/cpu/machine/simd.hpp>
 #include <odt/exec/cpu/machine/transpose.hpp>
+#include <odt/exec/ssd_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
 #include <odt/loss.hpp>
 #include <odt/ssd/loss_options.hpp>
@@ -125,7 +126,7 @@ double total(std::size_t count, const Term& term) {
 /// Mines one image: marks the anchors that count.
 template <box_coder BoxCoder>
 void mine_image(const hard_example_miner& how, const ssd_loss_options& o, const BoxCoder& coder,
-                std::span<const boxf> anchors, const ssd_loss_input& p, const int* match, int image_index,
+                std::span<const boxf> anchors, const ssd_predictions& p, const int* match, int image_index,
                 ssd_loss_workspace& space, mining_workspace& mine_space) {
   const std::size_t n = anchors.size(), first = static_cast<std::size_t>(image_index) * n;
   decode_boxes(coder, p.encodings + first * BoxCoder::code_size, anchors, mine_space.boxes.data());
@@ -148,7 +149,8 @@ struct ssd_loss_passes {
   const Classification& classes;
   const Localization& boxes;
   const ssd_loss_options& options;
-  const ssd_loss_input& in;
+  const ssd_predictions& in;
+  const ssd_prediction_gradients& out;
   const assigned_targets& targets;
   float class_scale, box_scale;  // of the gradients
 
@@ -167,8 +169,8 @@ struct ssd_loss_passes {
 
   /// Costs of a group into `space` where given, gradients where wanted.
   void run(const anchor_group& group, bool gradients, ssd_loss_workspace* space, float* tile) const {
-    float* class_out = gradients ? in.logits_gradient : nullptr;
-    float* box_out = gradients ? in.encodings_gradient : nullptr;
+    float* class_out = gradients ? out.logits : nullptr;
+    float* box_out = gradients ? out.encodings : nullptr;
     const vec own = load_group(targets.classes, group);
     const vec class_cost = rows_cost(
         classes, in.logits, group, in.class_slots, load_group(targets.class_weights, group), class_scale,
@@ -216,8 +218,8 @@ struct ssd_loss_passes {
   }
 
   void clear(std::ptrdiff_t row) const {
-    if (in.logits_gradient) std::fill_n(in.logits_gradient + row * in.class_slots, in.class_slots, 0.0f);
-    if (in.encodings_gradient) std::fill_n(in.encodings_gradient + row * CodeSize, CodeSize, 0.0f);
+    if (out.logits) std::fill_n(out.logits + row * in.class_slots, in.class_slots, 0.0f);
+    if (out.encodings) std::fill_n(out.encodings + row * CodeSize, CodeSize, 0.0f);
   }
 };
 
@@ -228,8 +230,8 @@ struct ssd_loss_passes {
 template <classification_loss Classification, localization_loss Localization, box_coder BoxCoder>
 ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, const Localization& boxes,
                            const BoxCoder& coder, const ssd_loss_options& o, std::span<const boxf> anchors,
-                           const ssd_loss_input& p, const assigned_targets& t, ssd_loss_workspace& space,
-                           communicator* ranks = nullptr) {
+                           const ssd_predictions& p, const ssd_prediction_gradients& gradients,
+                           const assigned_targets& t, ssd_loss_workspace& space, communicator* ranks = nullptr) {
   const std::size_t rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.anchors);
   double matches = detail::total(rows, [&t](std::size_t i) { return t.regression_weights[i]; });
   if (ranks) ranks->sum({&matches, 1});
@@ -242,7 +244,7 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
 
   const bool mining = o.miner.has_value();
   const detail::ssd_loss_passes<Classification, Localization, BoxCoder::code_size> passes{
-      classes, boxes, o, p, t, class_scale, box_scale};
+      classes, boxes, o, p, gradients, t, class_scale, box_scale};
   const auto tile = [&space](int thread) { return space.tiles[static_cast<std::size_t>(thread)].data(); };
   pool.run(passes.chunks(), [&](int chunk, int thread) { passes.all(chunk, !mining, space, tile(thread)); });
   if (mining) {
@@ -250,7 +252,7 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
       detail::mine_image(*o.miner, o, coder, anchors, p, t.match, i, space,
                          space.miners[static_cast<std::size_t>(thread)]);
     });
-    if (p.logits_gradient || p.encodings_gradient)
+    if (gradients.logits || gradients.encodings)
       pool.run(passes.chunks(), [&](int chunk, int thread) { passes.kept(chunk, space.kept.data(), tile(thread)); });
     for (const auto& [positives, negatives] : space.mined)
       report.mined_positives += positives, report.mined_negatives += negatives;

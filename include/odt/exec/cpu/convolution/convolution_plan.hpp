@@ -67,8 +67,8 @@ struct product_plan {
 };
 
 /// Terms of an output's sum.
-inline std::ptrdiff_t kernel_depth(const convolution& c, int in_channels) {
-  return std::ptrdiff_t{1} * c.kernel_height * c.kernel_width * in_channels;
+inline std::ptrdiff_t kernel_depth(const window& w, int in_channels) {
+  return std::ptrdiff_t{1} * w.kernel_height * w.kernel_width * in_channels;
 }
 
 /// How the weights' gradient (taps*in rows, out columns, a sum over all pixels) is cut into jobs.
@@ -76,8 +76,8 @@ struct weights_plan {
   std::ptrdiff_t rows, pixels;
   int row_parts, panels, groups, pixel_parts;
 
-  weights_plan(const convolution& c, int in_channels, int out_channels, std::ptrdiff_t pixel_count)
-      : rows(kernel_depth(c, in_channels)), pixels(pixel_count) {
+  weights_plan(const window& w, int in_channels, int out_channels, std::ptrdiff_t pixel_count)
+      : rows(kernel_depth(w, in_channels)), pixels(pixel_count) {
     row_parts = static_cast<int>(ceil_div(rows, block_width));
     panels = static_cast<int>(ceil_div(out_channels, tile_columns));
     groups = static_cast<int>(ceil_div(panels, weight_panels));
@@ -98,9 +98,9 @@ inline gather_axis forward_axis(int out, int in, int kernel, int stride, int rat
   return {.size = out, .source = in, .step = stride, .offset = -pad, .taps = kernel, .delta = rate};
 }
 
-inline gather forward_gather(const convolution& c, const const_tensor& x, const shape& out) {
-  return {x, forward_axis(out.height, x.height, c.kernel_height, c.stride_height, c.rate, c.pad_top),
-          forward_axis(out.width, x.width, c.kernel_width, c.stride_width, c.rate, c.pad_left)};
+inline gather forward_gather(const window& w, const const_tensor& x, const shape& out) {
+  return {x, forward_axis(out.height, x.height, w.kernel_height, w.stride_height, w.rate, w.pad_top),
+          forward_axis(out.width, x.width, w.kernel_width, w.stride_width, w.rate, w.pad_left)};
 }
 
 /// Input positions of one residue modulo the stride, and the taps that meet them. Taps descend, so that source
@@ -117,11 +117,11 @@ inline gather_axis backward_axis(int in, int out, int kernel, int stride, int ra
 
 /// Calls body(y axis, x axis) for each residue of the strides.
 template <class Body>
-void each_phase(const convolution& c, const shape& in, const shape& out, const Body& body) {
-  for (int py = 0; py < c.stride_height; ++py)
-    for (int px = 0; px < c.stride_width; ++px) {
-      const auto y = backward_axis(in.height, out.height, c.kernel_height, c.stride_height, c.rate, c.pad_top, py);
-      const auto x = backward_axis(in.width, out.width, c.kernel_width, c.stride_width, c.rate, c.pad_left, px);
+void each_phase(const window& w, const shape& in, const shape& out, const Body& body) {
+  for (int py = 0; py < w.stride_height; ++py)
+    for (int px = 0; px < w.stride_width; ++px) {
+      const auto y = backward_axis(in.height, out.height, w.kernel_height, w.stride_height, w.rate, w.pad_top, py);
+      const auto x = backward_axis(in.width, out.width, w.kernel_width, w.stride_width, w.rate, w.pad_left, px);
       if (y.size > 0 && x.size > 0) body(y, x);
     }
 }
@@ -160,8 +160,8 @@ static_assert(weight_block_floats - weight_depth * weight_panels * tile_columns 
 /// Memory of the forward and the data's direction.
 struct forward_memory {
   float *panels, *moments, *blocks;
-  forward_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
-    const std::ptrdiff_t depth = kernel_depth(c, in.channels);
+  forward_memory(scratch_space& space, const window& w, const shape& in, const shape& out, int threads) {
+    const std::ptrdiff_t depth = kernel_depth(w, in.channels);
     panels = space.take(panels_size(depth, out.channels));
     moments = space.take(3 * sums_stride(out.channels) * product_plan(out.pixels(), out.channels, depth).chunks);
     blocks = space.take(block_floats * threads);
@@ -171,18 +171,18 @@ struct forward_memory {
 struct backward_memory {
   float *panels, *partial, *blocks;
   std::int32_t *marks, *reached, *list;
-  backward_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
-    panels = space.take(panels_size(kernel_depth(c, out.channels), in.channels));
-    partial = space.take(gradient_sums_size(in.channels, chunks(c, in, out)));
+  backward_memory(scratch_space& space, const window& w, const shape& in, const shape& out, int threads) {
+    panels = space.take(panels_size(kernel_depth(w, out.channels), in.channels));
+    partial = space.take(gradient_sums_size(in.channels, chunks(w, in, out)));
     blocks = space.take(block_floats * threads);
     marks = reinterpret_cast<std::int32_t*>(space.take(out.pixels()));
     reached = reinterpret_cast<std::int32_t*>(space.take(in.pixels()));
     list = reinterpret_cast<std::int32_t*>(space.take(in.pixels()));
   }
 
-  static int chunks(const convolution& c, const shape& in, const shape& out) {
+  static int chunks(const window& w, const shape& in, const shape& out) {
     int count = 0;
-    each_phase(c, in, out, [&](const gather_axis& y, const gather_axis& x) {
+    each_phase(w, in, out, [&](const gather_axis& y, const gather_axis& x) {
       const std::ptrdiff_t depth = std::ptrdiff_t{1} * y.taps * x.taps * out.channels;
       count += product_plan(std::ptrdiff_t{1} * in.batch * y.size * x.size, in.channels, depth).chunks;
     });
@@ -193,8 +193,8 @@ struct backward_memory {
 struct weights_memory {
   float *partial, *bias, *blocks;
   std::int32_t *marks, *list;
-  weights_memory(scratch_space& space, const convolution& c, const shape& in, const shape& out, int threads) {
-    const weights_plan plan(c, in.channels, out.channels, out.pixels());
+  weights_memory(scratch_space& space, const window& w, const shape& in, const shape& out, int threads) {
+    const weights_plan plan(w, in.channels, out.channels, out.pixels());
     partial = space.take(plan.pixel_parts > 1 ? plan.rows * out.channels * plan.pixel_parts : 0);
     bias = space.take(sums_stride(out.channels) * pixel_pieces(out).count);
     blocks = space.take(weight_block_floats * threads);

@@ -190,14 +190,14 @@ void pack_weights(thread_pool& pool, const float* weights, std::ptrdiff_t depth,
 /// The weights of the taps of a phase, input and output channels exchanged: a panel is `tile_columns` input channels
 /// wide. Every tap begins with an element of its own: where it is a pair, taps have an even count of channels.
 template <class Product>
-void pack_transposed(thread_pool& pool, const convolution& c, const gather& a, const float* weights, int in, int out,
+void pack_transposed(thread_pool& pool, const window& w, const gather& a, const float* weights, int in, int out,
                      float* panels) {
   const int taps = a.y.taps * a.x.taps;
   const std::ptrdiff_t panel_size = elements<Product>(a.depth()) * tile_columns;
   pool.run(static_cast<int>(ceil_div(in, tile_columns)) * taps, [&](int job, int) {
     const int j = job / taps, t = job % taps, first = j * tile_columns, width = std::min(tile_columns, in - first);
     const int ky = a.y.first_tap + t / a.x.taps * a.y.tap_step, kx = a.x.first_tap + t % a.x.taps * a.x.tap_step;
-    const float* from = weights + ((std::ptrdiff_t{1} * ky * c.kernel_width + kx) * in + first) * out;
+    const float* from = weights + ((std::ptrdiff_t{1} * ky * w.kernel_width + kx) * in + first) * out;
     float* panel = panels + j * panel_size + std::ptrdiff_t{1} * t * (out / Product::depth) * tile_columns;
     alignas(64) float rows[tile_columns][lanes] = {};
     for (int k = 0; k < out; k += Product::depth * lanes) {
@@ -232,12 +232,12 @@ inline void clear(thread_pool& pool, const tensor& t) {
 }
 
 template <class Product>
-void forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights, const float* bias,
+void forward(thread_pool& pool, const window& w, const const_tensor& x, const float* weights, const float* bias,
              const tensor& y, const batch_statistics* statistics, std::byte* scratch, const pending& finish,
              const float* packed = nullptr) {
   scratch_space space(scratch);
-  const forward_memory memory(space, c, x.extents(), y.extents(), pool.size());
-  const gather a = forward_gather(c, x, y.extents());
+  const forward_memory memory(space, w, x.extents(), y.extents(), pool.size());
+  const gather a = forward_gather(w, x, y.extents());
   const product_target target{.to = y,
                               .bias = bias,
                               .finish = finish.none() ? nullptr : &finish,
@@ -252,26 +252,25 @@ void forward(thread_pool& pool, const convolution& c, const const_tensor& x, con
 }
 
 template <class Product>
-void backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy, const float* weights,
-                   const tensor& dx, bool accumulate, std::byte* scratch, const gradient_sums* sums,
-                   gradient_kind kind) {
+void backward_data(thread_pool& pool, const window& w, const const_tensor& dy, const float* weights, const tensor& dx,
+                   bool accumulate, std::byte* scratch, const gradient_sums* sums, gradient_kind kind) {
   if constexpr (Product::depth > 1)
-    if (c.kernel_height * c.kernel_width > 1 && dy.channels % Product::depth != 0)
-      return backward_data<fp32_product>(pool, c, dy, weights, dx, accumulate, scratch, sums, kind);
+    if (w.kernel_height * w.kernel_width > 1 && dy.channels % Product::depth != 0)
+      return backward_data<fp32_product>(pool, w, dy, weights, dx, accumulate, scratch, sums, kind);
   scratch_space space(scratch);
-  const backward_memory memory(space, c, dx.extents(), dy.extents(), pool.size());
-  const bool sparse = kind == gradient_kind::sparse && c.stride_height == 1 && c.stride_width == 1;
+  const backward_memory memory(space, w, dx.extents(), dy.extents(), pool.size());
+  const bool sparse = kind == gradient_kind::sparse && w.stride_height == 1 && w.stride_width == 1;
   if (sparse && sums) fail("conv_backward_data: sums need a dense gradient");
   if (sparse) mark_active(pool, dy, memory.marks);
   if (sparse && !accumulate) clear(pool, dx);
   int chunks = 0;
-  each_phase(c, dx.extents(), dy.extents(), [&](const gather_axis& y, const gather_axis& x) {
+  each_phase(w, dx.extents(), dy.extents(), [&](const gather_axis& y, const gather_axis& x) {
     gather a{dy, y, x};
     if (a.depth() == 0 && accumulate && !sums) return;
     if (sparse) a.chosen = memory.list, a.chosen_count = list_reached(a, memory.marks, memory.reached, memory.list);
     product_target target{.to = dx, .accumulate = accumulate, .sums = sums};
     target.partial = memory.partial + gradient_sums_size(dx.channels, chunks);
-    pack_transposed<Product>(pool, c, a, weights, dx.channels, dy.channels, memory.panels);
+    pack_transposed<Product>(pool, w, a, weights, dx.channels, dy.channels, memory.panels);
     multiply<Product>(pool, a, memory.panels, target, memory.blocks);
     chunks += product_plan(a.rows(), dx.channels, a.depth()).chunks;
   });

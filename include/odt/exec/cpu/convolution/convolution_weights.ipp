@@ -9,13 +9,13 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-ODT_INLINE void conv_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x,
-                                      const const_tensor& dy, float* dw, float* dbias, std::byte* scratch,
-                                      bool accumulate, gradient_kind kind) {
-  if (kind == gradient_kind::dense && detail::winograd::suits(c, x.extents(), dy.extents()))
-    return winograd_backward_weights(pool, c, x, dy, dw, dbias, scratch, accumulate);
-  with_product(c.compute, [&]<class Product>(Product) {
-    detail::conv::backward_weights<Product>(pool, c, x, dy, dw, dbias, scratch, accumulate, kind);
+ODT_INLINE void conv_backward_weights(thread_pool& pool, const window& w, const const_tensor& x, const const_tensor& dy,
+                                      float* dw, float* dbias, std::byte* scratch, bool accumulate,
+                                      gradient_kind kind) {
+  if (kind == gradient_kind::dense && detail::winograd::suits(w, x.extents(), dy.extents()))
+    return winograd_backward_weights(pool, w, x, dy, dw, dbias, scratch, accumulate);
+  with_product(w.compute, [&]<class Product>(Product) {
+    detail::conv::backward_weights<Product>(pool, w, x, dy, dw, dbias, scratch, accumulate, kind);
   });
 }
 

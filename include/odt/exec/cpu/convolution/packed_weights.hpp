@@ -18,7 +18,7 @@ class packed_weights {
   /// A convolution to make room for, with the extents of its input and output.
   struct request {
     int variable;  ///< number of the weights; layers that share them share their packed forms
-    convolution window;
+    cpu::window window;
     shape in, out;
   };
 

@@ -84,18 +84,18 @@ class weights_product {
 };
 
 template <class Product>
-void backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x, const const_tensor& dy, float* dw,
+void backward_weights(thread_pool& pool, const window& w, const const_tensor& x, const const_tensor& dy, float* dw,
                       float* dbias, std::byte* scratch, bool accumulate, gradient_kind kind) {
   scratch_space space(scratch);
-  const weights_memory memory(space, c, x.extents(), dy.extents(), pool.size());
-  gather a = forward_gather(c, x, dy.extents());
+  const weights_memory memory(space, w, x.extents(), dy.extents(), pool.size());
+  gather a = forward_gather(w, x, dy.extents());
   if (kind == gradient_kind::sparse) {
     mark_active(pool, dy, memory.marks);
     a.chosen = memory.list, a.chosen_count = list_active(memory.marks, dy.extents().pixels(), memory.list);
   }
-  weights_plan plan(c, x.channels, dy.channels, a.rows());
+  weights_plan plan(w, x.channels, dy.channels, a.rows());
   plan.pixel_parts =
-      std::min(plan.pixel_parts, weights_plan(c, x.channels, dy.channels, dy.extents().pixels()).pixel_parts);
+      std::min(plan.pixel_parts, weights_plan(w, x.channels, dy.channels, dy.extents().pixels()).pixel_parts);
   const bool split = plan.pixel_parts > 1;
   const std::ptrdiff_t size = plan.rows * dy.channels;
   pool.run(plan.jobs(), [&](int job, int thread) {

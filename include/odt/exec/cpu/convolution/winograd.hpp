@@ -33,9 +33,9 @@ constexpr std::ptrdiff_t packed_size(std::ptrdiff_t depth, std::ptrdiff_t column
 void pack_weights(thread_pool& pool, const float* weights, int in, int out, float* panels);
 
 /// Whether a convolution is done this way, which follows from its shape. The weights' transform has to be worth it.
-inline bool suits(const convolution& c, const shape& in, const shape& out) {
-  const bool form = c.kernel_height == 3 && c.kernel_width == 3 && c.stride_height == 1 && c.stride_width == 1 &&
-                    c.rate == 1 && c.compute == precision::fp32;
+inline bool suits(const window& w, const shape& in, const shape& out) {
+  const bool form = w.kernel_height == 3 && w.kernel_width == 3 && w.stride_height == 1 && w.stride_width == 1 &&
+                    w.rate == 1 && w.compute == precision::fp32;
   return form && in.channels >= 32 && out.channels >= 32 && out.pixels() >= 96;
 }
 
@@ -220,12 +220,12 @@ struct weights_memory {
 std::size_t winograd_scratch(const shape& in, const shape& out, int threads);
 
 /// conv_forward and conv_backward_data, which call these where they suit.
-void winograd_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
+void winograd_forward(thread_pool& pool, const window& w, const const_tensor& x, const float* weights,
                       const float* bias, const tensor& y, const batch_statistics* statistics, std::byte* scratch,
                       const pending& finish, const float* packed);
-void winograd_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy, const float* weights,
+void winograd_backward_data(thread_pool& pool, const window& w, const const_tensor& dy, const float* weights,
                             const tensor& dx, bool accumulate, std::byte* scratch, const gradient_sums* sums);
-void winograd_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x, const const_tensor& dy,
+void winograd_backward_weights(thread_pool& pool, const window& w, const const_tensor& x, const const_tensor& dy,
                                float* dw, float* dbias, std::byte* scratch, bool accumulate);
 
 }  // namespace ODT_ISA

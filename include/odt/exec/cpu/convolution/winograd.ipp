@@ -221,7 +221,7 @@ ODT_INLINE std::size_t winograd_scratch(const shape& in, const shape& out, int t
   return std::max({forward.used(), backward.used(), weights.used()});
 }
 
-ODT_INLINE void winograd_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
+ODT_INLINE void winograd_forward(thread_pool& pool, const window& w, const const_tensor& x, const float* weights,
                                  const float* bias, const tensor& y, const batch_statistics* statistics,
                                  std::byte* scratch, const pending& finish, const float* packed) {
   using namespace detail::winograd;
@@ -230,7 +230,7 @@ ODT_INLINE void winograd_forward(thread_pool& pool, const convolution& c, const 
   scratch_space space(scratch);
   const chunk_memory memory(space, plan, x.channels, y.channels, pool.size());
   if (!packed) pack_weights(pool, weights, x.channels, y.channels, memory.weights);
-  chunk_target target{.from = x, .pad_top = c.pad_top, .pad_left = c.pad_left, .to = y, .bias = bias};
+  chunk_target target{.from = x, .pad_top = w.pad_top, .pad_left = w.pad_left, .to = y, .bias = bias};
   target.finish = finish.none() ? nullptr : &finish;
   target.moments = statistics ? memory.moments : nullptr;
   multiply(pool, target, plan, packed ? packed : memory.weights, memory);
@@ -239,15 +239,15 @@ ODT_INLINE void winograd_forward(thread_pool& pool, const convolution& c, const 
   join_moments(pool, memory.moments, plan.chunks, size_of, y.channels, *statistics);
 }
 
-ODT_INLINE void winograd_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy,
-                                       const float* weights, const tensor& dx, bool accumulate, std::byte* scratch,
+ODT_INLINE void winograd_backward_data(thread_pool& pool, const window& w, const const_tensor& dy, const float* weights,
+                                       const tensor& dx, bool accumulate, std::byte* scratch,
                                        const gradient_sums* sums) {
   using namespace detail::winograd;
   const chunk_plan plan(tile_grid(dx.extents()).count, dy.channels);
   scratch_space space(scratch);
   const chunk_memory memory(space, plan, dy.channels, dx.channels, pool.size());
   pack_turned_weights(pool, weights, dx.channels, dy.channels, memory.weights);
-  chunk_target target{.from = dy, .pad_top = 2 - c.pad_top, .pad_left = 2 - c.pad_left, .to = dx};
+  chunk_target target{.from = dy, .pad_top = 2 - w.pad_top, .pad_left = 2 - w.pad_left, .to = dx};
   target.accumulate = accumulate;
   target.sums = sums, target.partial = memory.partial;
   multiply(pool, target, plan, memory.weights, memory);

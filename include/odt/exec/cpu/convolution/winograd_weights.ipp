@@ -16,9 +16,9 @@ class weights_product {
   /// Tiles of registers share a vector of input channels.
   static constexpr int rows = std::min(lanes / 2, tile_rows);
 
-  weights_product(const convolution& c, const const_tensor& x, const const_tensor& dy, const weights_plan& plan,
-                  int job, float* sums, float* block)
-      : c_(c), x_(x), dy_(dy), grid_(dy.extents()), inputs_(block) {
+  weights_product(const window& w, const const_tensor& x, const const_tensor& dy, const weights_plan& plan, int job,
+                  float* sums, float* block)
+      : window_(w), x_(x), dy_(dy), grid_(dy.extents()), inputs_(block) {
     const int part = job % plan.tile_parts, square = job / plan.tile_parts;
     const auto cut = [](int channels, int parts, int i) {  // whole vectors
       return std::min(channels, static_cast<int>(round_up(conv::piece(channels, parts, i), lanes)));
@@ -48,7 +48,7 @@ class weights_product {
 
   /// Vectors of input channels lie one after another, each with all tiles; of gradients, panels.
   void transform(const grid_cursor& at, int t) const {
-    const input_patch patch(x_, at, c_.pad_top, c_.pad_left);
+    const input_patch patch(x_, at, window_.pad_top, window_.pad_left);
     for (int c = row_; c < row_end_; c += lanes) {
       vec p[4][4];
       patch.transform(x_.transform, c, x_.channels - c, p);
@@ -88,7 +88,7 @@ class weights_product {
     }
   }
 
-  const convolution& c_;
+  const window& window_;
   const const_tensor &x_, &dy_;
   tile_grid grid_;
   int row_, row_end_, column_, column_end_;
@@ -122,7 +122,7 @@ ODT_INLINE void join_weights(thread_pool& pool, const weights_plan& plan, const 
 
 }  // namespace detail::winograd
 
-ODT_INLINE void winograd_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x,
+ODT_INLINE void winograd_backward_weights(thread_pool& pool, const window& w, const const_tensor& x,
                                           const const_tensor& dy, float* dw, float* dbias, std::byte* scratch,
                                           bool accumulate) {
   using namespace detail::winograd;
@@ -130,7 +130,7 @@ ODT_INLINE void winograd_backward_weights(thread_pool& pool, const convolution& 
   scratch_space space(scratch);
   const weights_memory memory(space, plan, dy.extents(), pool.size());
   pool.run(plan.jobs(), [&](int job, int thread) {
-    weights_product(c, x, dy, plan, job, memory.partial, memory.blocks + thread * weights_memory::per_thread).run();
+    weights_product(w, x, dy, plan, job, memory.partial, memory.blocks + thread * weights_memory::per_thread).run();
   });
   join_weights(pool, plan, memory.partial, dw, accumulate);
   if (dbias) sum_pixels(pool, dy, dbias, accumulate, memory.bias);

@@ -25,7 +25,7 @@ void each_job(thread_pool& pool, const sweep& s, const sweep_plan& plan, std::by
   });
 }
 
-ODT_INLINE std::size_t thread_bytes(const sweep_plan& plan, const convolution& w, int out_width) {
+ODT_INLINE std::size_t thread_bytes(const sweep_plan& plan, const window& w, int out_width) {
   scratch_space space(nullptr);
   const sweep_memory memory(space, plan, w, out_width);
   return space.used();
@@ -111,22 +111,22 @@ ODT_INLINE void correlate_all(thread_pool& pool, const sweep& s, const float* we
   each_job(pool, s, plan, scratch, thread_bytes(plan, s.window, s.out_width), job);
 }
 
-ODT_INLINE sweep forward_sweep(const convolution& c, const const_tensor& x, const shape& out) {
-  return {x, out.channels / x.channels, 1, 1, c, out.height, out.width, out.channels};
+ODT_INLINE sweep forward_sweep(const window& w, const const_tensor& x, const shape& out) {
+  return {x, out.channels / x.channels, 1, 1, w, out.height, out.width, out.channels};
 }
 
 /// The data's gradient is the correlation of the stretched dy with the flipped kernel.
-ODT_INLINE sweep backward_sweep(const convolution& c, const const_tensor& dy, const shape& in) {
-  convolution flipped{c.kernel_height, c.kernel_width, 1, 1, c.rate};
-  flipped.pad_top = (c.kernel_height - 1) * c.rate - c.pad_top;
-  flipped.pad_left = (c.kernel_width - 1) * c.rate - c.pad_left;
-  return {dy, dy.channels / in.channels, c.stride_height, c.stride_width, flipped, in.height, in.width, dy.channels};
+ODT_INLINE sweep backward_sweep(const window& w, const const_tensor& dy, const shape& in) {
+  window flipped{w.kernel_height, w.kernel_width, 1, 1, w.rate};
+  flipped.pad_top = (w.kernel_height - 1) * w.rate - w.pad_top;
+  flipped.pad_left = (w.kernel_width - 1) * w.rate - w.pad_left;
+  return {dy, dy.channels / in.channels, w.stride_height, w.stride_width, flipped, in.height, in.width, dy.channels};
 }
 
 /// Memory that the threads share, before their own.
-ODT_INLINE std::ptrdiff_t shared_floats(const convolution& c, const shape& out, const sweep_plan& plan) {
+ODT_INLINE std::ptrdiff_t shared_floats(const window& w, const shape& out, const sweep_plan& plan) {
   const std::ptrdiff_t chunks = plan.chunks(out.batch);
-  const std::ptrdiff_t sums = std::ptrdiff_t{c.kernel_height} * c.kernel_width * out.channels * chunks;
+  const std::ptrdiff_t sums = std::ptrdiff_t{w.kernel_height} * w.kernel_width * out.channels * chunks;
   const std::ptrdiff_t bias = sums_stride(out.channels) * pixel_pieces(out).count;
   return round_up(std::max(3 * sums_stride(out.channels) * chunks, sums + bias), 16);
 }
@@ -141,8 +141,8 @@ void join_chunks(thread_pool& pool, const float* moments, const Plan& plan, cons
   join_moments(pool, moments, plan.chunks(y.batch), size_of, y.channels, to);
 }
 
-ODT_INLINE std::size_t walk_bytes(const convolution& c, const shape& in, const shape& out, int threads) {
-  const walk_plan plan = forward_plan(c, in, out);
+ODT_INLINE std::size_t walk_bytes(const window& w, const shape& in, const shape& out, int threads) {
+  const walk_plan plan = forward_plan(w, in, out);
   scratch_space space(nullptr);
   space.take(3 * sums_stride(out.channels) * plan.chunks(out.batch));
   space.take(plan.taps * plan.padded_block * threads);
@@ -151,70 +151,70 @@ ODT_INLINE std::size_t walk_bytes(const convolution& c, const shape& in, const s
 
 }  // namespace detail::depthwise
 
-ODT_INLINE std::size_t depthwise_scratch(const convolution& c, const shape& in, const shape& out, int threads) {
+ODT_INLINE std::size_t depthwise_scratch(const window& w, const shape& in, const shape& out, int threads) {
   using namespace detail::depthwise;
-  if (c.kernel_height > most_lines)
-    fail("depthwise kernel ", c.kernel_height, " high; at most ", most_lines, " are supported");
+  if (w.kernel_height > most_lines)
+    fail("depthwise kernel ", w.kernel_height, " high; at most ", most_lines, " are supported");
   const int multiplier = out.channels / in.channels;
-  const sweep_plan forward(c, multiplier, out);
-  const sweep back = backward_sweep(c, {{nullptr, out.batch, out.height, out.width, out.channels, 0, 0}, {}}, in);
+  const sweep_plan forward(w, multiplier, out);
+  const sweep back = backward_sweep(w, {{nullptr, out.batch, out.height, out.width, out.channels, 0, 0}, {}}, in);
   const sweep_plan backward(back.window, multiplier, {in.batch, in.height, in.width, out.channels});
-  const std::size_t own = std::max(thread_bytes(forward, c, out.width), thread_bytes(backward, back.window, in.width));
-  const std::size_t separate = static_cast<std::size_t>(shared_floats(c, out, forward)) * sizeof(float) +
+  const std::size_t own = std::max(thread_bytes(forward, w, out.width), thread_bytes(backward, back.window, in.width));
+  const std::size_t separate = static_cast<std::size_t>(shared_floats(w, out, forward)) * sizeof(float) +
                                static_cast<std::size_t>(threads) * own;
   const std::ptrdiff_t sums = std::max(gradient_sums_scratch(in), sums_stride(out.channels) * pixel_pieces(out).count);
-  const gradient_space fused(nullptr, walk_plan(c, in, in.width), c, in, threads);
+  const gradient_space fused(nullptr, walk_plan(w, in, in.width), w, in, threads);
   return std::max(
-      {separate, fused.bytes, walk_bytes(c, in, out, threads), static_cast<std::size_t>(sums) * sizeof(float)});
+      {separate, fused.bytes, walk_bytes(w, in, out, threads), static_cast<std::size_t>(sums) * sizeof(float)});
 }
 
-ODT_INLINE void depthwise_forward(thread_pool& pool, const convolution& c, const const_tensor& x, const float* weights,
+ODT_INLINE void depthwise_forward(thread_pool& pool, const window& w, const const_tensor& x, const float* weights,
                                   const float* bias, const tensor& y, const batch_statistics* statistics,
                                   std::byte* scratch, const pending& finish) {
   using namespace detail::depthwise;
   scratch_space space(scratch);
   const pending* const last = finish.none() ? nullptr : &finish;
-  if (walks_forward(c, x.extents(), y.extents())) {
-    const walk_plan plan = forward_plan(c, x.extents(), y.extents());
+  if (walks_forward(w, x.extents(), y.extents())) {
+    const walk_plan plan = forward_plan(w, x.extents(), y.extents());
     float* const moments = space.take(3 * sums_stride(y.channels) * plan.chunks(y.batch));
     float* const packed = space.take(plan.taps * plan.padded_block * pool.size());
-    walk_forward(pool, {c, x, bias, y, statistics ? moments : nullptr, last}, weights, packed);
+    walk_forward(pool, {w, x, bias, y, statistics ? moments : nullptr, last}, weights, packed);
     if (statistics) join_chunks(pool, moments, plan, y, *statistics);
     return;
   }
-  const sweep s = forward_sweep(c, x, y.extents());
-  const sweep_plan plan(c, s.multiplier, y.extents());
-  float* const moments = space.take(shared_floats(c, y.extents(), plan));
+  const sweep s = forward_sweep(w, x, y.extents());
+  const sweep_plan plan(w, s.multiplier, y.extents());
+  float* const moments = space.take(shared_floats(w, y.extents(), plan));
   const sweep_output out{y, bias, false, statistics ? moments : nullptr, last};
   correlate_all(pool, s, weights, false, false, out, scratch + space.used());
   if (statistics) join_chunks(pool, moments, plan, y, *statistics);
 }
 
-ODT_INLINE void depthwise_backward_data(thread_pool& pool, const convolution& c, const const_tensor& dy,
+ODT_INLINE void depthwise_backward_data(thread_pool& pool, const window& w, const const_tensor& dy,
                                         const float* weights, const tensor& dx, bool accumulate, std::byte* scratch) {
   using namespace detail::depthwise;
-  const sweep s = backward_sweep(c, dy, dx.extents());
+  const sweep s = backward_sweep(w, dy, dx.extents());
   correlate_all(pool, s, weights, true, s.multiplier > 1, {dx, nullptr, accumulate, nullptr}, scratch);
 }
 
-ODT_INLINE void depthwise_backward_weights(thread_pool& pool, const convolution& c, const const_tensor& x,
+ODT_INLINE void depthwise_backward_weights(thread_pool& pool, const window& w, const const_tensor& x,
                                            const const_tensor& dy, float* dw, float* dbias, std::byte* scratch,
                                            bool accumulate) {
   using namespace detail::depthwise;
-  const sweep s = forward_sweep(c, x, dy.extents());
-  const sweep_plan plan(c, s.multiplier, dy.extents());
-  const int taps = c.kernel_height * c.kernel_width;
+  const sweep s = forward_sweep(w, x, dy.extents());
+  const sweep_plan plan(w, s.multiplier, dy.extents());
+  const int taps = w.kernel_height * w.kernel_width;
   const std::ptrdiff_t size = std::ptrdiff_t{taps} * dy.channels, chunks = plan.chunks(dy.batch);
   scratch_space space(scratch);
-  float* const partial = space.take(shared_floats(c, dy.extents(), plan));
+  float* const partial = space.take(shared_floats(w, dy.extents(), plan));
   const auto job = [&](int chunk, int image, int band, int channel, int count, const sweep_memory& memory) {
     zero_channels(memory.result, std::ptrdiff_t{taps} * plan.padded_block);
     staged_lines staged(s, plan, memory, image, channel);
     each_line(s, plan, staged, band, [&](int y, const float* const* lines) {
-      const line_walk walk{lines, std::ptrdiff_t{c.rate} * plan.padded_block,
-                           std::ptrdiff_t{c.stride_width} * plan.padded_block};
-      with_kernel(c, [&](auto k, auto kernel_stride) {
-        correlate_weights_line<k, kernel_stride>(walk, c, memory.result, plan.padded_block,
+      const line_walk walk{lines, std::ptrdiff_t{w.rate} * plan.padded_block,
+                           std::ptrdiff_t{w.stride_width} * plan.padded_block};
+      with_kernel(w, [&](auto k, auto kernel_stride) {
+        correlate_weights_line<k, kernel_stride>(walk, w, memory.result, plan.padded_block,
                                                  dy.pixel(image, y, 0) + channel, dy.pixel_stride, s.out_width, count);
       });
     });
@@ -223,21 +223,21 @@ ODT_INLINE void depthwise_backward_weights(thread_pool& pool, const convolution&
         store_first(partial + size * chunk + std::ptrdiff_t{t} * dy.channels + channel + v,
                     load(memory.result + std::ptrdiff_t{t} * plan.padded_block + v), count - v);
   };
-  each_job(pool, s, plan, scratch + space.used(), thread_bytes(plan, c, s.out_width), job);
+  each_job(pool, s, plan, scratch + space.used(), thread_bytes(plan, w, s.out_width), job);
   join_sums(pool, partial, size, static_cast<int>(chunks), size, dw, accumulate);
   if (dbias) sum_pixels(pool, dy, dbias, accumulate, partial + size * chunks);
 }
 
-ODT_INLINE void depthwise_backward(thread_pool& pool, const convolution& c, const const_tensor& x,
-                                   const const_tensor& dy, const float* weights, const tensor& dx, bool accumulate,
-                                   float* dw, float* dbias, const gradient_sums* sums, std::byte* scratch) {
+ODT_INLINE void depthwise_backward(thread_pool& pool, const window& w, const const_tensor& x, const const_tensor& dy,
+                                   const float* weights, const tensor& dx, bool accumulate, float* dw, float* dbias,
+                                   const gradient_sums* sums, std::byte* scratch) {
   using namespace detail::depthwise;
   if (!dx.data) accumulate = false, sums = nullptr;
   if (dy.channels == x.channels && dy.transform.none()) {
-    sweep_gradients(pool, {c, x, dy, dx, accumulate, sums}, weights, dw, scratch);
+    sweep_gradients(pool, {w, x, dy, dx, accumulate, sums}, weights, dw, scratch);
   } else {
-    depthwise_backward_weights(pool, c, x, dy, dw, nullptr, scratch);
-    if (dx.data) depthwise_backward_data(pool, c, dy, weights, dx, accumulate, scratch);
+    depthwise_backward_weights(pool, w, x, dy, dw, nullptr, scratch);
+    if (dx.data) depthwise_backward_data(pool, w, dy, weights, dx, accumulate, scratch);
     if (sums) sum_gradient(pool, *sums, dx, reinterpret_cast<float*>(scratch));
   }
   if (dbias) sum_pixels(pool, dy, dbias, false, reinterpret_cast<float*>(scratch));

@@ -14,7 +14,7 @@ namespace detail::depthwise {
 
 /// The operands of a sweep; dx.data and sums may be null.
 struct gradient_task {
-  convolution window;
+  cpu::window window;
   const_tensor x, dy;
   tensor dx;
   bool accumulate;
@@ -26,10 +26,10 @@ struct gradient_memory {
   float *weights, *sums;
   int* columns;
 
-  gradient_memory(scratch_space& space, const walk_plan& plan, const convolution& c) {
+  gradient_memory(scratch_space& space, const walk_plan& plan, const window& w) {
     weights = space.take(plan.taps * plan.padded_block);
     sums = space.take(plan.taps * plan.padded_block);
-    columns = reinterpret_cast<int*>(space.take(2 * std::ptrdiff_t{c.kernel_width}));
+    columns = reinterpret_cast<int*>(space.take(2 * std::ptrdiff_t{w.kernel_width}));
   }
 };
 
@@ -52,15 +52,15 @@ struct gradient_line {
 
   gradient_line(const gradient_block& b, int row) {
     const gradient_task& task = b.task;
-    const convolution& c = task.window;
+    const window& w = task.window;
     x = task.x.pixel(b.image, row, 0) + b.channel;
     z = task.sums ? task.sums->z.pixel(b.image, row, 0) + b.channel : nullptr;
     dx = task.dx.data ? task.dx.pixel(b.image, row, 0) + b.channel : nullptr;
-    for (int ky = 0; ky < c.kernel_height; ++ky) {
-      const int at = row + c.pad_top - ky * c.rate;
-      if (at < 0 || at % c.stride_height != 0 || at / c.stride_height >= task.dy.height) continue;
-      dy[lines] = task.dy.pixel(b.image, at / c.stride_height, 0) + b.channel;
-      tap[lines++] = ky * c.kernel_width;
+    for (int ky = 0; ky < w.kernel_height; ++ky) {
+      const int at = row + w.pad_top - ky * w.rate;
+      if (at < 0 || at % w.stride_height != 0 || at / w.stride_height >= task.dy.height) continue;
+      dy[lines] = task.dy.pixel(b.image, at / w.stride_height, 0) + b.channel;
+      tap[lines++] = ky * w.kernel_width;
     }
   }
 };
@@ -195,7 +195,7 @@ template <int Stride, int Lines, class Count>
 
 /// A pixel of the input, any window.
 inline void add_pixel(const gradient_block& b, const gradient_line& line, int pixel) {
-  const convolution& w = b.task.window;
+  const window& w = b.task.window;
   int taps = 0, *const tap = b.memory.columns, *const column = tap + w.kernel_width;
   for (int kx = 0; kx < w.kernel_width; ++kx) {
     const int at = pixel + w.pad_left - kx * w.rate;
@@ -264,10 +264,10 @@ void add_line(const gradient_block& b, const gradient_line& line) {
 }
 
 inline void add_any_line(const gradient_block& b, const gradient_line& line) {
-  const convolution& c = b.task.window;
-  const bool square = c.kernel_height == 3 && c.kernel_width == 3 && c.rate == 1;
-  if (square && c.stride_width == 1) return add_line<1>(b, line);
-  if (square && c.stride_width == 2) return add_line<2>(b, line);
+  const window& w = b.task.window;
+  const bool square = w.kernel_height == 3 && w.kernel_width == 3 && w.rate == 1;
+  if (square && w.stride_width == 1) return add_line<1>(b, line);
+  if (square && w.stride_width == 2) return add_line<2>(b, line);
   for (int x = 0; x < b.task.x.width; ++x) add_pixel(b, line, x);
 }
 
@@ -298,13 +298,13 @@ struct gradient_space {
   std::byte* own;
   std::size_t own_bytes, bytes;
 
-  gradient_space(std::byte* scratch, const walk_plan& plan, const convolution& c, const shape& in, int threads)
+  gradient_space(std::byte* scratch, const walk_plan& plan, const window& w, const shape& in, int threads)
       : size(std::ptrdiff_t{plan.taps} * in.channels) {
     scratch_space space(scratch), thread(nullptr);
     partial = space.take(size * plan.chunks(in.batch));
     sums = space.take(gradient_sums_size(in.channels, plan.chunks(in.batch)));
     own = scratch ? scratch + space.used() : nullptr;
-    const gradient_memory memory(thread, plan, c);
+    const gradient_memory memory(thread, plan, w);
     own_bytes = thread.used();
     bytes = space.used() + own_bytes * static_cast<std::size_t>(threads);
   }

@@ -13,7 +13,7 @@ namespace detail::depthwise {
 
 /// The operands of a forward sweep; bias, moments (chunks x 3 x sums_stride) and finish may be null.
 struct forward_task {
-  convolution window;
+  cpu::window window;
   const_tensor x;
   const float* bias;
   tensor y;
@@ -193,15 +193,15 @@ inline void write_line(const forward_line& line) {
 }
 
 /// Whether walk_forward can do it, if each channel has one output.
-inline bool walks(const convolution& c) {
-  return c.kernel_height == 3 && c.kernel_width == 3 && c.rate == 1 && c.stride_width <= 2;
+inline bool walks(const window& w) {
+  return w.kernel_height == 3 && w.kernel_width == 3 && w.rate == 1 && w.stride_width <= 2;
 }
-inline bool walks_forward(const convolution& c, const shape& in, const shape& out) {
-  return walks(c) && in.channels == out.channels;
+inline bool walks_forward(const window& w, const shape& in, const shape& out) {
+  return walks(w) && in.channels == out.channels;
 }
 
-inline walk_plan forward_plan(const convolution& c, const shape& in, const shape& out) {
-  return {c, out, std::max(in.width, out.width)};
+inline walk_plan forward_plan(const window& w, const shape& in, const shape& out) {
+  return {w, out, std::max(in.width, out.width)};
 }
 
 /// The sweep; `packed` has taps x padded_block floats for each thread.

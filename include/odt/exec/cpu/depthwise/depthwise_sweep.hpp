@@ -20,7 +20,7 @@ struct sweep {
   const_tensor source;
   int multiplier = 1;
   int up_height = 1, up_width = 1;
-  convolution window;
+  cpu::window window;
   int out_height = 0, out_width = 0, channels = 0;
 };
 
@@ -28,7 +28,7 @@ struct sweep {
 struct sweep_plan {
   int block, blocks, bands, band_rows, padded_block, columns, ring;
 
-  sweep_plan(const convolution& w, int multiplier, const shape& out) {
+  sweep_plan(const window& w, int multiplier, const shape& out) {
     columns = (out.width - 1) * w.stride_width + (w.kernel_width - 1) * w.rate + 1;
     ring = (w.kernel_height - 1) * w.rate + 1;
     // A block is as many channels as fit: long runs of memory are read faster than short ones.
@@ -53,7 +53,7 @@ struct sweep_memory {
   float *lines, *zeros, *weights, *result, *affine;
   int *staged, *sources;
 
-  sweep_memory(scratch_space& space, const sweep_plan& plan, const convolution& w, int out_width) {
+  sweep_memory(scratch_space& space, const sweep_plan& plan, const window& w, int out_width) {
     const std::ptrdiff_t line = std::ptrdiff_t{plan.columns} * plan.padded_block;
     const std::ptrdiff_t taps = std::ptrdiff_t{w.kernel_height} * w.kernel_width * plan.padded_block;
     lines = space.take(line * plan.ring);
@@ -161,7 +161,7 @@ struct tap_weights {
 
 /// sums[p] += the correlation at `Pixels` output pixels from float `at` of the lines on.
 template <int K, int Stride, int Pixels>
-[[gnu::always_inline]] inline void correlate(const line_walk& walk, const convolution& w, const tap_weights<K>& weights,
+[[gnu::always_inline]] inline void correlate(const line_walk& walk, const window& w, const tap_weights<K>& weights,
                                              std::ptrdiff_t at, vec (&sums)[Pixels]) {
   if constexpr (K > 0) {
     unroll<K>([&](auto ky) {
@@ -216,7 +216,7 @@ struct line_output {
 };
 
 template <int K, int Stride, int Pixels>
-void correlate_pixels(const line_walk& walk, const convolution& w, const float* weights, std::ptrdiff_t step,
+void correlate_pixels(const line_walk& walk, const window& w, const float* weights, std::ptrdiff_t step,
                       const line_output& out, int x) {
   for (int c = 0; c < out.channels; c += lanes) {
     const int count = out.channels - c;
@@ -235,7 +235,7 @@ void correlate_pixels(const line_walk& walk, const convolution& w, const float* 
 }
 
 template <int K, int Stride>
-void correlate_line(const line_walk& walk, const convolution& w, const float* weights, std::ptrdiff_t step,
+void correlate_line(const line_walk& walk, const window& w, const float* weights, std::ptrdiff_t step,
                     const line_output& out) {
   int x = 0;
   for (; x + group_pixels <= out.pixels; x += group_pixels)
@@ -245,8 +245,8 @@ void correlate_line(const line_walk& walk, const convolution& w, const float* we
 
 /// weights += the products of some pixels of dy with the staged lines.
 template <int K, int Stride, int Pixels>
-void correlate_weights(const line_walk& walk, const convolution& w, float* weights, std::ptrdiff_t step,
-                       const float* dy, std::ptrdiff_t dy_step, int channels, int x) {
+void correlate_weights(const line_walk& walk, const window& w, float* weights, std::ptrdiff_t step, const float* dy,
+                       std::ptrdiff_t dy_step, int channels, int x) {
   for (int c = 0; c < channels; c += lanes) {
     vec gradient[Pixels];
     unroll<Pixels>([&](auto p) { gradient[p] = load_first(dy + (x + p) * dy_step + c, channels - c); });
@@ -279,7 +279,7 @@ void correlate_weights(const line_walk& walk, const convolution& w, float* weigh
 }
 
 template <int K, int Stride>
-void correlate_weights_line(const line_walk& walk, const convolution& w, float* weights, std::ptrdiff_t step,
+void correlate_weights_line(const line_walk& walk, const window& w, float* weights, std::ptrdiff_t step,
                             const float* dy, std::ptrdiff_t dy_step, int pixels, int channels) {
   int x = 0;
   for (; x + group_pixels <= pixels; x += group_pixels)
@@ -289,7 +289,7 @@ void correlate_weights_line(const line_walk& walk, const convolution& w, float* 
 
 /// Calls body(K, Stride) with the integral constants of the specialized kernels, or 0 and 0.
 template <class Body>
-void with_kernel(const convolution& w, const Body& body) {
+void with_kernel(const window& w, const Body& body) {
   const bool square = w.kernel_height == 3 && w.kernel_width == 3 && w.rate == 1;
   using std::integral_constant;
   if (square && w.stride_width == 1)

@@ -26,9 +26,9 @@ struct walk_plan {
   int taps, block, blocks, bands, band_rows;
   std::ptrdiff_t padded_block;
 
-  walk_plan(const convolution& c, const shape& lines, int width) : taps(c.kernel_height * c.kernel_width) {
+  walk_plan(const window& w, const shape& lines, int width) : taps(w.kernel_height * w.kernel_width) {
     const std::ptrdiff_t fit =
-        std::max<std::ptrdiff_t>(64, half_l2_floats() / (std::ptrdiff_t{width} * (c.kernel_height + 5)));
+        std::max<std::ptrdiff_t>(64, half_l2_floats() / (std::ptrdiff_t{width} * (w.kernel_height + 5)));
     block = static_cast<int>(round_up(ceil_div(lines.channels, ceil_div(lines.channels, fit)), 16));
     block = std::min(block, lines.channels);
     blocks = static_cast<int>(ceil_div(lines.channels, block));

@@ -10,7 +10,7 @@ inline namespace ODT_ISA {
 
 /// One of the two: finish(conv(.) + bias).
 struct separable_stage {
-  convolution window;
+  cpu::window window;
   const float* weights = nullptr;  ///< of the pointwise stage: packed (conv_pack)
   const float* bias = nullptr;     ///< or null
   pending finish;
@@ -18,7 +18,7 @@ struct separable_stage {
 
 /// Whether separable_forward can do a depthwise convolution of one output a channel, and gains by it: 3x3 windows, and
 /// so many pixels between the two that the pointwise weights, which are read once a chunk of them, are few beside them.
-bool suits_separable(const convolution& depthwise, std::ptrdiff_t pixels);
+bool suits_separable(const window& depthwise, std::ptrdiff_t pixels);
 
 /// Bytes of scratch memory (64-byte aligned) of separable_forward.
 std::size_t separable_scratch(int threads);

@@ -61,7 +61,7 @@ struct depthwise_rows {
 
 }  // namespace detail::separable
 
-ODT_INLINE bool suits_separable(const convolution& depthwise, std::ptrdiff_t pixels) {
+ODT_INLINE bool suits_separable(const window& depthwise, std::ptrdiff_t pixels) {
   return detail::depthwise::walks(depthwise) && pixels >= detail::separable::least_pixels;
 }
 

@@ -26,16 +26,16 @@ struct window_range {
   }
 };
 
-ODT_INLINE window_range rows_of(const convolution& w, int y, int height) {
+ODT_INLINE window_range rows_of(const window& w, int y, int height) {
   return {y, w.stride_height, w.pad_top, w.kernel_height, height};
 }
-ODT_INLINE window_range columns_of(const convolution& w, int x, int width) {
+ODT_INLINE window_range columns_of(const window& w, int x, int width) {
   return {x, w.stride_width, w.pad_left, w.kernel_width, width};
 }
 
 /// body(image, y, x, rows, columns) for every output pixel; lines of the output are shared among the threads.
 template <class Body>
-void each_output(thread_pool& pool, const convolution& w, const shape& in, const shape& out, const Body& body) {
+void each_output(thread_pool& pool, const window& w, const shape& in, const shape& out, const Body& body) {
   pool.run(out.batch * out.height, [&](int line, int) {
     const int n = line / out.height, y = line % out.height;
     for (int x = 0; x < out.width; ++x) body(n, y, x, rows_of(w, y, in.height), columns_of(w, x, in.width));
@@ -45,7 +45,7 @@ void each_output(thread_pool& pool, const convolution& w, const shape& in, const
 /// body(image, y, x, rows, columns, own) for every output pixel whose window has rows of a band of dx, `own`: windows
 /// overlap, so that the threads share such bands. They are cleared first unless they accumulate, and stay in a cache.
 template <class Body>
-void each_scatter(thread_pool& pool, const convolution& w, const shape& out, const tensor& dx, bool accumulate,
+void each_scatter(thread_pool& pool, const window& w, const shape& out, const tensor& dx, bool accumulate,
                   const Body& body) {
   constexpr int most_rows = 16;
   const int bands = static_cast<int>(ceil_div(dx.height, most_rows));
@@ -142,28 +142,27 @@ ODT_INLINE void spread_full(const float* gradients, const vec& share, const std:
 
 }  // namespace detail::pool
 
-ODT_INLINE void max_pool_forward(thread_pool& pool, const convolution& window, const const_tensor& x, const tensor& y) {
+ODT_INLINE void max_pool_forward(thread_pool& pool, const window& w, const const_tensor& x, const tensor& y) {
   using namespace detail::pool;
-  each_output(pool, window, x.extents(), y.extents(),
-              [&](int n, int oy, int ox, window_range rows, window_range columns) {
-                float* to = y.pixel(n, oy, ox);
-                if (full(rows, columns)) return max_full(pixels_of(x, n, rows, columns), x.transform, y.channels, to);
-                for (int c = 0; c < y.channels; c += lanes) {
-                  const int rest = y.channels - c;
-                  const vector_transform transform(x.transform, c, rest);
-                  vec best(-std::numeric_limits<float>::infinity());
-                  for (int iy = rows.begin; iy < rows.end; ++iy)
-                    for (int ix = columns.begin; ix < columns.end; ++ix)
-                      best = larger(best, transform(load_first(x.pixel(n, iy, ix) + c, rest)));
-                  store_first(to + c, best, rest);
-                }
-              });
+  each_output(pool, w, x.extents(), y.extents(), [&](int n, int oy, int ox, window_range rows, window_range columns) {
+    float* to = y.pixel(n, oy, ox);
+    if (full(rows, columns)) return max_full(pixels_of(x, n, rows, columns), x.transform, y.channels, to);
+    for (int c = 0; c < y.channels; c += lanes) {
+      const int rest = y.channels - c;
+      const vector_transform transform(x.transform, c, rest);
+      vec best(-std::numeric_limits<float>::infinity());
+      for (int iy = rows.begin; iy < rows.end; ++iy)
+        for (int ix = columns.begin; ix < columns.end; ++ix)
+          best = larger(best, transform(load_first(x.pixel(n, iy, ix) + c, rest)));
+      store_first(to + c, best, rest);
+    }
+  });
 }
 
-ODT_INLINE void max_pool_backward(thread_pool& pool, const convolution& window, const const_tensor& x,
-                                  const const_tensor& dy, const tensor& dx, bool accumulate) {
+ODT_INLINE void max_pool_backward(thread_pool& pool, const window& w, const const_tensor& x, const const_tensor& dy,
+                                  const tensor& dx, bool accumulate) {
   using namespace detail::pool;
-  each_scatter(pool, window, dy.extents(), dx, accumulate,
+  each_scatter(pool, w, dy.extents(), dx, accumulate,
                [&](int n, int oy, int ox, window_range rows, window_range columns, window_range own) {
                  if (full(own, columns))
                    return route_full(pixels_of(x, n, rows, columns), x.transform, dy.pixel(n, oy, ox),
@@ -190,29 +189,27 @@ ODT_INLINE void max_pool_backward(thread_pool& pool, const convolution& window, 
                });
 }
 
-ODT_INLINE void avg_pool_forward(thread_pool& pool, const convolution& window, const const_tensor& x, const tensor& y) {
+ODT_INLINE void avg_pool_forward(thread_pool& pool, const window& w, const const_tensor& x, const tensor& y) {
   using namespace detail::pool;
-  each_output(pool, window, x.extents(), y.extents(),
-              [&](int n, int oy, int ox, window_range rows, window_range columns) {
-                float* to = y.pixel(n, oy, ox);
-                if (full(rows, columns)) return mean_full(pixels_of(x, n, rows, columns), x.transform, y.channels, to);
-                const vec count(static_cast<float>(std::max(1, rows.size() * columns.size())));
-                for (int c = 0; c < y.channels; c += lanes) {
-                  const int rest = y.channels - c;
-                  const vector_transform transform(x.transform, c, rest);
-                  vec sum(0.0f);
-                  for (int iy = rows.begin; iy < rows.end; ++iy)
-                    for (int ix = columns.begin; ix < columns.end; ++ix)
-                      sum += transform(load_first(x.pixel(n, iy, ix) + c, rest));
-                  store_first(to + c, sum / count, rest);
-                }
-              });
+  each_output(pool, w, x.extents(), y.extents(), [&](int n, int oy, int ox, window_range rows, window_range columns) {
+    float* to = y.pixel(n, oy, ox);
+    if (full(rows, columns)) return mean_full(pixels_of(x, n, rows, columns), x.transform, y.channels, to);
+    const vec count(static_cast<float>(std::max(1, rows.size() * columns.size())));
+    for (int c = 0; c < y.channels; c += lanes) {
+      const int rest = y.channels - c;
+      const vector_transform transform(x.transform, c, rest);
+      vec sum(0.0f);
+      for (int iy = rows.begin; iy < rows.end; ++iy)
+        for (int ix = columns.begin; ix < columns.end; ++ix) sum += transform(load_first(x.pixel(n, iy, ix) + c, rest));
+      store_first(to + c, sum / count, rest);
+    }
+  });
 }
 
-ODT_INLINE void avg_pool_backward(thread_pool& pool, const convolution& window, const const_tensor& dy,
-                                  const tensor& dx, bool accumulate) {
+ODT_INLINE void avg_pool_backward(thread_pool& pool, const window& w, const const_tensor& dy, const tensor& dx,
+                                  bool accumulate) {
   using namespace detail::pool;
-  detail::pool::each_scatter(pool, window, dy.extents(), dx, accumulate,
+  detail::pool::each_scatter(pool, w, dy.extents(), dx, accumulate,
                              [&](int n, int oy, int ox, window_range rows, window_range columns, window_range own) {
                                const vec share(1.0f / static_cast<float>(std::max(1, rows.size() * columns.size())));
                                for (int c = 0; c < dx.channels; c += lanes) {

@@ -51,19 +51,20 @@ __global__ __launch_bounds__(score_threads) void score_logits(score_numbers how,
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const std::int64_t image = blockIdx.y, first = std::int64_t{blockIdx.x} * tile;
   const int rows = static_cast<int>(in.anchors - first < tile ? in.anchors - first : tile);
-  const int classes = in.columns - first_column;
-  const float* const logits = in.logits + (image * in.anchors + first) * in.columns;
+  const int classes = in.class_slots - first_column;
+  const float* const logits = in.logits + (image * in.anchors + first) * in.class_slots;
   float* const own = scores + image * classes * in.anchors + first;
   if (how.converter == score_converter::softmax)
     for (int r = warp; r < rows; r += score_warps) {
-      const row_terms found = row_terms::of(logits + r * in.columns, in.columns, how.scale);
+      const row_terms found = row_terms::of(logits + r * in.class_slots, in.class_slots, how.scale);
       if (lane == 0) terms[r] = found;
     }
   for (int from = 0; from < classes; from += tile) {
     const int wide = classes - from < tile ? classes - from : tile;
     __syncthreads();
     for (int r = warp; r < rows; r += score_warps)
-      if (lane < wide) values[r][lane] = score_of(how, logits[r * in.columns + first_column + from + lane], terms[r]);
+      if (lane < wide)
+        values[r][lane] = score_of(how, logits[r * in.class_slots + first_column + from + lane], terms[r]);
     __syncthreads();
     for (int c = warp; c < wide; c += score_warps)
       if (lane < rows) own[std::int64_t{from + c} * in.anchors + lane] = values[lane][c];
@@ -77,7 +78,7 @@ void convert_scores(cudaStream_t stream, const post_processing_options& options,
   if (in.batch == 0 || in.anchors == 0) return;
   const dim3 grid(static_cast<unsigned>((in.anchors + tile - 1) / tile), static_cast<unsigned>(in.batch));
   const score_numbers how{options.converter, options.logit_scale};
-  score_logits<<<grid, score_threads, 0, stream>>>(how, in, in.columns - in.classes(), scores);
+  score_logits<<<grid, score_threads, 0, stream>>>(how, in, in.class_slots - in.classes(), scores);
   check_launch("convert_scores");
 }
 

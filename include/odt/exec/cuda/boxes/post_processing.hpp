@@ -5,6 +5,7 @@
 #include <odt/exec/cuda/boxes/non_max_suppression.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
 #include <odt/exec/cuda/machine/scratch.hpp>
+#include <odt/exec/ssd_predictions.hpp>
 #include <odt/post_processing.hpp>
 
 #include <cstddef>
@@ -12,18 +13,6 @@
 #include <vector>
 
 namespace odt::cuda {
-
-/// What an SSD predicts for a batch, in device memory.
-struct ssd_predictions {
-  int batch = 0, anchors = 0;
-  int columns = 0;                   ///< classes, and the background if it is there
-  bool has_background = true;        ///< column 0 is the background
-  const float* encodings = nullptr;  ///< [batch, anchors, code_size]
-  const float* logits = nullptr;     ///< [batch, anchors, columns]
-  const boxf* windows = nullptr;     ///< [batch] the true image within each padded input, normalized
-
-  int classes() const { return columns - (has_background ? 1 : 0); }
-};
 
 /// Scores from logits, as cpu::convert_scores makes them, but without the background and class by class:
 /// [batch, classes, anchors].

@@ -7,7 +7,7 @@ namespace odt::cuda::detail {
 namespace {
 
 /// Costs of an image's anchors that count, by a block.
-__global__ __launch_bounds__(loss_threads) void sum_costs(ssd_loss_input in, loss_memory memory, bool mines) {
+__global__ __launch_bounds__(loss_threads) void sum_costs(ssd_predictions in, loss_memory memory, bool mines) {
   __shared__ double shared[33];
   const std::int64_t first = std::int64_t{blockIdx.x} * in.anchors;
   double cls = 0, loc = 0;
@@ -21,7 +21,7 @@ __global__ __launch_bounds__(loss_threads) void sum_costs(ssd_loss_input in, los
 }
 
 /// Sums over the images, by one warp.
-__global__ void join_losses(loss_numbers o, int code_size, ssd_loss_input in, counted_targets t, loss_memory memory,
+__global__ void join_losses(loss_numbers o, int code_size, ssd_predictions in, counted_targets t, loss_memory memory,
                             bool mines, ssd_losses_report* report) {
   const loss_scales scale = loss_scales::of(o, code_size, t.weight_sums, in.batch);
   double sums[7] = {};
@@ -48,7 +48,7 @@ __global__ void join_losses(loss_numbers o, int code_size, ssd_loss_input in, co
 
 }  // namespace
 
-void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_size, const ssd_loss_input& in,
+void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_size, const ssd_predictions& in,
                    const counted_targets& targets, const loss_memory& memory, bool mines, ssd_losses_report* report) {
   sum_costs<<<static_cast<unsigned>(in.batch), loss_threads, 0, stream>>>(in, memory, mines);
   check_launch("sum_costs");

@@ -56,7 +56,8 @@ struct anchor_losses {
   const Classification& classes;
   const Localization& boxes;
   const loss_numbers& o;
-  const ssd_loss_input& in;
+  const ssd_predictions& in;
+  const ssd_prediction_gradients& out;
   const counted_targets& t;
   std::int64_t row;
 
@@ -82,21 +83,21 @@ struct anchor_losses {
         gradient);
   }
   __device__ void write_gradients(const loss_scales& scale) const {
-    float* const to_classes = in.logits_gradient + row * in.class_slots;
-    float* const to_boxes = in.encodings_gradient + row * CodeSize;
+    float* const to_classes = out.logits + row * in.class_slots;
+    float* const to_boxes = out.encodings + row * CodeSize;
     classification([&](int c, float g) { to_classes[c] = g * scale.classes; });
     localization([&](int c, float g) { to_boxes[c] = g * scale.boxes; });
   }
   __device__ void clear_gradients() const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
-    for (int c = lane; c < in.class_slots; c += 32) in.logits_gradient[row * in.class_slots + c] = 0;
-    if (lane < CodeSize) in.encodings_gradient[row * CodeSize + lane] = 0;
+    for (int c = lane; c < in.class_slots; c += 32) out.logits[row * in.class_slots + c] = 0;
+    if (lane < CodeSize) out.encodings[row * CodeSize + lane] = 0;
   }
 };
 
 /// Calls body(row, anchor) for the rows of this warp.
 template <class Body>
-__device__ void each_row_of_warp(const ssd_loss_input& in, const Body& body) {
+__device__ void each_row_of_warp(const ssd_predictions& in, const Body& body) {
   const std::int64_t rows = std::int64_t{1} * in.batch * in.anchors, warps = loss_threads / 32;
   for (std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.x / 32; row < rows; row += gridDim.x * warps)
     body(row, static_cast<int>(row % in.anchors));
@@ -105,15 +106,16 @@ __device__ void each_row_of_warp(const ssd_loss_input& in, const Body& body) {
 /// Costs of all anchors; without mining the gradients too, with it the boxes and losses that rank them.
 template <class Classification, class Localization, class BoxCoder>
 __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification classes, Localization boxes, BoxCoder coder,
-                                                             loss_numbers o, const boxf* anchors, ssd_loss_input in,
-                                                             counted_targets t, loss_memory memory, bool mines) {
+                                                             loss_numbers o, const boxf* anchors, ssd_predictions in,
+                                                             ssd_prediction_gradients out, counted_targets t,
+                                                             loss_memory memory, bool mines) {
   constexpr int code_size = BoxCoder::code_size;
   const loss_scales scale = loss_scales::of(o, code_size, t.weight_sums, in.batch);
-  const bool gradients = !mines && in.logits_gradient;
+  const bool gradients = !mines && out.logits;
   each_row_of_warp(in, [&](std::int64_t row, int anchor) {
-    const anchor_losses<Classification, Localization, code_size> losses{classes, boxes, o, in, t, row};
-    float* const to_classes = gradients ? in.logits_gradient + row * in.class_slots : nullptr;
-    float* const to_boxes = gradients ? in.encodings_gradient + row * code_size : nullptr;
+    const anchor_losses<Classification, Localization, code_size> losses{classes, boxes, o, in, out, t, row};
+    float* const to_classes = gradients ? out.logits + row * in.class_slots : nullptr;
+    float* const to_boxes = gradients ? out.encodings + row * code_size : nullptr;
     const float cls = losses.classification([&](int c, float g) {
       if (to_classes) to_classes[c] = g * scale.classes;
     });
@@ -133,11 +135,12 @@ __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification clas
 /// Gradients of the anchors that mining kept, zeros for the others.
 template <class Classification, class Localization, int CodeSize>
 __global__ __launch_bounds__(loss_threads) void kept_gradients(Classification classes, Localization boxes,
-                                                               loss_numbers o, ssd_loss_input in, counted_targets t,
+                                                               loss_numbers o, ssd_predictions in,
+                                                               ssd_prediction_gradients out, counted_targets t,
                                                                loss_memory memory) {
   const loss_scales scale = loss_scales::of(o, CodeSize, t.weight_sums, in.batch);
   each_row_of_warp(in, [&](std::int64_t row, int) {
-    const anchor_losses<Classification, Localization, CodeSize> losses{classes, boxes, o, in, t, row};
+    const anchor_losses<Classification, Localization, CodeSize> losses{classes, boxes, o, in, out, t, row};
     memory.kept[row] != 0 ? losses.write_gradients(scale) : losses.clear_gradients();
   });
 }
@@ -153,8 +156,9 @@ inline std::int64_t ssd_loss_scratch_bytes(int batch, int anchors, bool mines) {
 /// first, and gradients only for the anchors that were kept.
 template <classification_loss Classification, localization_loss Localization, box_coder BoxCoder>
 void ssd_loss(cudaStream_t stream, const Classification& classes, const Localization& boxes, const BoxCoder& coder,
-              const ssd_loss_options& options, const boxf* anchors, const ssd_loss_input& in,
-              const counted_targets& targets, void* scratch, ssd_losses_report* report) {
+              const ssd_loss_options& options, const boxf* anchors, const ssd_predictions& in,
+              const ssd_prediction_gradients& gradients, const counted_targets& targets, void* scratch,
+              ssd_losses_report* report) {
   using namespace detail;
   constexpr int code_size = BoxCoder::code_size;
   const bool mines = options.miner.has_value();
@@ -162,15 +166,15 @@ void ssd_loss(cudaStream_t stream, const Classification& classes, const Localiza
   const loss_memory memory(scratch, in.batch, in.anchors, mines);
   const std::int64_t rows = std::int64_t{1} * in.batch * in.anchors;
   const auto blocks = static_cast<unsigned>(std::clamp<std::int64_t>((rows + 31) / 32, 1, 4096));
-  anchor_costs<<<blocks, loss_threads, 0, stream>>>(classes, boxes, coder, numbers, anchors, in, targets, memory,
-                                                    mines);
+  anchor_costs<<<blocks, loss_threads, 0, stream>>>(classes, boxes, coder, numbers, anchors, in, gradients, targets,
+                                                    memory, mines);
   check_launch("anchor_costs");
   if (mines) {
     mine(stream, *options.miner, in.batch, in.anchors, memory.boxes, memory.losses, targets.match, memory.mining,
          memory.kept, memory.mined);
-    if (in.logits_gradient) {
+    if (gradients.logits) {
       kept_gradients<Classification, Localization, code_size>
-          <<<blocks, loss_threads, 0, stream>>>(classes, boxes, numbers, in, targets, memory);
+          <<<blocks, loss_threads, 0, stream>>>(classes, boxes, numbers, in, gradients, targets, memory);
       check_launch("kept_gradients");
     }
   }

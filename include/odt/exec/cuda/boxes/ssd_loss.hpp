@@ -6,6 +6,7 @@
 #include <odt/exec/cuda/boxes/mining.hpp>
 #include <odt/exec/cuda/boxes/targets.hpp>
 #include <odt/exec/cuda/machine/scratch.hpp>
+#include <odt/exec/ssd_predictions.hpp>
 #include <odt/ssd/loss_options.hpp>
 
 #include <cstdint>
@@ -72,7 +73,7 @@ struct loss_memory {
 };
 
 /// Sums up what counts, and writes the report.
-void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_size, const ssd_loss_input& in,
+void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_size, const ssd_predictions& in,
                    const counted_targets& targets, const loss_memory& memory, bool mines, ssd_losses_report* report);
 
 }  // namespace detail
