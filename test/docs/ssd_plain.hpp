@@ -16,7 +16,8 @@ struct ssd_plain {
   options opts{};
 
   constexpr odt::feature_maps build(odt::network& net, int input) const {
-    const odt::endpoints base = plain_backbone(net, input, odt::backbone_of(opts, "Plain", "Plain"));
+    const int images = net.pad_to_multiple(input, opts.pad_to_multiple);
+    const odt::endpoints base = plain_backbone(net, images, odt::backbone_of(opts, "Plain", "Plain"));
     return odt::necks::multi_resolution(net, {base.at("stage_3"), base.at("stage_4")},
                                         odt::necks::extra_layers_of(opts, "FeatureExtractor/Plain", "stage_4"),
                                         opts.conv_hyperparams);
