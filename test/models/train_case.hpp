@@ -19,10 +19,12 @@ struct trained {
   std::unique_ptr<test::any_ssd> detector = test::make_detector(folder / "pipeline.config");
 
   explicit trained(std::string case_name) : name(std::move(case_name)) {
-    if (what["params"].contains("scales"))
-      begin_with_formula();
+    if (const auto own = folder / "init"; test::fs::exists(own.string() + ".index"))
+      test::load_checkpoint(*detector, own);
+    else if (name.starts_with("train_ssd_mobilenet_v1_frozen_bn"))
+      test::load_checkpoint(*detector, test::models() / "train_ssd_mobilenet_v1/step_100");
     else
-      test::load_checkpoint(*detector, frozen ? test::models() / "train_ssd_mobilenet_v1/step_100" : folder / "init");
+      begin_with_formula();
   }
 
   odt::size2 image_size() const {
