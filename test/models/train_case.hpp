@@ -89,6 +89,24 @@ inline double gradient_distance(trained& t, const odt::variable& v, const test::
       expected);
 }
 
+/// The variables after the first update, and the optimizer's slots, whose names hold `slot` and which may be off by
+/// `slot_ask`.
+inline void check_first_update(trained& t, const std::string& slot, double slot_ask) {
+  const auto state = t.detector->state();
+  double worst = 0;
+  std::string name;
+  int compared = 0;
+  for (const auto& expected : test::load_samples(t.folder / "variables_step_1")) {
+    const auto found = std::ranges::find(state, expected.name, &odt::state_tensor::name);
+    if (found == state.end()) continue;  // global_step
+    ++compared;
+    const double ask = expected.name.find(slot) != std::string::npos ? slot_ask : 2e-5;
+    if (const double d = test::l2_distance(found->values, expected) / ask; d > worst) worst = d, name = expected.name;
+  }
+  BOOST_TEST(compared > 300);
+  BOOST_TEST(worst <= 1, name << " is off by " << worst << " of what is asked");
+}
+
 inline double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];

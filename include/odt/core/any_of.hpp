@@ -78,17 +78,6 @@ choice_of<Axis> read_choice(const settings& message) {
   return choice;
 }
 
-/// Reads an axis whose policy is named by the string `type` of its own message (feature extractors).
-template <class Axis>
-choice_of<Axis> read_choice_by_type(const settings& message) {
-  choice_of<Axis> choice;
-  message.read = true;
-  if (!message.set) return choice;
-  const settings& type = choose(message.at("type"), names_of<Axis>);
-  detail::assign_policy(choice, type.text, message);
-  return choice;
-}
-
 /// The name of the policy that a choice holds.
 template <class... Policies>
 std::string_view name_of(const std::variant<Policies...>& choice) {

@@ -27,6 +27,19 @@ void each_written_gradient(const network& net, const plan& p, const plan_operati
 
 }  // namespace detail
 
+/// Calls body(offset in the store, offset among the layer's own, size) for the gradients of a layer's trained
+/// variables.
+template <class Body>
+void each_trained_gradient(const network& net, const variable_layout& layout, int layer, const Body& body) {
+  std::int64_t at = 0;
+  for (const int number : net[layer].variables.all()) {
+    if (number < 0 || !net.variables[static_cast<std::size_t>(number)].trainable) continue;
+    const std::int64_t size = net.variables[static_cast<std::size_t>(number)].size;
+    body(layout.offsets[static_cast<std::size_t>(number)], at, size);
+    at += size;
+  }
+}
+
 /// A part of a store of floats.
 struct store_range {
   std::int64_t offset = 0;

@@ -315,20 +315,13 @@ ODT_INLINE void runner::run_backward(const plan_operation& op, const float* valu
 
 /// Runs an operation that overwrites gradients of variables which other layers have begun.
 ODT_INLINE void runner::add_to_earlier(const plan_operation& op, float* gradients, const std::function<void()>& work) {
-  const layer& l = net_[variables_of(current_->what, op)];
-  const auto each = [&](auto&& body) {
-    std::int64_t at = 0;
-    for (const int number : l.variables.all()) {
-      if (number < 0 || !net_.variables[static_cast<std::size_t>(number)].trainable) continue;
-      const std::int64_t size = net_.variables[static_cast<std::size_t>(number)].size;
-      body(gradients + layout_.offsets[static_cast<std::size_t>(number)], earlier_.data() + at, size);
-      at += size;
-    }
-  };
-  each([](const float* gradient, float* earlier, std::int64_t size) { std::copy_n(gradient, size, earlier); });
+  const int layer = variables_of(current_->what, op);
+  each_trained_gradient(net_, layout_, layer, [&](std::int64_t offset, std::int64_t at, std::int64_t size) {
+    std::copy_n(gradients + offset, size, earlier_.data() + at);
+  });
   work();
-  each([](float* gradient, const float* earlier, std::int64_t size) {
-    for (std::int64_t i = 0; i < size; ++i) gradient[i] += earlier[i];
+  each_trained_gradient(net_, layout_, layer, [&](std::int64_t offset, std::int64_t at, std::int64_t size) {
+    for (std::int64_t i = 0; i < size; ++i) gradients[offset + i] += earlier_[static_cast<std::size_t>(at + i)];
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/exec/cuda/convolution/convolution.hpp>
 #include <odt/exec/cuda/depthwise/depthwise.hpp>
+#include <odt/exec/cuda/earlier_gradients.hpp>
 #include <odt/exec/cuda/machine/device.hpp>
 #include <odt/exec/cuda/machine/graph.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
@@ -11,12 +12,13 @@
 #include <odt/exec/cuda/passes/elements.hpp>
 #include <odt/exec/cuda/passes/global_pool.hpp>
 #include <odt/exec/cuda/passes/group_norm.hpp>
+#include <odt/exec/cuda/passes/host_values.hpp>
 #include <odt/exec/cuda/passes/pool.hpp>
 #include <odt/exec/cuda/passes/resample.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
+#include <odt/exec/cuda/runner_memory.hpp>
 #include <odt/nn/cost.hpp>
-#include <odt/nn/progress.hpp>
 
 #include <algorithm>
 #include <string>
@@ -56,14 +58,7 @@ class network_runner final : public runner {
     if (mode == run_mode::train) current_->unwritten = unwritten_gradients(net_, layout_, p);
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
     const plan_needs needs(net_, p, current_->where, multiprocessors());
-    grow(arena_, needs.arena);
-    grow(tables_, needs.tables);
-    grow(scratch_, needs.scratch);
-    grow(side_scratch_, needs.side_scratch);
-    grow(shared_, needs.shared);
-    grow(side_shared_, needs.side_shared);
-    grow(padded_, needs.padded);
-    grow(patches_, needs.patches);
+    memory_.reserve(needs);
   }
 
   const plan& current() const override { return current_->what; }
@@ -76,7 +71,7 @@ class network_runner final : public runner {
     const tensor<const float> from{images,      to.batch,        to.height,      to.width,
                                    to.channels, to.pixel_stride, to.image_stride};
     make_patches(stream, window_of(net_[patch_layer_], current_->what.value(0)), from, out.height, out.width,
-                 patches_.data());
+                 memory_.patches.data());
   }
 
   void forward(cudaStream_t stream, float* values, const dropout_key& key) override {
@@ -114,22 +109,20 @@ class network_runner final : public runner {
     return gradient < 0 ? nullptr : address(p.views[static_cast<std::size_t>(gradient)].buffer);
   }
 
-  std::size_t bytes() const override {
-    return arena_.bytes() + scratch_.bytes() + side_scratch_.bytes() + shared_.bytes() + side_shared_.bytes() +
-           tables_.bytes() + padded_.bytes() + patches_.bytes() + packed_.bytes() + matrices_.bytes();
-  }
-  int generation() const override { return generation_; }
+  std::size_t bytes() const override { return memory_.bytes() + packed_.bytes() + matrices_.bytes(); }
+  int generation() const override { return memory_.generation; }
 
   std::vector<float> values_of(int number) override {
     const tensor_view& v = current_->what.value(number);
-    return current_->what.in_output(v) ? copied<float>(v) : copied<T>(v);
+    if (current_->what.in_output(v)) return host_values(stream_, reading<float>{at<float>(v), transform_of(v.pending)});
+    return host_values(stream_, reading_of(v));
   }
 
   void keep_all(bool keep) override {
     keep_all_ = keep;
     plans_.clear();
     current_ = nullptr;
-    ++generation_;
+    ++memory_.generation;
   }
 
  private:
@@ -140,16 +133,9 @@ class network_runner final : public runner {
     std::vector<store_range> unwritten;  ///< see unwritten_gradients
   };
 
-  template <class E>
-  void grow(device_array<E>& memory, std::int64_t elements) {
-    if (memory.size() >= static_cast<std::size_t>(elements)) return;
-    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-    memory = {};
-    memory = device_array<E>(static_cast<std::size_t>(elements));
-    ++generation_;
+  float* address(int buffer) const {
+    return memory_.arena.data() + current_->where.offsets[static_cast<std::size_t>(buffer)];
   }
-
-  float* address(int buffer) const { return arena_.data() + current_->where.offsets[static_cast<std::size_t>(buffer)]; }
 
   template <class E>
   tensor<E> at(const tensor_view& v) const {
@@ -164,7 +150,7 @@ class network_runner final : public runner {
   }
 
   std::int64_t affines() const { return current_->what.affines; }
-  float* table(int row, int affine) const { return tables_.data() + row * affines() + affine; }
+  float* table(int row, int affine) const { return memory_.tables.data() + row * affines() + affine; }
   float* scale(int affine) const { return table(0, affine); }
   float* shift(int affine) const { return table(1, affine); }
   float* mean(int affine) const { return table(2, affine); }
@@ -201,7 +187,7 @@ class network_runner final : public runner {
     const tensor_view& out = current_->what.value(op.layer);
     const std::int64_t columns = packed(matrix_of(net_, l).rows), image = columns * out.height * out.width;
     const tensor<T> cut{
-        patches_.data(), current_->what.batch, out.height, out.width, static_cast<int>(columns), columns, image};
+        memory_.patches.data(), current_->what.batch, out.height, out.width, static_cast<int>(columns), columns, image};
     return {window{}, reading<T>{cut}};
   }
 
@@ -257,7 +243,7 @@ class network_runner final : public runner {
       case operation::group_norm: {
         const int first = p.of(op.layer).statistics;
         return group_norm(stream_, {l.groups, l.norm.epsilon}, input(op), variable(vars.gamma), variable(vars.beta),
-                          written(op), mean(first), inv_std(first), scratch_.data());
+                          written(op), mean(first), inv_std(first), memory_.scratch.data());
       }
       case operation::max_pool:
         return max_pool_forward(stream_, window_of(l, operand_of(op, 0)), input(op), written(op));
@@ -347,7 +333,7 @@ class network_runner final : public runner {
       case operation::zero:
         return clear(stream_, dx);
       case operation::normalize_backward:
-        return adding(op, gradients, stream_, shared_.data(), [&] { normalize_backward(op, gradients); });
+        return adding(op, gradients, stream_, memory_.shared.data(), [&] { normalize_backward(op, gradients); });
       case operation::clamp_backward:
         return activation_backward(stream_, input(op), dx);
       case operation::weights_backward:
@@ -358,7 +344,7 @@ class network_runner final : public runner {
         return p.in_output(p.gradient(op.layer)) ? data_gradient(op, padded_gradient(op.layer, false))
                                                  : data_gradient(op, dy());
       case operation::depthwise_backward:
-        return adding(op, gradients, stream_, shared_.data(),
+        return adding(op, gradients, stream_, memory_.shared.data(),
                       [&] { depthwise_gradients(op, dy(), values, gradients); });
       case operation::copy_backward:
         if (const tensor_view& from = operand_of(op, 0); p.in_output(from))
@@ -367,15 +353,15 @@ class network_runner final : public runner {
       case operation::apply_backward:
         return apply_backward(stream_, l.function, input(op, 0), input(op, 1).x, dx, adds);
       case operation::group_norm_backward:
-        return adding(op, gradients, stream_, shared_.data(), [&] {
+        return adding(op, gradients, stream_, memory_.shared.data(), [&] {
           const int first = p.of(op.layer).statistics;
           group_norm_backward(stream_, {l.groups, l.norm.epsilon}, input(op, 0), mean(first), inv_std(first),
                               vars.gamma >= 0 ? values + vars.gamma : nullptr, input(op, 1).x, dx, adds,
-                              gradient(vars.gamma), gradient(vars.beta), scratch_.data());
+                              gradient(vars.gamma), gradient(vars.beta), memory_.scratch.data());
         });
       case operation::max_pool_backward:
         return max_pool_backward(stream_, window_of(l, operand_of(op, 0)), input(op, 0), input(op, 1).x, dx, adds,
-                                 reinterpret_cast<std::uint8_t*>(scratch_.data()));
+                                 reinterpret_cast<std::uint8_t*>(memory_.scratch.data()));
       case operation::average_pool_backward:
         return avg_pool_backward(stream_, window_of(l, p[op.operands.back()]), input(op).x, dx, adds);
       case operation::global_pool_backward:
@@ -393,29 +379,11 @@ class network_runner final : public runner {
     }
   }
 
-  /// Runs work that overwrites gradients of variables; where another layer has begun them, they are added. Each stream
-  /// has memory of its own for the earlier ones.
+  /// Runs work that overwrites gradients of variables; where another layer has begun them, they are added.
   template <class Work>
-  void adding(const plan_operation& op, float* gradients, cudaStream_t stream, float* earlier_gradients,
-              const Work& work) {
+  void adding(const plan_operation& op, float* gradients, cudaStream_t stream, float* kept, const Work& work) {
     if (!op.adds) return work();
-    const auto each = [&](auto&& body) {
-      std::int64_t at = 0;
-      for (const int number : net_[variables_of(current_->what, op)].variables.all()) {
-        if (number < 0 || !net_.variables[static_cast<std::size_t>(number)].trainable) continue;
-        const std::int64_t size = net_.variables[static_cast<std::size_t>(number)].size;
-        body(gradients + layout_.offsets[static_cast<std::size_t>(number)], earlier_gradients + at, size);
-        at += size;
-      }
-    };
-    each([&](const float* gradient, float* earlier, std::int64_t size) {
-      check(cudaMemcpyAsync(earlier, gradient, static_cast<std::size_t>(size) * sizeof(float), cudaMemcpyDeviceToDevice,
-                            stream),
-            "cudaMemcpyAsync");
-    });
-    work();
-    each(
-        [&](float* gradient, const float* earlier, std::int64_t size) { add_floats(stream, earlier, gradient, size); });
+    add_to_earlier(stream, net_, layout_, variables_of(current_->what, op), gradients, kept, work);
   }
 
   void normalize_backward(const plan_operation& op, float* gradients) {
@@ -425,7 +393,7 @@ class network_runner final : public runner {
     batch_norm_backward(stream_, reading_of(z), mean(first), inv_std(first), written(op),
                         vars.gamma >= 0 ? gradients + vars.gamma : nullptr,
                         vars.beta >= 0 ? gradients + vars.beta : nullptr, !net_[norm].norm.train, partial(first),
-                        op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, scratch_.data());
+                        op.summed ? current_->parts[static_cast<std::size_t>(first)] : 0, memory_.scratch.data());
   }
 
   /// The gradient of a head's predictions, with those of the head that runs with it, as the products want them;
@@ -435,7 +403,7 @@ class network_runner final : public runner {
     const std::int64_t columns = packed(joint_matrix_of(net_, heads_, layer).columns),
                        image = columns * p.height * p.width;
     if (!weights) padded_used_ -= current_->what.batch * image;
-    T* const to = padded_.data() + padded_used_;
+    T* const to = memory_.padded.data() + padded_used_;
     padded_used_ += current_->what.batch * image;
     const tensor<const float> own(at<float>(p));
     if (weights && heads_.runs_both(layer))
@@ -448,8 +416,8 @@ class network_runner final : public runner {
   /// On the side stream, unless somebody wants to know the time of each operation.
   void weights_gradient_beside(const plan_operation& op, int number, const tensor<const T>& dy, float* gradients) {
     const auto work = [&](cudaStream_t stream) {
-      adding(op, gradients, stream, side_shared_.data(),
-             [&] { weights_gradient(stream, op, dy, gradients, side_scratch_.data()); });
+      adding(op, gradients, stream, memory_.side_shared.data(),
+             [&] { weights_gradient(stream, op, dy, gradients, memory_.side_scratch.data()); });
     };
     if (observer) return work(stream_);
     side_.begin_after(stream_);
@@ -483,37 +451,21 @@ class network_runner final : public runner {
   void depthwise_gradients(const plan_operation& op, const tensor<const T>& dy, const float* values, float* gradients) {
     const layer& l = net_[op.layer];
     if (runs_dense(l)) {
-      weights_gradient(stream_, op, dy, gradients, scratch_.data());
+      weights_gradient(stream_, op, dy, gradients, memory_.scratch.data());
       if (written(op).data) data_gradient(op, dy);
       return;
     }
     const tensor_view& x = current_->what.value(l.inputs[0]);
     const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(op.layer)];
     const gradient_sums<T> sums = op.sums ? sums_of(x) : gradient_sums<T>{};
-    const int parts = depthwise_backward(stream_, window_of(l, x), input(op), dy, values + vars.weights, written(op),
-                                         op.accumulates(), gradients + vars.weights,
-                                         vars.biases >= 0 ? gradients + vars.biases : nullptr, sums, scratch_.data());
+    const int parts = depthwise_backward(
+        stream_, window_of(l, x), input(op), dy, values + vars.weights, written(op), op.accumulates(),
+        gradients + vars.weights, vars.biases >= 0 ? gradients + vars.biases : nullptr, sums, memory_.scratch.data());
     if (op.sums) note_parts(x.pending.affine, x.channels, parts);
   }
 
   dropout_choice choice_of_dropout(int number) const {
     return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].keep_probability};
-  }
-
-  template <class E>
-  std::vector<float> copied(const tensor_view& v) {
-    const tensor<E> x = at<E>(v);
-    const std::int64_t count = x.pixels() * x.channels;
-    device_array<E> dense(static_cast<std::size_t>(count));
-    const std::int64_t pixel = x.channels, image = pixel * x.height * x.width;
-    apply(stream_, elementwise{}, reading<E>{x, transform_of(v.pending)},
-          tensor<E>{dense.data(), x.batch, x.height, x.width, x.channels, pixel, image});
-    std::vector<E> host(dense.size());
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
-    check(cudaMemcpy(host.data(), dense.data(), dense.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-    std::vector<float> values(host.size());
-    std::ranges::transform(host, values.begin(), [](E e) { return static_cast<float>(e); });
-    return values;
   }
 
   const network& net_;
@@ -525,15 +477,13 @@ class network_runner final : public runner {
   std::vector<std::unique_ptr<placed_plan>> plans_;
   placed_plan* current_ = nullptr;
   int patch_layer_ = layer_of_patches(net_);
-  device_array<float> arena_, scratch_, side_scratch_, shared_, side_shared_, tables_;
+  runner_memory<T> memory_;
   side_stream side_;
   event_clock clock_;
   std::int64_t padded_used_ = 0;
-  device_array<T> padded_, patches_;
   cudaStream_t stream_ = nullptr;
   dropout_key key_;
   bool keep_all_ = false;
-  int generation_ = 0;
 };
 
 }  // namespace
