@@ -24,6 +24,7 @@ struct labels {
   std::vector<float> weights;  ///< 1 unless the record says otherwise
   std::vector<float> areas;    ///< square pixels of the original image
   std::vector<std::uint8_t> crowd, difficult, group_of;
+  std::vector<image> masks;  ///< one channel, 1 where the object is, as large as the picture; or none at all
 
   std::size_t size() const { return boxes.size(); }
 };
@@ -58,15 +59,16 @@ struct batch {
   int size = 0;    ///< images
   int height = 0;  ///< of the network's input
   int width = 0;
-  int max_boxes = 0;                  ///< capacity of the ground truth of an image
-  std::vector<float> images;          ///< size x height x width x 3; empty where there are raw ones
-  std::vector<raw_image> raws;        ///< of each image, or none
-  image_form form;                    ///< of the raw images
-  std::vector<int> counts;            ///< boxes of each image, at most max_boxes
-  std::vector<boxf> boxes;            ///< size x max_boxes, normalized to the network's input
-  std::vector<int> classes;           ///< size x max_boxes, 0-based
-  std::vector<float> weights;         ///< size x max_boxes
-  std::vector<size2> true_sizes;      ///< of each image after resizing, before padding
+  int max_boxes = 0;              ///< capacity of the ground truth of an image
+  std::vector<float> images;      ///< size x height x width x 3; empty where there are raw ones
+  std::vector<raw_image> raws;    ///< of each image, or none
+  image_form form;                ///< of the raw images
+  std::vector<int> counts;        ///< boxes of each image, at most max_boxes
+  std::vector<boxf> boxes;        ///< size x max_boxes, normalized to the network's input
+  std::vector<int> classes;       ///< size x max_boxes, 0-based
+  std::vector<float> weights;     ///< size x max_boxes
+  std::vector<image> masks;       ///< size x max_boxes, one channel, as large as the network's input; or none at all
+  std::vector<size2> true_sizes;  ///< of each image after resizing, before padding
   std::vector<size2> original_sizes;  ///< of each image in its record
   std::vector<std::string> ids;       ///< for messages: source_id or filename, else record and number
   std::vector<labels> groundtruth;    ///< evaluation only: all boxes of the record, as they are there
@@ -105,7 +107,8 @@ struct detection {
   boxf bounds;    ///< normalized to the original image
   int label = 0;  ///< class, 0-based
   float score = 0;
-  int anchor = -1;  ///< the prediction that it comes from
+  int anchor = -1;     ///< the prediction that it comes from
+  float_image mask{};  ///< probabilities that a pixel is the object's, laid over the box, one channel; or empty
 };
 
 using detections = std::vector<detection>;
