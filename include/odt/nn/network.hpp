@@ -173,8 +173,8 @@ struct network {
                 .bins = bins});
   }
 
-  /// The layers [first, last) again, of the same variables, over `to` where they read `from`; returns the last one. As
-  /// in TensorFlow their outermost scopes are told apart by a number.
+  /// The layers [first, last) again, of the same variables, over `to` where they read `from`; returns by how much their
+  /// numbers are higher. As in TensorFlow their outermost scopes are told apart by a number.
   constexpr int repeat(int first, int last, int from, int to) {
     const int shift = size() - first;
     for (int number = first; number < last; ++number) {
@@ -185,7 +185,7 @@ struct network {
       if (l.like >= first) l.like += shift;
       add(std::move(l));
     }
-    return size() - 1;
+    return shift;
   }
 
   /// Zeros at the bottom and right until both sides are multiples.
