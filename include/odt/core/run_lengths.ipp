@@ -74,6 +74,9 @@ struct grid_point {
 
 inline constexpr double enlargement = 5;
 
+/// To the nearest; numbers below -1/2 are cut off one too high, as COCO does.
+ODT_INLINE int rounded(double value) { return static_cast<int>(std::trunc(value + .5)); }
+
 /// Calls visit(point) for the points of an edge, from its beginning to its end, one a step along its longer side. None
 /// for an edge without length.
 template <class Visit>
@@ -89,9 +92,9 @@ void walk_edge(grid_point from, grid_point to, Visit&& visit) {
   for (int i = 0; i <= steps; ++i) {
     const int t = backwards ? steps - i : i;
     if (flat)
-      visit(grid_point{from.x + t, static_cast<int>(from.y + slope * t + .5)});
+      visit(grid_point{from.x + t, rounded(from.y + slope * t)});
     else
-      visit(grid_point{static_cast<int>(from.x + slope * t + .5), from.y + t});
+      visit(grid_point{rounded(from.x + slope * t), from.y + t});
   }
 }
 
@@ -114,8 +117,7 @@ ODT_INLINE std::vector<grid_point> enlarged(std::span<const double> corners) {
     if (!(std::abs(corners[i]) <= farthest && std::abs(corners[i + 1]) <= farthest))
       fail("corner ", i / 2 + 1, " of a polygon lies at x ", corners[i], ", y ", corners[i + 1],
            "; within a million pixels of the picture is possible");
-    points.push_back(
-        {static_cast<int>(enlargement * corners[i] + .5), static_cast<int>(enlargement * corners[i + 1] + .5)});
+    points.push_back({rounded(enlargement * corners[i]), rounded(enlargement * corners[i + 1])});
   }
   return points;
 }
