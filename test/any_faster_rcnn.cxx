@@ -3,8 +3,7 @@
 
 namespace odt {
 
-template std::unique_ptr<device_step> make_cpu_step<test::any_faster_rcnn::axes>(const test::any_faster_rcnn::options&,
-                                                                                 const network&, const variable_layout&,
-                                                                                 const run_options&);
+template std::unique_ptr<device_step> make_cpu_faster_rcnn_step<test::any_faster_rcnn::axes>(
+    const test::any_faster_rcnn::options&, const network&, const variable_layout&, const run_options&);
 
 }  // namespace odt

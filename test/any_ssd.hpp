@@ -2,7 +2,7 @@
 // The detector of all tests that train one of any kind. Its step on the CPU is compiled once, in any_ssd.cxx.
 #pragma once
 
-#include <odt/presets.hpp>
+#include <odt/presets/ssd.hpp>
 
 #include <memory>
 

@@ -26,8 +26,8 @@ struct faster_rcnn_cuda_registry {
 
 /// Defined in exec/cpu/faster_rcnn_step.hpp, for C++ units.
 template <class Axes>
-std::unique_ptr<device_step> make_cpu_step(const faster_rcnn_options<Axes>& options, const network& net,
-                                           const variable_layout& layout, const run_options& run);
+std::unique_ptr<device_step> make_cpu_faster_rcnn_step(const faster_rcnn_options<Axes>& options, const network& net,
+                                                       const variable_layout& layout, const run_options& run);
 
 namespace detail {
 
@@ -37,7 +37,7 @@ std::unique_ptr<device_step> make_faster_rcnn_step(const faster_rcnn_options<Axe
                                                    const variable_layout& layout, const run_options& run) {
   using cuda = faster_rcnn_cuda_registry<Axes>;
   return chooses_gpu(run, cuda::has_device) ? cuda::maker(options, net, layout, run)
-                                            : make_cpu_step<Axes>(options, net, layout, run);
+                                            : make_cpu_faster_rcnn_step<Axes>(options, net, layout, run);
 }
 
 }  // namespace detail

@@ -225,8 +225,8 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
       for (std::size_t k = 0; k < found[i].size(); ++k) {
         const float* logits = p.logits + (i * static_cast<std::size_t>(p.proposals) + k) * pixels * classes;
         if (classes > 1) logits += found[i][k].label;
-        float_image& mask = found[i][k].mask = float_image(p.height, p.width, 1);
-        for (std::size_t at = 0; at < pixels; ++at) mask.pixels[at] = 1 / (1 + std::exp(-logits[at * classes]));
+        float_image& own = found[i][k].mask = float_image(p.height, p.width, 1);
+        for (std::size_t at = 0; at < pixels; ++at) own.pixels[at] = 1 / (1 + std::exp(-logits[at * classes]));
       }
   }
 
@@ -262,8 +262,8 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
 namespace odt {
 
 template <class Axes>
-std::unique_ptr<device_step> make_cpu_step(const faster_rcnn_options<Axes>& options, const network& net,
-                                           const variable_layout& layout, const run_options& run) {
+std::unique_ptr<device_step> make_cpu_faster_rcnn_step(const faster_rcnn_options<Axes>& options, const network& net,
+                                                       const variable_layout& layout, const run_options& run) {
   return std::make_unique<cpu::faster_rcnn_step<Axes>>(options, net, layout, run);
 }
 
