@@ -19,6 +19,7 @@ void each_axis(const Body& body) {
         const float begin = 1.4f * random.uniform() - 0.2f;
         const std::array<float, 4> ends{1.4f * random.uniform() - 0.2f, begin, begin + 1e-7f, 1.0f};
         body(crop_axis(begin, ends[static_cast<std::size_t>(i % 4)], in, out));
+        body(crop_axis(in, out));
       }
 }
 
@@ -59,6 +60,17 @@ BOOST_AUTO_TEST_CASE(an_ulp_decides_whether_the_last_sample_of_a_box_that_ends_a
   }
   BOOST_TEST(outside > boxes / 100);
   BOOST_TEST(outside < boxes / 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_map_is_sampled_from_corner_to_corner) {
+  for (int in = 1; in < 60; ++in)
+    for (int out = 1; out < 60; ++out) {
+      const crop_axis axis(in, out);
+      for (int i = 0; i < out; ++i) BOOST_TEST(axis.tap(i).inside);
+      BOOST_TEST(axis.position(0) == 0.0f);
+      if (out > 1)
+        BOOST_TEST(axis.position(out - 1) == static_cast<float>(in - 1), boost::test_tools::tolerance(1e-6f));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(taps_lie_on_the_map_and_their_shares_make_one) {

@@ -30,8 +30,9 @@ struct crop_range {
 /// in its middle. A box whose sides are swapped gives them backwards.
 struct crop_axis {
   int in = 1, out = 1;
-  float first = 0;  ///< position of the first sample, in pixels
-  float step = 0;   ///< from a sample to the next
+  float first = 0;     ///< position of the first sample, in pixels
+  float step = 0;      ///< from a sample to the next
+  bool whole = false;  ///< from corner to corner of the map: rounding leads no sample outside
 
   /// `begin` and `end` are sides of a normalized box.
   ODT_HD constexpr crop_axis(float begin, float end, int pixels, int samples) : in(pixels), out(samples) {
@@ -42,7 +43,15 @@ struct crop_axis {
       first = 0.5f * (begin + end) * last;
   }
 
-  ODT_HD constexpr float position(int sample) const { return first + static_cast<float>(sample) * step; }
+  /// All of the map, as TensorFlow's resize_bilinear with align_corners; a single sample is the first pixel.
+  ODT_HD constexpr crop_axis(int pixels, int samples) : in(pixels), out(samples), whole(true) {
+    if (out > 1) step = static_cast<float>(in - 1) / static_cast<float>(out - 1);
+  }
+
+  ODT_HD constexpr float position(int sample) const {
+    const float at = first + static_cast<float>(sample) * step, last = static_cast<float>(in - 1);
+    return whole && at > last ? last : at;
+  }
 
   ODT_HD constexpr crop_tap tap(int sample) const {
     const float at = position(sample);
@@ -54,10 +63,9 @@ struct crop_axis {
 
   /// The samples that lie less than a pixel from that one: all in which it has a share, and maybe some outside the map.
   ODT_HD constexpr crop_range near(int pixel) const {
-    const auto below = static_cast<float>(pixel - 1), above = static_cast<float>(pixel + 1);
-    if (step < 0)
-      return {first_where([&](float at) { return at < above; }), first_where([&](float at) { return at <= below; })};
-    return {first_where([&](float at) { return at > below; }), first_where([&](float at) { return at >= above; })};
+    const float direction = step < 0 ? -1.0f : 1.0f, at = direction * static_cast<float>(pixel);
+    return {first_where([&](float sample) { return direction * sample > at - 1; }),
+            first_where([&](float sample) { return direction * sample >= at + 1; })};
   }
 
   /// The shares of a pixel in all samples, added up.
@@ -84,11 +92,14 @@ struct crop_axis {
   }
 };
 
-ODT_HD constexpr crop_axis crop_rows(const boxf& b, int map_height, int samples) {
-  return {b.ymin, b.ymax, map_height, samples};
+/// The rows and columns of a crop: of box number `crop`, or without boxes of the whole map.
+ODT_HD constexpr crop_axis crop_rows(const boxf* boxes, int crop, int map_height, int samples) {
+  if (!boxes) return {map_height, samples};
+  return {boxes[crop].ymin, boxes[crop].ymax, map_height, samples};
 }
-ODT_HD constexpr crop_axis crop_columns(const boxf& b, int map_width, int samples) {
-  return {b.xmin, b.xmax, map_width, samples};
+ODT_HD constexpr crop_axis crop_columns(const boxf* boxes, int crop, int map_width, int samples) {
+  if (!boxes) return {map_width, samples};
+  return {boxes[crop].xmin, boxes[crop].xmax, map_width, samples};
 }
 
 /// How a position sensitive crop is divided (the API's position_sensitive_crop_regions, R-FCN's pooling): bin number b,

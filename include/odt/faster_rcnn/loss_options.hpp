@@ -53,8 +53,16 @@ struct second_stage_options {
     o.localization_loss_weight = message.get<float>("second_stage_localization_loss_weight");
     o.classification_loss_weight = message.get<float>("second_stage_classification_loss_weight");
     o.mask_prediction_loss_weight = message.get<float>("second_stage_mask_prediction_loss_weight");
-    if (message.has("hard_example_miner")) o.miner = hard_example_miner::from(message.at("hard_example_miner"));
+    if (message.has("hard_example_miner")) o.read_miner(message.at("hard_example_miner"));
     return o;
+  }
+
+ private:
+  void read_miner(const settings& message) {
+    miner = hard_example_miner::from(message);
+    if (miner->max_negatives_per_positive > 0)
+      fail(message.at("max_negatives_per_positive").where(), "is ", miner->max_negatives_per_positive,
+           "; a second stage counts no negatives, as in the API: leave it out");
   }
 };
 

@@ -38,6 +38,32 @@ operation crops(int each, int height, int width) {
           }}};
 }
 
+/// The whole map in another size.
+operation resize(int height, int width) {
+  const auto at = [](int pixels, int samples, int i) {
+    const float step = samples > 1 ? static_cast<float>(pixels - 1) / static_cast<float>(samples - 1) : 0.0f;
+    return std::min(static_cast<float>(i) * step, static_cast<float>(pixels - 1));
+  };
+  return {.name = str("resize to ", height, "x", width),
+          .operands = [](const shape& s) { return std::vector<shape>{s}; },
+          .result =
+              [=](const shape& s) {
+                return shape{s.batch, height, width, s.channels};
+              },
+          .definition =
+              [=](const exact_tensors& x, exact_tensor& y) {
+                const shape& s = x[0].extents;
+                y.make([&](int n, int r, int q, int c) {
+                  return crop_sample(at(s.height, height, r), at(s.width, width, q), s.height, s.width,
+                                     [&](int row, int column) { return x[0].at(n, row, column, c); });
+                });
+              },
+          .forward = [](thread_pool& pool, const read_tensors& x,
+                        const cpu::tensor& y) { cpu::crop_and_resize(pool, x[0], nullptr, y); },
+          .gradients = {[](thread_pool& pool, const read_tensors&, const cpu::const_tensor& dy, const cpu::tensor& dx,
+                           bool accumulate) { cpu::crop_and_resize_backward(pool, nullptr, dy, dx, accumulate); }}};
+}
+
 /// The crops of an image one after the other, as kernels take them; a case has them in any order.
 struct sorted_crops {
   std::vector<boxf> boxes;
@@ -71,7 +97,7 @@ struct sorted_crops {
 BOOST_AUTO_TEST_SUITE(crop_and_resize_tests)
 
 BOOST_AUTO_TEST_CASE(agrees_with_the_definition) {
-  check_operations({crops(1, 1, 1), crops(3, 4, 3), crops(9, 7, 7), crops(2, 14, 1)});
+  check_operations({crops(1, 1, 1), crops(3, 4, 3), crops(9, 7, 7), crops(2, 14, 1), resize(1, 7), resize(15, 9)});
 }
 
 BOOST_AUTO_TEST_CASE(is_tensorflows, *needs(golden() / "units/nn/crop_and_resize")) {

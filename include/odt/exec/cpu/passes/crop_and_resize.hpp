@@ -9,8 +9,9 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
-/// y[k] = the part of transform(map)[k / (y.batch / map.batch)] within boxes[k], which is normalized. y's batch is a
-/// multiple of the map's.
+/// y[k] = the part of transform(map)[k / (y.batch / map.batch)] within boxes[k], which is normalized; y's batch is a
+/// multiple of the map's. Without boxes (null) the whole map, resized corner on corner: TensorFlow's resize_bilinear
+/// with align_corners.
 void crop_and_resize(thread_pool& pool, const const_tensor& map, const boxf* boxes, const tensor& y);
 
 /// dx = (accumulate ? dx : 0) + the gradient of sum(y*dy) with respect to the transformed map; boxes get none.

@@ -11,8 +11,8 @@ inline namespace ODT_ISA {
 ODT_INLINE void crop_and_resize(thread_pool& pool, const const_tensor& map, const boxf* boxes, const tensor& y) {
   pool.run(y.batch * y.height, [&](int line, int) {
     const int k = line / y.height, r = line % y.height, n = image_of_crop(k, y.batch, map.batch);
-    const crop_tap row = crop_rows(boxes[k], map.height, y.height).tap(r);
-    const crop_axis columns = crop_columns(boxes[k], map.width, y.width);
+    const crop_tap row = crop_rows(boxes, k, map.height, y.height).tap(r);
+    const crop_axis columns = crop_columns(boxes, k, map.width, y.width);
     for (int q = 0; q < y.width; ++q) {
       float* const to = y.pixel(k, r, q);
       const crop_point point{row, columns.tap(q)};
@@ -33,8 +33,8 @@ ODT_INLINE void crop_and_resize_backward(thread_pool& pool, const boxf* boxes, c
     const int n = job / groups, c = job % groups * width, count = std::min(width, dx.channels - c);
     if (!accumulate) clear_channels(dx, n, c, count);
     for (int k = n * crops; k < (n + 1) * crops; ++k) {
-      const crop_axis rows = crop_rows(boxes[k], dx.height, dy.height);
-      const crop_axis columns = crop_columns(boxes[k], dx.width, dy.width);
+      const crop_axis rows = crop_rows(boxes, k, dx.height, dy.height);
+      const crop_axis columns = crop_columns(boxes, k, dx.width, dy.width);
       for (int r = 0; r < dy.height; ++r)
         for (int q = 0; q < dy.width; ++q)
           crop_point{rows.tap(r), columns.tap(q)}.spread(dy.pixel(k, r, q) + c, 1, dx, n, c, count);

@@ -23,9 +23,8 @@ __global__ void __launch_bounds__(block_threads) crop_map(const __grid_constant_
   if (c >= pass.y.channels) return;
   each_item<1>(pass.grid.pixels, [&](auto, unsigned pixel, unsigned) {
     const pixel_grid::place at = pass.grid.at(pixel);
-    const boxf box = pass.boxes[at.n];
-    const crop_tap row = crop_rows(box, pass.map.x.height, pass.y.height).tap(at.y);
-    const crop_tap column = crop_columns(box, pass.map.x.width, pass.y.width).tap(at.x);
+    const crop_tap row = crop_rows(pass.boxes, at.n, pass.map.x.height, pass.y.height).tap(at.y);
+    const crop_tap column = crop_columns(pass.boxes, at.n, pass.map.x.width, pass.y.width).tap(at.x);
     store<Width>(element(pass.y, at.n, at.y, at.x, c),
                  sample_map<Width>(pass.map, pass.crops.quotient(at.n), row, column, c));
   });
@@ -47,6 +46,7 @@ __device__ void gather(floats<Width>& sum, const tensor<const T>& dy, int crop, 
                        const crop_axis& columns, int y, int x, int c) {
   const crop_range down = rows.near(y), along = columns.near(x);
   for (int r = down.begin; r < down.end; ++r)
+#pragma unroll 1  // it would spill
     for (int q = along.begin; q < along.end; ++q)
       add_share(sum, rows.tap(r).of(y) * columns.tap(q).of(x), load<Width>(element(dy, crop, r, q, c)));
 }
@@ -59,11 +59,9 @@ __global__ void __launch_bounds__(block_threads) gather_crops(const __grid_const
     const pixel_grid::place at = pass.grid.at(pixel);
     T* const to = element(pass.dx, at.n, at.y, at.x, c);
     floats<Width> sum = load_if<Width>(pass.accumulate, to);
-    for (int k = at.n * pass.crops; k < (at.n + 1) * pass.crops; ++k) {
-      const boxf box = pass.boxes[k];
-      gather(sum, pass.dy, k, crop_rows(box, pass.dx.height, pass.dy.height),
-             crop_columns(box, pass.dx.width, pass.dy.width), at.y, at.x, c);
-    }
+    for (int k = at.n * pass.crops; k < (at.n + 1) * pass.crops; ++k)
+      gather(sum, pass.dy, k, crop_rows(pass.boxes, k, pass.dx.height, pass.dy.height),
+             crop_columns(pass.boxes, k, pass.dx.width, pass.dy.width), at.y, at.x, c);
     store<Width>(to, sum);
   });
 }

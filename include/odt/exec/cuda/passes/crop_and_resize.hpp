@@ -8,8 +8,9 @@
 
 namespace odt::cuda {
 
-/// y[k] = the part of transform(map)[k / (y.batch / map.batch)] within boxes[k], which is normalized. y's batch is a
-/// multiple of the map's; the boxes lie in device memory.
+/// y[k] = the part of transform(map)[k / (y.batch / map.batch)] within boxes[k], which is normalized; y's batch is a
+/// multiple of the map's. Without boxes (null) the whole map, resized corner on corner: TensorFlow's resize_bilinear
+/// with align_corners. Boxes lie in device memory.
 template <class T>
 void crop_and_resize(cudaStream_t stream, const reading<T>& map, const boxf* boxes, const tensor<T>& y);
 
