@@ -56,8 +56,8 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis, data::make(full)) 
   const auto near = [&](const float* actual, const char* array) {
     BOOST_TEST(c.distance(actual, array) < test::asked(3e-5, moved[array]["over_max"]), array);
   };
-  near(c.runner().output(odt::rpn_box_encodings), "rpn_box_encodings");
-  near(c.runner().output(odt::rpn_objectness), "rpn_objectness_predictions_with_background");
+  near(c.of_anchors(odt::rpn_box_encodings, 4).data(), "rpn_box_encodings");
+  near(c.of_anchors(odt::rpn_objectness, 2).data(), "rpn_objectness_predictions_with_background");
   BOOST_TEST(c.distance(&c.step().boxes().anchors().boxes[0].ymin, "anchors") < 1e-6);
   const odt::proposals proposed = c.step().boxes().taken();
   BOOST_TEST(proposed.counts[0] == static_cast<int>(c.load("num_proposals")[0]));
@@ -79,6 +79,7 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis, data::make(full)) 
 
 BOOST_DATA_TEST_CASE(a_train_step_gives_samples_targets_losses_and_gradients, data::make(trained)) {
   test::two_stage_case c(sample);
+  c.runner().keep_all(true);
   const odt::step_report report = c.detector->train_step(c.photos(0));
   const auto near = [&](const std::vector<float>& actual, const char* array) {
     BOOST_TEST(test::over_max(actual, c.load(array).values) < 1e-5, array);

@@ -76,9 +76,13 @@ struct two_stage_case {
     return other;
   }
 
-  /// Top left in image i; what is beside is 0.
-  static void place(const network_input& input, int i, batch& b) {
+  /// Top left in image i, beside padding.
+  void place(const network_input& input, int i, batch& b) const {
     const auto& from = input.pixels;
+    const std::ptrdiff_t floats = std::ptrdiff_t{3} * b.height * b.width;
+    for (std::ptrdiff_t k = 0; k < floats; ++k)
+      b.images[static_cast<std::size_t>(i * floats + k)] =
+          detector->resizer().pad_value[static_cast<std::size_t>(k % 3)];
     for (int y = 0; y < input.true_size.height; ++y)
       std::copy_n(from.at(y, 0), 3 * input.true_size.width,
                   b.images.data() + ((std::ptrdiff_t{1} * i * b.height + y) * b.width) * 3);

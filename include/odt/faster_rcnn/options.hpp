@@ -101,12 +101,22 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
       fail(model.where(), "this is not a faster_rcnn model");
     o.read_model(model.at("faster_rcnn"));
     read_axes(root, o);
+    o.pad_before_preprocessing();
     o.read_training(root);
     o.check(model.at("faster_rcnn"));
     return o;
   }
 
  private:
+  /// As in the API, which preprocesses padded images here, and pads preprocessed ones for an SSD.
+  void pad_before_preprocessing() {
+    const pixel_transform pixels = std::visit([](const auto& e) { return e.pixels; }, feature_extractor);
+    for (int c = 0; c < 3; ++c) {
+      float& value = resizer.pad_value[static_cast<std::size_t>(c)];
+      value = pixels(value, c);
+    }
+  }
+
   void read_model(const settings& message) {
     message.read = true;
     num_classes = message.get<int>("num_classes");
