@@ -57,6 +57,12 @@ constexpr std::string_view name_of(operation kind) {
       return "upsample";
     case operation::dropout:
       return "dropout";
+    case operation::regions:
+      return "regions";
+    case operation::crop_and_resize:
+      return "crop";
+    case operation::position_sensitive_crop:
+      return "position-sensitive crop";
     case operation::loss:
       return "loss";
     case operation::zero:
@@ -88,6 +94,10 @@ constexpr std::string_view name_of(operation kind) {
       return "average pool dx";
     case operation::dropout_backward:
       return "dropout dx";
+    case operation::crop_and_resize_backward:
+      return "crop dx";
+    case operation::position_sensitive_crop_backward:
+      return "position-sensitive crop dx";
   }
   return "other";
 }
@@ -173,7 +183,14 @@ constexpr std::int64_t flops_of(const network& net, const plan& p, const plan_op
     case operation::dropout:
     case operation::dropout_backward:
       return out;
+    case operation::crop_and_resize:
+    case operation::crop_and_resize_backward:
+      return 8 * out;
+    case operation::position_sensitive_crop:
+    case operation::position_sensitive_crop_backward:
+      return 8 * out * net[op.layer].crop.height * net[op.layer].crop.width;
     case operation::loss:
+    case operation::regions:
       return 5 * operand_floats(p, op);
     case operation::pad:
     case operation::zero:
@@ -204,7 +221,8 @@ constexpr operation_cost cost_of(const network& net, const plan& p) {
 constexpr operation_cost loss_cost(const plan& p) {
   std::int64_t floats = 0;
   for (int i = 0; i < static_cast<int>(p.outputs.size()); ++i)
-    floats += p.output(i).elements() * (p.mode == run_mode::train ? 2 : 1);
+    if (p.outputs[static_cast<std::size_t>(i)].value >= 0)
+      floats += p.output(i).elements() * (p.mode == run_mode::train ? 2 : 1);
   return {5 * floats, floats * std::int64_t{sizeof(float)}};
 }
 

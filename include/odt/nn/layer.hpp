@@ -28,7 +28,20 @@ enum class layer_kind : std::uint8_t {
   add,          ///< of two inputs of equal extents
   multiply,     ///< of two inputs; the second may have one pixel an image
   upsample,     ///< by repeating rows and columns
-  dropout
+  dropout,
+  regions,          ///< boxes that the detector chooses once its inputs are there: images of one line of 4 channels
+  crop_and_resize,  ///< of a map, at boxes: several images a picture; without boxes, of all of it
+  position_sensitive_crop  ///< the same, where each bin of a box has channels of its own; the mean over all
+};
+
+enum class run_mode : std::uint8_t { train, infer };
+
+/// How many boxes a layer has room for in each picture.
+struct region_capacity {
+  int train = 0;
+  int infer = 0;
+
+  constexpr int of(run_mode mode) const { return mode == run_mode::train ? train : infer; }
 };
 
 /// How a window meets the border: TensorFlow's SAME (the odd pixel at the bottom and right), VALID, or the extractors'
@@ -67,6 +80,9 @@ struct layer {
   int groups = 1;              ///< group_norm
   elementwise function{};      ///< clamp, activation
   float keep_probability = 1;  ///< dropout
+  region_capacity capacity{};  ///< regions
+  size2 crop{};                ///< crops: height and width of each
+  size2 bins{1, 1};            ///< position_sensitive_crop
 };
 
 /// Where windows lie along one axis: padding before the first input, and number of outputs.

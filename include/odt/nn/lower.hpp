@@ -35,7 +35,8 @@ class lowering {
 
   constexpr plan run() {
     places_.run();
-    for (int i = 0; i < net_.size(); ++i) forward(i);
+    for (int i = 0; i < net_.size(); ++i)
+      if (at(i).live) forward(i);
     if (train()) {
       emit_loss();
       backward();
@@ -126,9 +127,28 @@ class lowering {
       case layer_kind::dropout:
         compute(operation::dropout, i);
         break;
+      case layer_kind::regions:
+        choose_regions(i);
+        break;
+      case layer_kind::crop_and_resize:
+        compute(operation::crop_and_resize, i);
+        break;
+      case layer_kind::position_sensitive_crop:
+        compute(operation::position_sensitive_crop, i);
+        break;
     }
     for (const copied_layer& c : places_.copied_outputs())
       if (c.layer == i) emit(operation::copy, i, {{at(i).value}, {c.value, access::write}});
+  }
+
+  /// The detector may look at all outputs that are there.
+  constexpr void choose_regions(int l) {
+    std::vector<operand> operands;
+    for (std::size_t o = 0; o < plan_.outputs.size(); ++o)
+      if (plan_.outputs[o].value >= 0 && std::ranges::max(net_.outputs[o].layers) < l)
+        operands.push_back({plan_.outputs[o].value});
+    operands.push_back({at(l).value, access::write});
+    emit(operation::regions, l, std::move(operands));
   }
 
   constexpr void convolve(int l) {
@@ -154,8 +174,10 @@ class lowering {
 
   constexpr void emit_loss() {
     std::vector<operand> operands;
-    for (const plan_output& o : plan_.outputs) operands.push_back({o.value});
-    for (const plan_output& o : plan_.outputs) operands.push_back({o.gradient, access::write});
+    for (const plan_output& o : plan_.outputs)
+      if (o.value >= 0) operands.push_back({o.value});
+    for (const plan_output& o : plan_.outputs)
+      if (o.value >= 0) operands.push_back({o.gradient, access::write});
     emit(operation::loss, 0, std::move(operands));
   }
 
@@ -163,7 +185,8 @@ class lowering {
 
   constexpr void backward() {
     written_.assign(plan_.buffers.size(), 0);
-    for (const plan_output& o : plan_.outputs) written(o.gradient) = 1;
+    for (const plan_output& o : plan_.outputs)
+      if (o.gradient >= 0) written(o.gradient) = 1;
     for (const copied_layer& c : places_.copied_outputs())
       if (c.gradient >= 0) send(operation::copy_backward, c.layer, {{c.gradient}}, c.layer);
     for (int i = net_.size() - 1; i > 0; --i)
@@ -212,6 +235,10 @@ class lowering {
         return send(operation::upsample_backward, i, {dy});
       case layer_kind::dropout:
         return send(operation::dropout_backward, i, {dy});
+      case layer_kind::crop_and_resize:
+        return send(operation::crop_and_resize_backward, i, {{at(net_[i].inputs[1]).value}, dy});
+      case layer_kind::position_sensitive_crop:
+        return send(operation::position_sensitive_crop_backward, i, {{at(net_[i].inputs[1]).value}, dy});
       case layer_kind::add:
       case layer_kind::batch_norm:
         for (const int input : net_[i].inputs) send(operation::copy_backward, i, {dy}, input);
@@ -222,6 +249,7 @@ class lowering {
         return;
       case layer_kind::input:
       case layer_kind::pad:
+      case layer_kind::regions:
         fail("layer ", net_[i].name, ": has no gradient, but variables below it are trained; pad the images instead");
     }
   }
@@ -292,7 +320,8 @@ class lowering {
     // The host fills the images before the first operation, and reads the outputs after the last.
     buffer_of(at(0).value).first = 0;
     if (!train())
-      for (const plan_output& o : plan_.outputs) buffer_of(o.value).last = end;
+      for (const plan_output& o : plan_.outputs)
+        if (o.value >= 0) buffer_of(o.value).last = end;
     if (plan_.outputs.empty()) buffer_of(at(net_.size() - 1).value).last = end;
   }
 

@@ -14,15 +14,19 @@
 
 namespace odt {
 
-/// Height, width and channels of a layer's output for one image.
+/// Height, width and channels of a layer's output for one picture; behind crops it is several images.
 struct shape3 {
   int height = 0;
   int width = 0;
   int channels = 0;
+  int images = 1;
 
-  constexpr std::int64_t size() const { return std::int64_t{height} * width * channels; }
+  constexpr std::int64_t size() const { return std::int64_t{images} * height * width * channels; }
   friend constexpr bool operator==(const shape3&, const shape3&) = default;
 };
+
+/// When an output is wanted.
+enum class output_use : std::uint8_t { always, in_training, in_inference };
 
 /// What a network gives: a tensor [batch, rows, columns] of floats. Each pixel of each of its layers, in order, is one
 /// row after another.
@@ -30,6 +34,11 @@ struct network_output {
   graph_name name{};  ///< the API's, e.g. "box_encodings"
   int columns = 0;
   std::vector<int> layers{};
+  output_use use = output_use::always;
+
+  constexpr bool wanted(run_mode mode) const {
+    return use == output_use::always || (use == output_use::in_training) == (mode == run_mode::train);
+  }
 };
 
 /// Layers, with layer 0 the input, and their variables. Builders add to it and return the new layer's number.
@@ -130,6 +139,55 @@ struct network {
                 .function = {.low = low, .high = high}});
   }
 
+  /// Boxes that the detector chooses once `inputs` are computed, normalized ymin, xmin, ymax, xmax.
+  constexpr int regions(std::initializer_list<int> inputs, region_capacity capacity, const graph_name& name) {
+    return add({.kind = layer_kind::regions, .name = name, .inputs = inputs, .channels = 4, .capacity = capacity});
+  }
+
+  /// Bilinear crops of a map at boxes (tf.image.crop_and_resize).
+  constexpr int crop_and_resize(int map, int boxes, size2 crop, const graph_name& name) {
+    return add({.kind = layer_kind::crop_and_resize,
+                .name = name,
+                .inputs = {map, boxes},
+                .channels = channels(map),
+                .crop = crop});
+  }
+
+  /// Another size, bilinear, corner on corner (tf.image.resize_bilinear with align_corners).
+  constexpr int resize(int map, size2 size, const graph_name& name) {
+    return add(
+        {.kind = layer_kind::crop_and_resize, .name = name, .inputs = {map}, .channels = channels(map), .crop = size});
+  }
+
+  /// Crops whose bins read channels of their own, and their mean over all bins and pixels (R-FCN, arXiv:1605.06409).
+  constexpr int position_sensitive_crop(int map, int boxes, size2 crop, size2 bins, const graph_name& name) {
+    const int count = bins.height * bins.width;
+    if (count < 1 || channels(map) % count != 0 || crop.height % bins.height != 0 || crop.width % bins.width != 0)
+      fail("layer ", name, ": crops of ", crop.height, "x", crop.width, " of ", channels(map), " channels make no ",
+           bins.height, "x", bins.width, " bins; these have to divide the crop, and their number the channels");
+    return add({.kind = layer_kind::position_sensitive_crop,
+                .name = name,
+                .inputs = {map, boxes},
+                .channels = channels(map) / count,
+                .crop = crop,
+                .bins = bins});
+  }
+
+  /// The layers [first, last) again, of the same variables, over `to` where they read `from`; returns the last one. As
+  /// in TensorFlow their outermost scopes are told apart by a number.
+  constexpr int repeat(int first, int last, int from, int to) {
+    const int shift = size() - first;
+    for (int number = first; number < last; ++number) {
+      layer l = (*this)[number];
+      const std::string_view name = l.name, scope = name.substr(0, name.find('/'));
+      l.name = repeated(scope, 1) + name.substr(scope.size());
+      for (int& input : l.inputs) input = input == from ? to : input >= first ? input + shift : input;
+      if (l.like >= first) l.like += shift;
+      add(std::move(l));
+    }
+    return size() - 1;
+  }
+
   /// Zeros at the bottom and right until both sides are multiples.
   constexpr int pad_to_multiple(int input, int multiple) {
     if (multiple == 1) return input;
@@ -149,6 +207,7 @@ struct convolution_spec {
   int kernel = 1;
   int stride = 1;
   padding border = padding::same;
+  int rate = 1;
 
   constexpr const graph_name& op() const { return operation.empty() ? scope : operation; }
 };
@@ -245,6 +304,7 @@ constexpr int convolve(network& net, int x, const convolution_spec& spec, const 
                .kernel_height = spec.kernel,
                .kernel_width = spec.kernel,
                .stride = spec.stride,
+               .rate = spec.rate,
                .border = spec.border,
                .variables = convolution_variables(net, spec.scope + "/weights", spec, net.channels(x), spec.channels,
                                                   spec.channels, h)});
@@ -260,6 +320,7 @@ constexpr int convolve_depthwise(network& net, int x, const convolution_spec& sp
                .kernel_height = spec.kernel,
                .kernel_width = spec.kernel,
                .stride = spec.stride,
+               .rate = spec.rate,
                .border = spec.border,
                .variables = convolution_variables(net, spec.scope + "/depthwise_weights", spec, net.channels(x), 1,
                                                   net.channels(x), h)});
@@ -271,7 +332,7 @@ namespace detail {
 /// Refuses inputs that a layer cannot join.
 constexpr void check_joined(const network& net, const layer& l, int other, const shape3& a, const shape3& b) {
   const bool one_pixel = l.kind == layer_kind::multiply && b.height == 1 && b.width == 1;
-  const bool same_size = a.height == b.height && a.width == b.width;
+  const bool same_size = a.height == b.height && a.width == b.width && a.images == b.images;
   if ((same_size || one_pixel) && (a.channels == b.channels || l.kind == layer_kind::concat)) return;
   fail("layer ", l.name, ": joins ", a.height, "x", a.width, "x", a.channels, " (", net[l.inputs[0]].name, ") and ",
        b.height, "x", b.width, "x", b.channels, " (", net[other].name, "), which have to be equal; ",
@@ -279,44 +340,58 @@ constexpr void check_joined(const network& net, const layer& l, int other, const
                               : "an image size that is a multiple of all strides makes the sizes so");
 }
 
+/// What crops of a map give.
+constexpr shape3 shape_of_crops(const network& net, const layer& l, const shape3& map, const shape3& boxes) {
+  if (map.images != 1) fail("layer ", l.name, ": crops ", net[l.inputs[0]].name, ", which is a crop itself");
+  const bool pools = l.kind == layer_kind::position_sensitive_crop;
+  return {pools ? 1 : l.crop.height, pools ? 1 : l.crop.width, l.channels, boxes.width};
+}
+
 /// The output shape of a layer, from those of the layers before it.
-constexpr shape3 shape_of(const network& net, const layer& l, const std::vector<shape3>& before) {
+constexpr shape3 shape_of(const network& net, const layer& l, const std::vector<shape3>& before, run_mode mode) {
   const auto at = [&before](int number) -> const shape3& { return before[static_cast<std::size_t>(number)]; };
   const shape3& in = at(l.inputs[0]);
   switch (l.kind) {
+    case layer_kind::regions:
+      return {1, l.capacity.of(mode), l.channels};
+    case layer_kind::crop_and_resize:
+      if (l.inputs.size() == 1) return {l.crop.height, l.crop.width, l.channels, in.images};
+      return shape_of_crops(net, l, in, at(l.inputs[1]));
+    case layer_kind::position_sensitive_crop:
+      return shape_of_crops(net, l, in, at(l.inputs[1]));
     case layer_kind::pad:
       return {(in.height + l.multiplier - 1) / l.multiplier * l.multiplier,
-              (in.width + l.multiplier - 1) / l.multiplier * l.multiplier, l.channels};
+              (in.width + l.multiplier - 1) / l.multiplier * l.multiplier, l.channels, in.images};
     case layer_kind::upsample:
       if (l.like >= 0) {
         const shape3& like = at(l.like);
         if (like.height > in.height * l.multiplier || like.width > in.width * l.multiplier)
           fail("layer ", l.name, ": ", in.height, "x", in.width, " times ", l.multiplier, " is not as large as ",
                like.height, "x", like.width, " (", net[l.like].name, "); a larger factor or a finer input is needed");
-        return {like.height, like.width, l.channels};
+        return {like.height, like.width, l.channels, in.images};
       }
-      return {in.height * l.multiplier, in.width * l.multiplier, l.channels};
+      return {in.height * l.multiplier, in.width * l.multiplier, l.channels, in.images};
     case layer_kind::global_pool:
-      return {1, 1, l.channels};
+      return {1, 1, l.channels, in.images};
     case layer_kind::add:
     case layer_kind::multiply:
     case layer_kind::concat:
       for (const int other : l.inputs) check_joined(net, l, other, in, at(other));
-      return {in.height, in.width, l.channels};
+      return {in.height, in.width, l.channels, in.images};
     default:
       return {place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out,
-              place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out, l.channels};
+              place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out, l.channels, in.images};
   }
 }
 
 }  // namespace detail
 
 /// The output shape of every layer for images of `size`.
-constexpr std::vector<shape3> shapes(const network& net, size2 size) {
+constexpr std::vector<shape3> shapes(const network& net, size2 size, run_mode mode = run_mode::infer) {
   std::vector<shape3> result;
   for (const layer& l : net.layers)
     result.push_back(l.kind == layer_kind::input ? shape3{size.height, size.width, l.channels}
-                                                 : detail::shape_of(net, l, result));
+                                                 : detail::shape_of(net, l, result, mode));
   return result;
 }
 
@@ -340,8 +415,8 @@ constexpr int rows_per_pixel(const network& net, const network_output& output, i
 }
 
 /// Rows of an output for an image of `size`.
-constexpr int row_count(const network& net, const network_output& output, size2 size) {
-  const auto all = shapes(net, size);
+constexpr int row_count(const network& net, const network_output& output, size2 size, run_mode mode = run_mode::infer) {
+  const auto all = shapes(net, size, mode);
   std::int64_t count = 0;
   for (const int number : output.layers) count += all[static_cast<std::size_t>(number)].size() / output.columns;
   return static_cast<int>(count);

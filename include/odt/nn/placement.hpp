@@ -29,7 +29,7 @@ class placement {
       : net_(net),
         device_(device),
         plan_(p),
-        all_(shapes(net, p.image)),
+        all_(shapes(net, p.image, p.mode)),
         readers_(static_cast<std::size_t>(net.size()), 0),
         slots_(static_cast<std::size_t>(net.size())),
         branches_(static_cast<std::size_t>(net.size())) {
@@ -37,13 +37,16 @@ class placement {
   }
 
   constexpr void run() {
+    find_live();
     count_readers();
-    for (int i = 0; i < net_.size(); ++i) find_producer(i);
+    for (int i = 0; i < net_.size(); ++i)
+      if (live(i)) find_producer(i);
     place_outputs();
     fuse_separable();
     for (int i = net_.size() - 1; i >= 0; --i)
       if (at(i).producer == i) place(i);
-    for (int i = 0; i < net_.size(); ++i) follow(i);
+    for (int i = 0; i < net_.size(); ++i)
+      if (live(i)) follow(i);
     finish();
   }
 
@@ -74,12 +77,34 @@ class placement {
   constexpr const shape3& shape(int l) const { return all_[static_cast<std::size_t>(l)]; }
   constexpr int readers(int l) const { return readers_[static_cast<std::size_t>(l)]; }
   constexpr bool train() const { return plan_.mode == run_mode::train; }
+  constexpr bool live(int l) { return at(l).live; }
+
+  /// What the wanted outputs depend on; in training, also what moves averages and no output depends on in any mode.
+  constexpr void find_live() {
+    if (net_.outputs.empty()) return;
+    std::vector<char> wanted(static_cast<std::size_t>(net_.size()), 0), unwanted = wanted;
+    for (const network_output& o : net_.outputs)
+      for (const int l : o.layers) (o.wanted(plan_.mode) ? wanted : unwanted)[static_cast<std::size_t>(l)] = 1;
+    const auto spread = [this](std::vector<char>& marks, int i) {
+      if (marks[static_cast<std::size_t>(i)])
+        for (const int input : net_[i].inputs) marks[static_cast<std::size_t>(input)] = 1;
+    };
+    for (int i = net_.size() - 1; i >= 0; --i) {
+      spread(unwanted, i);
+      const bool moves = train() && net_[i].kind == layer_kind::batch_norm && net_[i].norm.train;
+      if (moves && !unwanted[static_cast<std::size_t>(i)]) wanted[static_cast<std::size_t>(i)] = 1;
+      spread(wanted, i);
+      at(i).live = i == 0 || wanted[static_cast<std::size_t>(i)];
+    }
+  }
 
   constexpr void count_readers() {
-    for (const layer& l : net_.layers)
-      for (const int input : l.inputs) ++readers_[static_cast<std::size_t>(input)];
+    for (int i = 0; i < net_.size(); ++i)
+      if (live(i) && net_[i].kind != layer_kind::regions)  // these are chosen by what lies in the outputs
+        for (const int input : net_[i].inputs) ++readers_[static_cast<std::size_t>(input)];
     for (const network_output& o : net_.outputs)
-      for (const int l : o.layers) ++readers_[static_cast<std::size_t>(l)];
+      if (o.wanted(plan_.mode))
+        for (const int l : o.layers) ++readers_[static_cast<std::size_t>(l)];
   }
 
   constexpr void find_producer(int i) {
@@ -87,6 +112,7 @@ class placement {
     layer_views& own = at(i);
     own.differentiable = learns(net_, i);
     for (const int input : l.inputs) own.differentiable = own.differentiable || at(input).differentiable;
+    if (l.kind == layer_kind::regions) own.differentiable = false;
     own.producer = i;
     if (l.kind == layer_kind::batch_norm) own.norm = i;
     if (l.kind == layer_kind::concat) join(i);
@@ -124,7 +150,7 @@ class placement {
   constexpr bool is_output(int l) const {
     for (const network_output& o : net_.outputs)
       for (const int of : o.layers)
-        if (of == l) return true;
+        if (of == l && o.wanted(plan_.mode)) return true;
     return false;
   }
 
@@ -191,8 +217,15 @@ class placement {
   /// Layers write their rows of the network's outputs, or are copied there.
   constexpr void place_outputs() {
     for (const network_output& o : net_.outputs) {
+      if (!o.wanted(plan_.mode)) {
+        plan_.outputs.push_back({});
+        continue;
+      }
       std::int64_t rows = 0;
       for (const int l : o.layers) {
+        if (shape(l).images != 1 && o.layers.size() != 1)
+          fail("layer ", net_[l].name, ": has ", shape(l).images, " images a picture, and output \"", o.name,
+               "\" has other layers; it has to be the only one");
         if (net_.channels(l) % o.columns != 0)
           fail("layer ", net_[l].name, ": predicts ", net_.channels(l), " numbers a cell, which are no rows of ",
                o.columns, " of output \"", o.name, "\"");
@@ -214,7 +247,8 @@ class placement {
     const auto part = [&](int of) {
       const tensor_view all = plan_.views[static_cast<std::size_t>(of)];
       tensor_view rows = dense(shape(l), all.buffer);
-      rows.offset = first, rows.image_stride = all.image_stride;
+      rows.offset = first;
+      if (shape(l).images == 1) rows.image_stride = all.image_stride;
       return add(rows);
     };
     const int value = part(out.value), gradient = train() && at(l).differentiable ? part(out.gradient) : -1;
@@ -231,10 +265,11 @@ class placement {
     if (train() || !device_.fuses) return;
     for (int i = 0; i < net_.size(); ++i) {
       const layer& l = net_[i];
-      if (l.kind != layer_kind::convolution || l.kernel_height * l.kernel_width != 1 || l.stride != 1) continue;
+      if (!live(i) || l.kind != layer_kind::convolution || l.kernel_height * l.kernel_width != 1 || l.stride != 1)
+        continue;
       const int x = l.inputs[0], d = at(x).producer;
       if (net_[d].kind != layer_kind::depthwise_convolution || readers(x) != 1 || !movable(d)) continue;
-      const std::int64_t pixels = std::int64_t{plan_.batch} * shape(d).height * shape(d).width;
+      const std::int64_t pixels = std::int64_t{plan_.batch} * shape(d).images * shape(d).height * shape(d).width;
       if (device_.fuses(net_[d], pixels)) slot_of(i).partner = d, slot_of(d).partner = i;
     }
   }
@@ -255,7 +290,8 @@ class placement {
   }
 
   constexpr tensor_view dense(const shape3& s, int buffer) const {
-    return {buffer, 0, plan_.batch, s.height, s.width, s.channels, s.channels, s.size()};
+    const std::int64_t image = std::int64_t{s.height} * s.width * s.channels;
+    return {buffer, 0, plan_.batch * s.images, s.height, s.width, s.channels, s.channels, image};
   }
 
   /// Channels [first, first + count) of a view.
@@ -269,7 +305,8 @@ class placement {
   constexpr void place(int i) {
     layer_views& own = at(i);
     const slot& known = slot_of(i);
-    if (net_[i].kind == layer_kind::group_norm) own.statistics = add_affines(plan_.batch * net_[i].groups);
+    if (net_[i].kind == layer_kind::group_norm)
+      own.statistics = add_affines(plan_.batch * shape(i).images * net_[i].groups);
     if (known.in_output) return;
     const bool learns = train() && own.differentiable;
     const bool affine = own.norm >= 0 || known.joint_norm;

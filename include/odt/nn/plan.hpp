@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/image.hpp>
+#include <odt/nn/layer.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -51,6 +52,7 @@ struct layer_views {
   int norm = -1;           ///< producers: the batch norm behind it, as a pending of `value`
   int clamp = -1;          ///< producers: the activation behind it, as a pending of `value`
   int statistics = -1;     ///< group norm: where its means lie in the plan's tables, one an image and group
+  bool live = true;        ///< computed in this mode
   bool differentiable = false;
 };
 
@@ -62,38 +64,43 @@ struct plan_buffer {
 
 /// What a plan's operations are, and their operands: x is the layer's input, y its output, dx and dy their gradients.
 enum class operation : std::uint8_t {
-  pad,                    ///< x -> y
-  convolution,            ///< x -> y
-  depthwise_convolution,  ///< x -> y
-  separable_convolution,  ///< x -> y of a pointwise layer, x that of the depthwise one before it, whose y is nowhere
-  statistics,             ///< y, as it lies in memory: its moments, for the batch norm behind it
-  normalize,              ///< statistics or moving averages to scale and shift
-  copy,                   ///< x -> what its reader sees, elsewhere
-  apply,                  ///< x -> y by the layer's function
-  group_norm,             ///< x -> y
-  max_pool,               ///< x -> y
-  average_pool,           ///< x -> y
-  global_pool,            ///< x -> y
-  add,                    ///< both x -> y
-  multiply,               ///< both x -> y
-  upsample,               ///< x -> y
-  dropout,                ///< x -> y
-  loss,                   ///< the detector's own: outputs -> their gradients
-  zero,                   ///< -> dy, which is then written in parts
-  normalize_backward,     ///< y, dy -> dy
-  clamp_backward,         ///< y, dy -> dy
-  weights_backward,       ///< x, dy
-  data_backward,          ///< dy -> dx; with sums reads x
-  depthwise_backward,     ///< x, dy -> dx, where the input has one; and the weights' gradient
-  copy_backward,          ///< dy -> dx
-  apply_backward,         ///< x, dy -> dx
-  group_norm_backward,    ///< x, dy -> dx, where the input has one; and the variables' gradients
-  max_pool_backward,      ///< x, dy -> dx
-  average_pool_backward,  ///< dy -> dx
-  global_pool_backward,   ///< dy -> dx
-  multiply_backward,      ///< the other x, dy -> dx
-  upsample_backward,      ///< dy -> dx
-  dropout_backward        ///< dy -> dx
+  pad,                       ///< x -> y
+  convolution,               ///< x -> y
+  depthwise_convolution,     ///< x -> y
+  separable_convolution,     ///< x -> y of a pointwise layer, x that of the depthwise one before it, whose y is nowhere
+  statistics,                ///< y, as it lies in memory: its moments, for the batch norm behind it
+  normalize,                 ///< statistics or moving averages to scale and shift
+  copy,                      ///< x -> what its reader sees, elsewhere
+  apply,                     ///< x -> y by the layer's function
+  group_norm,                ///< x -> y
+  max_pool,                  ///< x -> y
+  average_pool,              ///< x -> y
+  global_pool,               ///< x -> y
+  add,                       ///< both x -> y
+  multiply,                  ///< both x -> y
+  upsample,                  ///< x -> y
+  dropout,                   ///< x -> y
+  regions,                   ///< the detector's own: outputs so far -> boxes
+  crop_and_resize,           ///< x, boxes where there are some -> y
+  position_sensitive_crop,   ///< x, boxes -> y
+  loss,                      ///< the detector's own: outputs -> their gradients
+  zero,                      ///< -> dy, which is then written in parts
+  normalize_backward,        ///< y, dy -> dy
+  clamp_backward,            ///< y, dy -> dy
+  weights_backward,          ///< x, dy
+  data_backward,             ///< dy -> dx; with sums reads x
+  depthwise_backward,        ///< x, dy -> dx, where the input has one; and the weights' gradient
+  copy_backward,             ///< dy -> dx
+  apply_backward,            ///< x, dy -> dx
+  group_norm_backward,       ///< x, dy -> dx, where the input has one; and the variables' gradients
+  max_pool_backward,         ///< x, dy -> dx
+  average_pool_backward,     ///< dy -> dx
+  global_pool_backward,      ///< dy -> dx
+  multiply_backward,         ///< the other x, dy -> dx
+  upsample_backward,         ///< dy -> dx
+  dropout_backward,          ///< dy -> dx
+  crop_and_resize_backward,  ///< boxes where there are some, dy -> dx
+  position_sensitive_crop_backward  ///< boxes, dy -> dx
 };
 
 /// What an operation does with a tensor; `add` reads and writes.
@@ -120,11 +127,9 @@ struct plan_operation {
 /// An output of the network: views of images of one line, whose pixels are the rows and whose channels the columns,
 /// each of a buffer of its own.
 struct plan_output {
-  int value = -1;
+  int value = -1;     ///< -1: it is not wanted in this mode
   int gradient = -1;  ///< train only
 };
-
-enum class run_mode : std::uint8_t { train, infer };
 
 /// A network lowered for one batch and image size.
 struct plan {
@@ -152,7 +157,7 @@ struct plan {
   constexpr int rows(int number) const { return output(number).width; }
   constexpr int columns(int number) const { return output(number).channels; }
 
-  /// Whether a view is a part of an output or of the gradient of one, which are floats in every precision.
+  /// Whether a view is a part of an output or of the gradient of one.
   constexpr bool in_output(const tensor_view& v) const {
     for (const plan_output& o : outputs)
       for (const int whole : {o.value, o.gradient})
