@@ -112,8 +112,8 @@ BOOST_AUTO_TEST_CASE(a_mask_goes_with_an_object_that_cannot_be_used) {
 }
 
 BOOST_AUTO_TEST_CASE(masks_that_do_not_fit_are_refused_with_record_box_and_sizes) {
-  const auto read = [](const example& e, odt::mask_type written, odt::mask_type read) {
-    odt::parse_example(odt::serialize_example(e, written), "x.record, record 3", read);
+  const auto read = [](const example& e, odt::mask_type written, odt::mask_type expected) {
+    odt::parse_example(odt::serialize_example(e, written), "x.record, record 3", expected);
   };
   using enum odt::mask_type;
   check_error([&] { read(masked(), png, numerical); },
