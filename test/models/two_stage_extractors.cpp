@@ -3,10 +3,13 @@
 // fixtures' formula weights, what the layers give for a photo.
 #include "models/model_case.hpp"
 
+#include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/runner.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_resnet_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_resnet_v1.hpp>
+#include <odt/image_resizer.hpp>
+#include <odt/nn/variable_layout.hpp>
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -21,64 +24,71 @@ namespace data = boost::unit_test::data;
 
 namespace two_stage_cases {
 
-/// A network with both halves of an extractor: the second reads `crops` of the first's map, or the map itself.
+/// The halves of an extractor as networks of their own, and the second behind the first's map.
 struct halves {
-  odt::network first, second;
-  int map = 0;
+  odt::network first, second, chain;
+  int map = 0, features = 0;  ///< layers of the chain
 };
 
 /// A list of variables or a folder of outputs, and what has to agree with it.
 struct two_stage_case {
   std::string name;
   std::function<halves()> build;
-  odt::size2 crops{7, 7};
+  odt::pixel_transform pixels;
+  odt::size2 crops{7, 7};  ///< that the second half reads
+  bool reads_map = false;  ///< it reads the map itself
 
   friend std::ostream& operator<<(std::ostream& out, const two_stage_case& c) { return out << c.name; }
 };
 
-template <class Extractor>
-std::function<halves()> with(int stride) {
-  return [stride] {
-    const Extractor extractor({.first_stage_features_stride = stride});
+template <class Extractor, int Stride>
+two_stage_case of(std::string name) {
+  const auto build = [] {
+    const Extractor extractor{{.first_stage_features_stride = Stride}};
     halves h;
     h.map = extractor.build_proposal_features(h.first, 0);
+    h.chain = h.first;
+    h.features = extractor.build_classifier_features(h.chain, h.map);
     h.second.layers[0].channels = h.first.channels(h.map);
     extractor.build_classifier_features(h.second, 0);
     return h;
   };
+  return {std::move(name), build, Extractor::pixels};
 }
 
-const auto resnet50 = with<odt::faster_rcnn_resnet50>(16), atrous50 = with<odt::faster_rcnn_resnet50>(8),
-           resnet101 = with<odt::faster_rcnn_resnet101>(16), atrous101 = with<odt::faster_rcnn_resnet101>(8),
-           resnet152 = with<odt::faster_rcnn_resnet152>(16), inception = with<odt::faster_rcnn_inception_v2>(16),
-           inception_resnet = with<odt::faster_rcnn_inception_resnet_v2>(8);
+constexpr auto resnet50 = of<odt::faster_rcnn_resnet50, 16>, atrous50 = of<odt::faster_rcnn_resnet50, 8>,
+               resnet101 = of<odt::faster_rcnn_resnet101, 16>, atrous101 = of<odt::faster_rcnn_resnet101, 8>,
+               resnet152 = of<odt::faster_rcnn_resnet152, 16>, inception = of<odt::faster_rcnn_inception_v2, 16>,
+               inception_resnet = of<odt::faster_rcnn_inception_resnet_v2, 8>;
 
 const std::vector<two_stage_case> lists{
-    {"faster_rcnn_resnet50_coco", resnet50},
-    {"faster_rcnn_resnet101_coco", resnet101},
-    {"faster_rcnn_resnet101_pets", resnet101},
-    {"faster_rcnn_resnet152_coco", resnet152},
-    {"faster_rcnn_inception_v2_pets", inception},
-    {"faster_rcnn_inception_resnet_v2_atrous_coco", inception_resnet},
-    {"mask_rcnn_inception_v2_coco", inception},
-    {"mask_rcnn_resnet50_atrous_coco", atrous50},
-    {"mask_rcnn_resnet101_atrous_coco", atrous101},
-    {"mask_rcnn_inception_resnet_v2_atrous_coco", inception_resnet},
-    {"rfcn_resnet50_coco", resnet50},
-    {"rfcn_resnet101_coco", resnet101},
+    resnet50("faster_rcnn_resnet50_coco"),
+    resnet101("faster_rcnn_resnet101_coco"),
+    resnet101("faster_rcnn_resnet101_pets"),
+    resnet152("faster_rcnn_resnet152_coco"),
+    inception("faster_rcnn_inception_v2_pets"),
+    inception_resnet("faster_rcnn_inception_resnet_v2_atrous_coco"),
+    inception("mask_rcnn_inception_v2_coco"),
+    atrous50("mask_rcnn_resnet50_atrous_coco"),
+    atrous101("mask_rcnn_resnet101_atrous_coco"),
+    inception_resnet("mask_rcnn_inception_resnet_v2_atrous_coco"),
+    resnet50("rfcn_resnet50_coco"),
+    resnet101("rfcn_resnet101_coco"),
 };
 
-/// Cases of whole networks that are there; R-FCN's second half reads the map, of 256x256.
+/// Those of the whole networks' cases that are there.
 std::vector<two_stage_case> outputs() {
   std::vector<two_stage_case> all{
-      {"full_faster_rcnn_resnet50", resnet50},
-      {"full_faster_rcnn_resnet101", resnet101},
-      {"full_faster_rcnn_inception_v2", inception},
-      {"full_faster_rcnn_inception_resnet_v2_atrous", inception_resnet, {17, 17}},
-      {"full_mask_rcnn_resnet50_atrous", atrous50},
-      {"full_mask_rcnn_inception_v2", inception},
-      {"full_rfcn_resnet50", resnet50, {16, 16}},
+      resnet50("full_faster_rcnn_resnet50"),
+      resnet101("full_faster_rcnn_resnet101"),
+      inception("full_faster_rcnn_inception_v2"),
+      inception_resnet("full_faster_rcnn_inception_resnet_v2_atrous"),
+      atrous50("full_mask_rcnn_resnet50_atrous"),
+      inception("full_mask_rcnn_inception_v2"),
+      resnet50("full_rfcn_resnet50"),
   };
+  all[3].crops = {17, 17};
+  all[6].crops = {16, 16}, all[6].reads_map = true;
   std::erase_if(all, [](const two_stage_case& c) { return test::present_cases({c.name}).empty(); });
   return all;
 }
@@ -98,6 +108,47 @@ int layer_of(const odt::network& net, std::string name) {
   for (int i = 0; i < net.size(); ++i)
     if (net[i].name == name) return i;
   return -1;
+}
+
+/// A half, or the chain, with a case's weights, run in evaluation mode over its photo; all layers' values are kept.
+struct evaluated {
+  odt::network net;
+  odt::variable_layout layout;
+  std::vector<float> values;
+  odt::thread_pool pool{2};
+  odt::cpu::runner runner{net, layout, pool};
+
+  evaluated(odt::network n, int output, const test::json& params) : net(std::move(n)) {
+    net.outputs.push_back({.name = "features", .columns = net.channels(output), .layers = {output}});
+    layout = odt::lay_out(net);
+    values.resize(static_cast<std::size_t>(layout.floats));
+    for (const odt::variable& v : layout.variables)
+      test::fill_formula_weights(params, v.name, v.shape, {values.data() + v.offset, static_cast<std::size_t>(v.size)});
+  }
+
+  void run(const odt::float_image& pixels) {
+    runner.keep_all(true);
+    runner.use_plan(1, {pixels.height, pixels.width}, odt::run_mode::infer);
+    std::ranges::copy(pixels.pixels, runner.images());
+    runner.forward(values.data(), {});
+  }
+
+  /// Whether a layer runs, and memory holds what it gives and not what an activation behind it makes of that.
+  bool holds(int layer) const {
+    const odt::layer_views& own = runner.current().of(layer);
+    return own.live && (own.clamp < 0 || net[layer].kind == odt::layer_kind::clamp);
+  }
+};
+
+/// The largest difference of what was sampled, 64 values at the beginning and 64 all over, over the largest value.
+double distance(const std::vector<float>& actual, const test::json& endpoint, const double* expected) {
+  const auto step = endpoint.at("step").get<std::size_t>();
+  double worst = 0;
+  for (std::size_t k = 0; k < 64; ++k) {
+    worst = std::max(worst, std::abs(static_cast<double>(actual.at(k)) - expected[k]));
+    worst = std::max(worst, std::abs(static_cast<double>(actual.at(k * step)) - expected[64 + k]));
+  }
+  return worst / std::max(std::abs(endpoint.at("max").get<double>()), std::abs(endpoint.at("min").get<double>()));
 }
 
 }  // namespace two_stage_cases
@@ -146,6 +197,30 @@ BOOST_DATA_TEST_CASE(operations_have_the_api_s_names_order_and_sizes, data::make
     ++compared;
   }
   BOOST_TEST(compared > 60);
+}
+
+BOOST_DATA_TEST_CASE(layers_give_what_the_api_s_give, data::make(outputs())) {
+  const auto folder = test::models() / sample.name;
+  const auto params = test::load_json(folder / "case.json").at("params");
+  const halves h = sample.build();
+  evaluated e(sample.reads_map ? h.chain : h.first, sample.reads_map ? h.features : h.map, params);
+  const odt::network_input input = odt::to_network_input(
+      test::load_photo(folder / "photo.npy"), odt::image_resizer::fixed_shape(image_size(folder)), sample.pixels);
+  const auto preprocessed = test::load_samples(folder / "preprocessed").front();
+  BOOST_TEST(test::l2_distance(input.pixels.pixels, preprocessed) < 1e-6);
+  e.run(input.pixels);
+
+  const auto rows = test::load_npy(folder / "endpoints.npy");
+  const auto endpoints = test::load_json(folder / "endpoints.json");
+  int compared = 0;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const std::string name = endpoints[i].at("name");
+    const int layer = layer_of(e.net, name);
+    if (layer < 0 || !e.holds(layer)) continue;
+    BOOST_TEST(distance(e.runner.values_of(layer), endpoints[i], rows.values.data() + 128 * i) < 3e-5, name);
+    ++compared;
+  }
+  BOOST_TEST(compared > 40);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
