@@ -3,4 +3,4 @@
 #include <odt/cli.hpp>
 #include <odt/presets.hpp>
 
-int main(int argc, char** argv) { return odt::cli<odt::presets::any_ssd>(argc, argv); }
+int main(int argc, char** argv) { return odt::cli<odt::presets::any_ssd, odt::presets::any_faster_rcnn>(argc, argv); }

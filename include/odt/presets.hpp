@@ -4,6 +4,8 @@
 
 #include <odt/anchor_generators/multiscale.hpp>
 #include <odt/box_predictors/weight_shared.hpp>
+#include <odt/faster_rcnn.hpp>
+#include <odt/feature_extractors/faster_rcnn_inception_resnet_v2.hpp>
 #include <odt/feature_extractors/mobilenet_v1_fpn.hpp>
 #include <odt/feature_extractors/mobilenet_v1_ppn.hpp>
 #include <odt/feature_extractors/mobilenet_v2.hpp>
@@ -32,5 +34,12 @@ using ssd_layouts = ssd_layout<any_of<convolutional_box_predictor, weight_shared
 /// All of them in one: the config chooses every part.
 using any_ssd = ssd<ssd_feature_extractors, faster_rcnn_box_coder, any_of<argmax_matcher, bipartite_matcher>,
                     any_of<rms_prop, momentum, adam>, ssd_losses<>, ssd_layouts>;
+
+/// Every feature extractor that a detector of two stages can have.
+using two_stage_feature_extractors = any_of<faster_rcnn_resnet50, faster_rcnn_resnet101, faster_rcnn_resnet152,
+                                            faster_rcnn_inception_v2, faster_rcnn_inception_resnet_v2>;
+
+/// Faster R-CNN, R-FCN and Mask R-CNN in one.
+using any_faster_rcnn = faster_rcnn<two_stage_feature_extractors>;
 
 }  // namespace odt::presets

@@ -8,34 +8,6 @@
 namespace test = odt::test;
 namespace data = boost::unit_test::data;
 
-namespace full_cases {
-
-odt::image load_photo(const test::fs::path& path) {
-  const auto array = test::load_npy(path);
-  odt::image picture(static_cast<int>(array.shape[0]), static_cast<int>(array.shape[1]));
-  for (std::size_t i = 0; i < array.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(array[i]);
-  return picture;
-}
-
-/// Largest difference over the largest value, on the elements that were sampled.
-double distance(const float* actual, const test::fs::path& stem) {
-  if (!test::fs::exists(stem.string() + ".json")) {
-    const auto expected = test::load_npy(stem.string() + ".npy");
-    return test::over_max(std::span<const float>(actual, expected.size()), expected.values);
-  }
-  double worst = 0;
-  for (const auto& expected : test::load_samples(stem)) {
-    std::vector<float> values;
-    for (std::size_t k = 0; k < expected.values.size(); ++k) values.push_back(actual[k * expected.stride]);
-    worst = std::max(worst, test::over_max(values, expected.values));
-  }
-  return worst;
-}
-
-}  // namespace full_cases
-
-using namespace full_cases;
-
 BOOST_AUTO_TEST_SUITE(full_tests, *test::needs(test::models()))
 
 BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
@@ -48,16 +20,16 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   const auto what = test::load_json(folder / "case.json");
   const auto detector = test::make_detector(folder / "pipeline.config");
   test::load_formula_weights(*detector, what["params"]);
-  const odt::image photo = load_photo(folder / "photo.npy");
+  const odt::image photo = test::load_photo(folder / "photo.npy");
 
   const odt::network_input input = odt::to_network_input(photo, detector->resizer(), detector->pixels());
-  BOOST_TEST(distance(input.pixels.pixels.data(), folder / "preprocessed") < 1e-6);
+  BOOST_TEST(test::distance(input.pixels.pixels.data(), folder / "preprocessed") < 1e-6);
 
   const odt::detections found = detector->detect(photo);
   auto& step = static_cast<odt::cpu::ssd_step<test::any_ssd::axes>&>(detector->device());
   const auto& moved = what["sensitivity"].front();  // TensorFlow's own, when the weights move by a rounding error
   const auto near = [&](const float* actual, const char* array) {
-    BOOST_TEST(distance(actual, folder / array) < test::asked(3e-5, moved[array]["over_max"]));
+    BOOST_TEST(test::distance(actual, folder / array) < test::asked(3e-5, moved[array]["over_max"]));
   };
   near(step.network_runner().output(odt::box_encodings), "box_encodings");
   near(step.network_runner().output(odt::class_logits), "class_predictions_with_background");
@@ -65,7 +37,7 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   const auto shape = test::fs::exists(folder / "anchors.json") ? test::load_json(folder / "anchors.json")[0]["shape"]
                                                                : what["arrays"]["anchors"]["shape"];
   BOOST_REQUIRE_EQUAL(step.last_anchors().size(), shape[0].get<std::size_t>());
-  BOOST_TEST(distance(&step.last_anchors()[0].ymin, folder / "anchors") < 1e-6);
+  BOOST_TEST(test::distance(&step.last_anchors()[0].ymin, folder / "anchors") < 1e-6);
 
   const auto boxes = test::load_npy(folder / "detection_boxes.npy"),
              scores = test::load_npy(folder / "detection_scores.npy"),

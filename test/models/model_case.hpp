@@ -80,10 +80,11 @@ inline float formula_weight(const std::string& salt, const std::string& name, co
   return static_cast<float>(value * factor);
 }
 
-/// A detector of a case's pipeline.config; all of its fields must have been understood.
-inline std::unique_ptr<any_ssd> make_detector(const fs::path& config, int threads = 2) {
+/// A detector of a case's pipeline.config.
+template <class Detector = any_ssd>
+std::unique_ptr<Detector> make_detector(const fs::path& config, int threads = 2) {
   const pipeline p = pipeline::load(config.string());
-  return std::make_unique<any_ssd>(any_ssd::options::from(p.root()), run_options{.seed = 1, .threads = threads});
+  return std::make_unique<Detector>(Detector::options::from(p.root()), run_options{.seed = 1, .threads = threads});
 }
 
 /// `params` are the case's.
@@ -153,6 +154,29 @@ double over_max(const Actual& actual, const std::vector<double>& expected) {
     largest = std::max(largest, std::abs(expected[i]));
   }
   return difference / largest;
+}
+
+/// A case's photo.
+inline image load_photo(const fs::path& path) {
+  const auto array = load_npy(path);
+  image picture(static_cast<int>(array.shape[0]), static_cast<int>(array.shape[1]));
+  for (std::size_t i = 0; i < array.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(array[i]);
+  return picture;
+}
+
+/// Largest difference over the largest value, on the elements that were sampled.
+inline double distance(const float* actual, const fs::path& stem) {
+  if (!fs::exists(stem.string() + ".json")) {
+    const auto expected = load_npy(stem.string() + ".npy");
+    return over_max(std::span<const float>(actual, expected.size()), expected.values);
+  }
+  double worst = 0;
+  for (const auto& expected : load_samples(stem)) {
+    std::vector<float> values;
+    for (std::size_t k = 0; k < expected.values.size(); ++k) values.push_back(actual[k * expected.stride]);
+    worst = std::max(worst, over_max(values, expected.values));
+  }
+  return worst;
 }
 
 /// L2 norm of the difference over the L2 norm of `expected`, on the sampled elements.

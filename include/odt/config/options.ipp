@@ -97,8 +97,11 @@ inline constexpr std::array<std::string_view, 5> faster_rcnn_parts{
     "num_classes", "image_resizer", "feature_extractor.type", "first_stage_anchor_generator",
     "first_stage_box_predictor_conv_hyperparams"};
 
-inline constexpr std::array<std::string_view, 4> second_stage_parts{"initial_crop_size", "maxpool_kernel_size",
-                                                                    "maxpool_stride", "second_stage_box_predictor"};
+inline constexpr std::array<std::string_view, 1> second_stage_parts{"second_stage_box_predictor"};
+
+/// Of second stages but R-FCN's, which crops its own maps.
+inline constexpr std::array<std::string_view, 3> crop_parts{"initial_crop_size", "maxpool_kernel_size",
+                                                            "maxpool_stride"};
 
 inline constexpr std::array<std::string_view, 3> center_net_parts{"num_classes", "image_resizer",
                                                                   "feature_extractor.type"};
@@ -112,7 +115,11 @@ ODT_INLINE void require_model(const settings& root) {
   if (model.find("ssd")->set) require_all("ssd", ssd_parts);
   if (const settings& two_stages = *model.find("faster_rcnn"); two_stages.set) {
     require_all("faster_rcnn", faster_rcnn_parts);
-    if (peek<int>(two_stages, "number_of_stages") > 1) require_all("faster_rcnn", second_stage_parts);
+    if (peek<int>(two_stages, "number_of_stages") > 1) {
+      require_all("faster_rcnn", second_stage_parts);
+      const settings* crops_itself = two_stages.find("second_stage_box_predictor")->find("rfcn_box_predictor");
+      if (!crops_itself || !crops_itself->set) require_all("faster_rcnn", crop_parts);
+    }
   }
   if (model.find("center_net")->set) require_all("center_net", center_net_parts);
   require_hyperparams(model);

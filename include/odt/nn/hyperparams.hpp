@@ -9,6 +9,7 @@
 #include <odt/nn/regularizer.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace odt {
 
@@ -49,7 +50,10 @@ struct hyperparams {
   constexpr bool normalizes() const { return has_batch_norm || has_group_norm; }
 
   /// Reads a `hyperparams` message.
-  static hyperparams from(const settings& message) {
+  static hyperparams from(const settings& message) { return read(message, "CONV"); }
+
+ protected:
+  static hyperparams read(const settings& message, std::string_view wanted) {
     hyperparams h;
     message.read = true;
     h.weights = initializer_from(message.at("initializer"));
@@ -65,13 +69,38 @@ struct hyperparams {
       h.act = activation::silu;
     else
       fail(message.at("activation").where(), name, " is not available; there are NONE, RELU, RELU_6, SWISH");
-    if (const auto op = message.get<std::string>("op"); op != "CONV")
-      fail(message.at("op").where(), op, " does not fit here; convolutions need CONV");
+    if (const auto op = message.get<std::string>("op"); op != wanted)
+      fail(message.at("op").where(), op, " does not fit here; ",
+           wanted == "CONV" ? "convolutions" : "fully connected layers", " need ", wanted);
     h.has_batch_norm = message.has("batch_norm");
     if (h.has_batch_norm) h.norm = read_options<batch_norm_options>(message.at("batch_norm"));
     h.has_group_norm = message.has("group_norm");
     if (h.has_group_norm) message.at("group_norm").read = true;
     if (const settings* depthwise = message.find("regularize_depthwise")) depthwise->accept();
+    return h;
+  }
+};
+
+/// Those of convolutions that a config may do without.
+struct optional_hyperparams : hyperparams {
+  bool given = false;
+
+  static optional_hyperparams from(const settings& message) {
+    return message.set ? optional_hyperparams{hyperparams::from(message), true} : optional_hyperparams{};
+  }
+};
+
+/// Those of fully connected layers, where the API's defaults are Faster R-CNN's sample configs'.
+struct fc_hyperparams : hyperparams {
+  constexpr fc_hyperparams()
+      : hyperparams{.weights = initializer::variance_scaling(1, fan_mode::fan_avg, true),
+                    .penalty = {},
+                    .act = activation::none,
+                    .has_batch_norm = false} {}
+
+  static fc_hyperparams from(const settings& message) {
+    fc_hyperparams h;
+    if (message.set) static_cast<hyperparams&>(h) = read(message, "FC");
     return h;
   }
 };

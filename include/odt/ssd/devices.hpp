@@ -5,6 +5,7 @@
 
 #include <odt/core/batch.hpp>
 #include <odt/core/box.hpp>
+#include <odt/detectors/choose_device.hpp>
 #include <odt/exec/ssd_predictions.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/network.hpp>
@@ -49,18 +50,7 @@ template <class Axes>
 std::unique_ptr<device_step> make_ssd_step(const ssd_options<Axes>& options, const network& net,
                                            const variable_layout& layout, const run_options& run) {
   using cuda = ssd_cuda_registry<Axes>;
-  const bool automatic = run.device == "auto";
-  if (run.device == "cpu" || (automatic && !(cuda::maker && cuda::has_device())))
-    return make_cpu_step<Axes>(options, net, layout, run);
-  if (!automatic && run.device != "cuda") fail("device \"", run.device, "\" is not known; there are cpu, cuda, auto");
-  if (!cuda::maker)
-    fail(
-        "this program was compiled for the CPU only; build it with ODT_CUDA=ON and odt_add_detector(), or run with "
-        "--device cpu");
-  if (!cuda::has_device())
-    fail(
-        "no NVIDIA GPU was found that gives a block 163 KiB of shared memory (A100, H100 and their successors do), or "
-        "its driver is too old for CUDA 13; run with --device cpu");
+  if (!chooses_gpu(run, cuda::has_device)) return make_cpu_step<Axes>(options, net, layout, run);
   return cuda::maker(options, net, layout, run, make_host_post_processing<Axes>(options, run));
 }
 

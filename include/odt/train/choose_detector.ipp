@@ -17,6 +17,12 @@ struct known_part {
 };
 
 inline constexpr known_part extractors[] = {{"ssd_mobilenet_v1", "mobilenet_v1"}, {"ssd_inception_v2", "inception_v2"}};
+inline constexpr known_part two_stage_extractors[] = {
+    {"faster_rcnn_resnet50", "faster_rcnn_resnet50"},
+    {"faster_rcnn_resnet101", "faster_rcnn_resnet101"},
+    {"faster_rcnn_resnet152", "faster_rcnn_resnet152"},
+    {"faster_rcnn_inception_v2", "faster_rcnn_inception_v2"},
+    {"faster_rcnn_inception_resnet_v2", "faster_rcnn_inception_resnet_v2"}};
 inline constexpr known_part coders[] = {{"faster_rcnn_box_coder", "faster_rcnn_box_coder"},
                                         {"mean_stddev_box_coder", "mean_stddev_box_coder"},
                                         {"square_box_coder", "square_box_coder"}};
@@ -44,10 +50,28 @@ ODT_INLINE const settings* find(const settings* node, std::initializer_list<std:
   return node;
 }
 
+/// A program for a detector, by its header and its type.
+ODT_INLINE std::string program_for(std::string_view header, const std::string& type) {
+  return str("#include <odt/", header, ">\n#include <odt/cli.hpp>\n\nusing my_detector = ", type,
+             ";\n\nint main(int argc, char** argv) { return odt::cli<my_detector>(argc, argv); }\n");
+}
+
+ODT_INLINE std::string two_stage_source(const settings& root) {
+  const settings* type = find(&root, {"model", "faster_rcnn", "feature_extractor", "type"});
+  const std::string_view extractor = type ? source_name(two_stage_extractors, type->text) : std::string_view();
+  if (extractor.empty()) return {};
+  const bool is_common = extractor != "faster_rcnn_inception_resnet_v2";
+  return program_for(
+      is_common ? "faster_rcnn.hpp" : str("feature_extractors/", extractor, ".hpp>\n#include <odt/faster_rcnn.hpp"),
+      str("odt::faster_rcnn<odt::", extractor, ">"));
+}
+
 }  // namespace detail::detector_choice
 
 ODT_INLINE std::string source_for(const settings& root) {
   namespace d = detail::detector_choice;
+  if (const settings* two_stages = d::find(&root, {"model", "faster_rcnn"}); two_stages && two_stages->set)
+    return d::two_stage_source(root);
   const settings* ssd = d::find(&root, {"model", "ssd"});
   const settings* type = d::find(ssd, {"feature_extractor", "type"});
   if (!ssd || !ssd->set || !type) return {};
@@ -60,8 +84,7 @@ ODT_INLINE std::string source_for(const settings& root) {
     if (part.empty()) return {};
     arguments += str(arguments.empty() ? "odt::" : ", odt::", part);
   }
-  return str("#include <odt/ssd.hpp>\n#include <odt/cli.hpp>\n\nusing my_detector = odt::ssd<", arguments,
-             ">;\n\nint main(int argc, char** argv) { return odt::cli<my_detector>(argc, argv); }\n");
+  return d::program_for("ssd.hpp", str("odt::ssd<", arguments, ">"));
 }
 
 ODT_INLINE const detector_type& choose_detector(std::span<const detector_type> types, const settings& root) {

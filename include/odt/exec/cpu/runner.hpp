@@ -3,6 +3,7 @@
 // image size has been seen.
 #pragma once
 
+#include <odt/core/box.hpp>
 #include <odt/core/precision.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/detector.hpp>
@@ -40,12 +41,15 @@ std::int64_t arena_bytes_for(const network& net, std::span<const step_shape> ste
 
 class runner {
  public:
+  /// Plans that are kept, those used last: pictures of many sizes do not fill the memory with plans.
+  static constexpr std::size_t most_plans = 32;
+
   /// Both must outlive the runner.
   runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute = precision::fp32);
   ~runner();
 
-  /// Makes the plan for a batch and image size current: lowered at first sight, then found again. Invalidates what the
-  /// buffers held.
+  /// Makes the plan for a batch and image size current: lowered at first sight, then found again for a while.
+  /// Invalidates what the buffers held.
   void use_plan(int batch, size2 image, run_mode mode);
 
   /// The current plan.
@@ -80,6 +84,10 @@ class runner {
   /// From now on no two buffers share memory, so that `values_of` every layer are there after a run.
   void keep_all(bool keep);
 
+  /// Writes the boxes of a `regions` layer, [batch, capacity], when the outputs before it are there; for networks that
+  /// have such layers.
+  std::function<void(int layer, boxf* boxes)> choose_regions;
+
   /// Called with the seconds of every operation after it, when set: for `odt bench --layers`.
   std::function<void(const plan_operation&, double)> observer;
 
@@ -99,6 +107,9 @@ class runner {
   void convolve_separable(const plan_operation& op, const float* values);
   void normalize(int layer, float* values);
   void drop(const plan_operation& op);
+  void crop(const plan_operation& op);
+  void crop_backward(const plan_operation& op);
+  const boxf* boxes_of(const plan_operation& op) const;
   void run_backward(const plan_operation& op, const float* values, float* gradients);
   void differentiate(const plan_operation& op, const float* values, float* gradients);
   void normalize_backward(const plan_operation& op, float* gradients);
@@ -121,6 +132,7 @@ class runner {
   packed_weights packed_;
   std::vector<float> scale_, shift_, mean_, inv_std_, sum_, product_;  ///< by the plan's `affine`
   std::vector<float> earlier_;                                         ///< gradients of variables that are shared
+  std::vector<boxf> whole_images_;                                     ///< boxes of crops that have none
   dropout_key key_;
   bool keep_all_ = false;
 };

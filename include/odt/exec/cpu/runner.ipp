@@ -23,7 +23,8 @@ namespace detail {
 inline constexpr back_end cpu_back_end{
     .can_output =
         [](layer_kind kind) {
-          return kind != layer_kind::input && kind != layer_kind::concat && kind != layer_kind::batch_norm;
+          return kind != layer_kind::input && kind != layer_kind::concat && kind != layer_kind::batch_norm &&
+                 kind != layer_kind::regions;
         },
     .fuses =
         [](const layer& l, std::int64_t pixels) {
@@ -43,6 +44,10 @@ ODT_INLINE window window_of(const layer& l, const tensor_view& in, precision com
           place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).before,
           place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).before,
           compute};
+}
+
+ODT_INLINE position_sensitive_bins bins_of(const layer& l) {
+  return {l.bins.height, l.bins.width, l.crop.height, l.crop.width};
 }
 
 }  // namespace detail
@@ -79,9 +84,11 @@ ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
   };
   const auto found = std::ranges::find_if(plans_, matches);
   if (found != plans_.end()) {
-    current_ = found->get();
+    std::rotate(found, found + 1, plans_.end());
+    current_ = plans_.back().get();
     return;
   }
+  if (plans_.size() == most_plans) plans_.erase(plans_.begin());
   plans_.push_back(std::make_unique<placed_plan>(
       placed_plan{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
   current_ = plans_.back().get();
@@ -106,6 +113,10 @@ ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
     current_->finished = finished_gradients(net_, layout_, p);
     current_->unwritten = unwritten_gradients(net_, layout_, p);
   }
+  for (const plan_operation& op : p.operations)
+    if (op.kind == operation::crop_and_resize && net_[op.layer].inputs.size() == 1)
+      whole_images_.resize(std::max(whole_images_.size(), static_cast<std::size_t>(p.value(op.layer).images)),
+                           boxf{0, 0, 1, 1});
   for (const plan_operation& op : p.operations)
     if (op.adds)
       earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
@@ -265,6 +276,11 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
       return drop(op);
     case operation::pad:
       return pad(pool_, input(op), written(op));
+    case operation::regions:
+      return choose_regions(op.layer, reinterpret_cast<boxf*>(written(op).data));
+    case operation::crop_and_resize:
+    case operation::position_sensitive_crop:
+      return crop(op);
     default:
       fail("layer ", l.name, ": the CPU does not run ", name_of(op.kind), " forward");
   }
@@ -365,6 +381,9 @@ ODT_INLINE void runner::differentiate(const plan_operation& op, const float* val
       return multiply(pool_, input(op, 1), input(op, 0), dx, adds);
     case operation::upsample_backward:
       return upsample_backward(pool_, l.multiplier, input(op), dx, adds);
+    case operation::crop_and_resize_backward:
+    case operation::position_sensitive_crop_backward:
+      return crop_backward(op);
     case operation::dropout_backward:
       return dropout(pool_, at(p[op.operands[0]]), dx, adds, choice_of(op.layer));
     default:
@@ -445,6 +464,27 @@ ODT_INLINE void runner::drop(const plan_operation& op) {
   const tensor y = written(op);
   apply(pool_, {}, input(op), y);
   if (current_->what.mode == run_mode::train) dropout(pool_, y, y, false, choice_of(op.layer));
+}
+
+/// Where the regions of a crop lie; one box for each image where it has none.
+ODT_INLINE const boxf* runner::boxes_of(const plan_operation& op) const {
+  const layer& l = net_[op.layer];
+  if (l.inputs.size() == 1) return whole_images_.data();
+  return reinterpret_cast<const boxf*>(at(current_->what.value(l.inputs[1])).data);
+}
+
+ODT_INLINE void runner::crop(const plan_operation& op) {
+  const layer& l = net_[op.layer];
+  if (op.kind == operation::crop_and_resize) return crop_and_resize(pool_, input(op), boxes_of(op), written(op));
+  position_sensitive_crop(pool_, detail::bins_of(l), input(op), boxes_of(op), written(op));
+}
+
+ODT_INLINE void runner::crop_backward(const plan_operation& op) {
+  const layer& l = net_[op.layer];
+  const const_tensor dy = input(op, static_cast<int>(l.inputs.size()) - 1);
+  if (op.kind == operation::crop_and_resize_backward)
+    return crop_and_resize_backward(pool_, boxes_of(op), dy, written(op), op.accumulates());
+  position_sensitive_crop_backward(pool_, detail::bins_of(l), boxes_of(op), dy, written(op), op.accumulates());
 }
 
 ODT_INLINE dropout_choice runner::choice_of(int number) const {

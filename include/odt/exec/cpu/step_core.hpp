@@ -59,6 +59,7 @@ class step_core : public device_step {
     runner_.forward(values.data(), {seed_, 0});
     std::string first;
     for (int l = 0; l < net_.size() && first.empty(); ++l) {
+      if (!runner_.current().of(l).live) continue;
       const std::vector<float> output = runner_.values_of(l);
       if (!std::ranges::all_of(output, [](float x) { return std::isfinite(x); })) first = net_[l].name;
     }
@@ -110,6 +111,9 @@ class step_core : public device_step {
   /// Bytes of what the family keeps beside.
   virtual std::size_t workspace_bytes() const = 0;
 
+  /// Told of every batch before its network runs, for families that choose regions meanwhile.
+  virtual void begin(const batch& /*b*/, run_mode /*mode*/) {}
+
   /// The network's outputs for a batch in evaluation mode.
   void infer(const batch& b) {
     load_batch(b, run_mode::infer);
@@ -149,6 +153,7 @@ class step_core : public device_step {
  private:
   void load_batch(const batch& b, run_mode mode) {
     runner_.use_plan(b.size, {b.height, b.width}, mode);
+    begin(b, mode);
     read_images(b);
   }
 
