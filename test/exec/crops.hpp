@@ -4,6 +4,7 @@
 
 #include <odt/core/box.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -33,6 +34,25 @@ inline float crop_position(float begin, float end, int pixels, int samples, int 
   const float scale = (end - begin) * last / static_cast<float>(samples - 1);
   const float offset = static_cast<float>(i) * scale;
   return begin * last + offset;
+}
+
+/// Its position where the whole map is resized corner on corner.
+inline float resize_position(int pixels, int samples, int i) {
+  const float last = static_cast<float>(pixels) - 1;
+  const float step = samples > 1 ? last / static_cast<float>(samples - 1) : 0.0f;
+  return std::min(static_cast<float>(i) * step, last);
+}
+
+/// Where bin i of a box begins along one axis.
+inline float bin_side(float begin, float end, int i, int bins) {
+  const float size = (end - begin) / static_cast<float>(bins), offset = static_cast<float>(i) * size;
+  return begin + offset;
+}
+
+/// The position of a sample of a position sensitive crop: a crop of each bin, side by side.
+inline float bin_position(float begin, float end, int bins, int pixels, int samples, int i) {
+  const int each = samples / bins, bin = i / each;
+  return crop_position(bin_side(begin, end, bin, bins), bin_side(begin, end, bin + 1, bins), pixels, each, i % each);
 }
 
 /// The bilinear value at a place in pixels; value(row, column) is the map's. 0 outside.

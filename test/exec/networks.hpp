@@ -285,6 +285,48 @@ inline std::vector<network_case> network_cases() {
          for (variable& v : net.variables)
            if (v.name.view() == "b/depthwise_weights") v.trainable = false;
        }},
+      {"crops of a map that is read beside",
+       {12, 11},
+       [](network& net) {
+         const int map = conv(net, 0, "a", 5, 3, relu, 2);
+         const int first = conv(net, map, "rpn", 8, 1, bare);
+         net.outputs.push_back({.name = "first", .columns = 4, .layers = {first}});
+         const int crops = net.crop_and_resize(map, net.regions({first}, {3, 2}, "boxes"), {6, 5}, "crops");
+         const int pool = net.pool(layer_kind::max_pool, crops, "pool", 2, 2, padding::same);
+         output(net, net.global_pool(conv(net, pool, "b", 4, 3, relu), "mean"));
+         output(net, conv(net, map, "c", 4, 3, relu), "beside");
+       }},
+      {"crops at the boxes of all others, outputs of one mode",
+       {9, 9},
+       [](network& net) {
+         const int map = conv(net, 0, "a", 4, 3, bare);
+         const int boxes = net.regions({map}, {2, 3}, "boxes"),
+                   crops = net.crop_and_resize(map, boxes, {1, 1}, "crops");
+         net.outputs.push_back({.name = "boxes", .columns = 4, .layers = {boxes}, .use = output_use::in_inference});
+         const int head = conv(net, crops, "head", 6, 1, bare), other = conv(net, crops, "other", 6, 1, bare);
+         net.outputs.push_back({.name = "trained", .columns = 3, .layers = {head}, .use = output_use::in_training});
+         net.outputs.push_back({.name = "both", .columns = 6, .layers = {other}});
+       }},
+      {"position sensitive crops",
+       {10, 12},
+       [](network& net) {
+         const int map = conv(net, conv(net, 0, "a", 4, 3, relu), "b", 24, 1, relu_6);
+         const int boxes = net.regions({}, {5, 4}, "boxes");
+         const int crops = net.position_sensitive_crop(map, boxes, {4, 6}, {2, 3}, "crops");
+         net.outputs.push_back({.name = "pooled", .columns = 4, .layers = {crops}});
+         output(net, conv(net, map, "c", 4, 1, linear), "beside");
+         const int frozen = conv(net, map, "maps", 8, 1, bare);
+         const int second = net.position_sensitive_crop(frozen, boxes, {2, 2}, {2, 2}, "second");
+         output(net, conv(net, second, "d", 4, 1, relu), "head");
+       }},
+      {"resized maps and crops",
+       {9, 8},
+       [](network& net) {
+         const int map = conv(net, 0, "a", 4, 3, relu);
+         const int crops =
+             net.crop_and_resize(net.resize(map, {12, 5}, "up"), net.regions({}, {2, 2}, "boxes"), {3, 4}, "crops");
+         output(net, conv(net, net.resize(crops, {5, 2}, "again"), "b", 4, 3, relu));
+       }},
       {"frozen norms and frozen layers",
        {8, 8},
        [](network& net) {
@@ -317,8 +359,15 @@ struct random_network {
       variables.push_back(normals(random, v.size, around_one ? 1.0f : 0.0f, weights ? 0.5f : 0.1f));
     }
     for (const network_output& o : net.outputs)
-      gradients.push_back(normals(random, std::int64_t{batch} * row_count(net, o, size) * o.columns, 0, 1));
+      gradients.push_back(normals(random, o.wanted(run_mode::train) * elements(o, run_mode::train), 0, 1));
   }
+
+  std::int64_t elements(const network_output& o, run_mode mode) const {
+    return std::int64_t{batch} * row_count(net, o, size, mode) * o.columns;
+  }
+
+  /// The boxes that its regions are: of a layer, in that mode.
+  std::vector<boxf> boxes(int layer, run_mode mode) const { return crop_boxes(batch * net[layer].capacity.of(mode)); }
 
   /// The variables in one store.
   std::vector<float> store(const variable_layout& layout) const {
@@ -364,7 +413,7 @@ class network_reference {
     double sum = 0;
     for (std::size_t o = 0; o < r_.gradients.size(); ++o) {
       const std::vector<double> y = gather(maps, static_cast<int>(o));
-      for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * static_cast<double>(r_.gradients[o][i]);
+      for (std::size_t i = 0; i < r_.gradients[o].size(); ++i) sum += y[i] * static_cast<double>(r_.gradients[o][i]);
     }
     return sum;
   }

@@ -2,6 +2,8 @@
 // A network layer by layer, unfused, in float64: what every back end has to agree with.
 #pragma once
 
+#include "exec/crops.hpp"
+
 #include <odt/nn/network.hpp>
 
 #include <algorithm>
@@ -12,7 +14,7 @@
 
 namespace odt::test {
 
-/// Values of a layer, NHWC.
+/// Values of a layer, NHWC. `images` are those of all pictures.
 struct scalar_map {
   int images = 0;
   shape3 extents{};
@@ -32,14 +34,16 @@ class scalar_network {
  public:
   std::vector<std::vector<double>> variables;  ///< by number
 
-  scalar_network(const network& net, int batch, size2 size) : net_(net), batch_(batch), shapes_(shapes(net, size)) {}
+  scalar_network(const network& net, int batch, size2 size) : net_(net), batch_(batch), size_(size) {}
 
-  /// All layers' outputs. Without dropout.
+  /// All layers' outputs. Without dropout; regions are crop_boxes().
   std::vector<scalar_map> run(const std::vector<double>& images, bool train) const {
+    const std::vector<shape3> all = shapes(net_, size_, train ? run_mode::train : run_mode::infer);
     std::vector<scalar_map> maps;
     for (int i = 0; i < net_.size(); ++i) {
-      scalar_map y{batch_, shapes_[static_cast<std::size_t>(i)]};
-      y.values.resize(static_cast<std::size_t>(batch_ * y.extents.size()));
+      const shape3& s = all[static_cast<std::size_t>(i)];
+      scalar_map y{batch_ * s.images, s};
+      y.values.resize(static_cast<std::size_t>(batch_ * s.size()));
       if (i == 0)
         y.values = images;
       else
@@ -75,6 +79,7 @@ class scalar_network {
   }
 
   void compute(const layer& l, const std::vector<scalar_map>& maps, scalar_map& y, bool train) const {
+    if (l.kind == layer_kind::regions) return choose(y);
     const scalar_map& x = maps[static_cast<std::size_t>(l.inputs[0])];
     const scalar_map& second = maps[static_cast<std::size_t>(l.inputs[l.inputs.size() > 1 ? 1 : 0])];
     const int pixels = x.extents.height * x.extents.width, inputs = x.extents.channels;
@@ -143,10 +148,66 @@ class scalar_network {
       case layer_kind::pad:
         each(x, [&](int n, int r, int k, int c) { y.at(n, r, k, c) = x.at(n, r, k, c); });
         return;
+      case layer_kind::crop_and_resize:
+        return l.inputs.size() == 1 ? resize(x, y) : crop(x, second, y);
+      case layer_kind::position_sensitive_crop:
+        return crop_bins(l, x, second, y);
       case layer_kind::dropout:
       case layer_kind::input:
+      case layer_kind::regions:
         fail("layer ", l.name, ": is not for this reference");
     }
+  }
+
+  static void choose(scalar_map& y) {
+    const std::vector<boxf> boxes = crop_boxes(y.images * y.extents.width);
+    for (std::size_t k = 0; k < boxes.size(); ++k) {
+      const boxf& b = boxes[k];
+      std::ranges::copy(std::initializer_list<double>{b.ymin, b.xmin, b.ymax, b.xmax}, &y.values[4 * k]);
+    }
+  }
+
+  static boxf box_of(const scalar_map& boxes, int k) {
+    const double* at = &boxes.values[static_cast<std::size_t>(4 * k)];
+    return {static_cast<float>(at[0]), static_cast<float>(at[1]), static_cast<float>(at[2]), static_cast<float>(at[3])};
+  }
+
+  static void crop(const scalar_map& x, const scalar_map& boxes, scalar_map& y) {
+    const shape3 &from = x.extents, &to = y.extents;
+    each(y, [&](int k, int r, int q, int c) {
+      const boxf b = box_of(boxes, k);
+      y.at(k, r, q, c) =
+          crop_sample(crop_position(b.ymin, b.ymax, from.height, to.height, r),
+                      crop_position(b.xmin, b.xmax, from.width, to.width, q), from.height, from.width,
+                      [&](int row, int column) { return x.at(k / (y.images / x.images), row, column, c); });
+    });
+  }
+
+  static void resize(const scalar_map& x, scalar_map& y) {
+    const shape3 &from = x.extents, &to = y.extents;
+    each(y, [&](int n, int r, int q, int c) {
+      y.at(n, r, q, c) =
+          crop_sample(resize_position(from.height, to.height, r), resize_position(from.width, to.width, q), from.height,
+                      from.width, [&](int row, int column) { return x.at(n, row, column, c); });
+    });
+  }
+
+  static void crop_bins(const layer& l, const scalar_map& x, const scalar_map& boxes, scalar_map& y) {
+    const shape3& from = x.extents;
+    const int tall = l.crop.height / l.bins.height, wide = l.crop.width / l.bins.width;
+    each(y, [&](int k, int, int, int c) {
+      const boxf b = box_of(boxes, k);
+      double sum = 0;
+      for (int r = 0; r < l.crop.height; ++r)
+        for (int q = 0; q < l.crop.width; ++q) {
+          const int channel = (r / tall * l.bins.width + q / wide) * l.channels + c;
+          sum += crop_sample(
+              bin_position(b.ymin, b.ymax, l.bins.height, from.height, l.crop.height, r),
+              bin_position(b.xmin, b.xmax, l.bins.width, from.width, l.crop.width, q), from.height, from.width,
+              [&](int row, int column) { return x.at(k / (y.images / x.images), row, column, channel); });
+        }
+      y.at(k, 0, 0, c) = sum / (l.crop.height * l.crop.width);
+    });
   }
 
   void normalize(const layer& l, const scalar_map& x, scalar_map& y, bool train) const {
@@ -174,7 +235,7 @@ class scalar_network {
 
   void normalize_groups(const layer& l, const scalar_map& x, scalar_map& y) const {
     const int members = l.channels / l.groups;
-    const double count = static_cast<double>(x.extents.size()) / l.groups;
+    const double count = static_cast<double>(x.extents.height * x.extents.width * members);
     std::vector<double> mean(static_cast<std::size_t>(x.images * l.groups)), variance(mean.size());
     const auto group = [&](int n, int c) { return static_cast<std::size_t>(n * l.groups + c / members); };
     each(x, [&](int n, int r, int k, int c) { mean[group(n, c)] += x.at(n, r, k, c) / count; });
@@ -192,7 +253,7 @@ class scalar_network {
 
   const network& net_;
   int batch_;
-  std::vector<shape3> shapes_;
+  size2 size_;
 };
 
 }  // namespace odt::test

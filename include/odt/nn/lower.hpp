@@ -236,6 +236,7 @@ class lowering {
       case layer_kind::dropout:
         return send(operation::dropout_backward, i, {dy});
       case layer_kind::crop_and_resize:
+        if (net_[i].inputs.size() == 1) return send(operation::crop_and_resize_backward, i, {dy});
         return send(operation::crop_and_resize_backward, i, {{at(net_[i].inputs[1]).value}, dy});
       case layer_kind::position_sensitive_crop:
         return send(operation::position_sensitive_crop_backward, i, {{at(net_[i].inputs[1]).value}, dy});

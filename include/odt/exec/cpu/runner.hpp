@@ -132,7 +132,6 @@ class runner {
   packed_weights packed_;
   std::vector<float> scale_, shift_, mean_, inv_std_, sum_, product_;  ///< by the plan's `affine`
   std::vector<float> earlier_;                                         ///< gradients of variables that are shared
-  std::vector<boxf> whole_images_;                                     ///< boxes of crops that have none
   dropout_key key_;
   bool keep_all_ = false;
 };

@@ -114,10 +114,6 @@ ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
     current_->unwritten = unwritten_gradients(net_, layout_, p);
   }
   for (const plan_operation& op : p.operations)
-    if (op.kind == operation::crop_and_resize && net_[op.layer].inputs.size() == 1)
-      whole_images_.resize(std::max(whole_images_.size(), static_cast<std::size_t>(p.value(op.layer).images)),
-                           boxf{0, 0, 1, 1});
-  for (const plan_operation& op : p.operations)
     if (op.adds)
       earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
 }
@@ -466,10 +462,10 @@ ODT_INLINE void runner::drop(const plan_operation& op) {
   if (current_->what.mode == run_mode::train) dropout(pool_, y, y, false, choice_of(op.layer));
 }
 
-/// Where the regions of a crop lie; one box for each image where it has none.
+/// Where the boxes of crops lie; null for those of whole maps.
 ODT_INLINE const boxf* runner::boxes_of(const plan_operation& op) const {
   const layer& l = net_[op.layer];
-  if (l.inputs.size() == 1) return whole_images_.data();
+  if (l.inputs.size() == 1) return nullptr;
   return reinterpret_cast<const boxf*>(at(current_->what.value(l.inputs[1])).data);
 }
 

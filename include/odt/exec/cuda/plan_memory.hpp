@@ -2,6 +2,7 @@
 // What a plan asks of a GPU's memory: the arena of its precision, and what lies beside it. Needs no CUDA.
 #pragma once
 
+#include <odt/core/crop_taps.hpp>
 #include <odt/detector.hpp>
 #include <odt/exec/cuda/convolution/heads.hpp>
 #include <odt/exec/cuda/machine/shapes.hpp>
@@ -17,14 +18,27 @@
 
 namespace odt::cuda {
 
-/// Packs the buffers of a plan whose activations take `size` bytes each, outputs four.
-inline arena_layout pack_for(plan p, std::size_t size) {
-  std::vector<bool> of_output(p.buffers.size());
+/// By buffer of a plan: whether it holds floats in every precision, as outputs and boxes are.
+inline std::vector<bool> float_buffers(const plan& p) {
+  std::vector<bool> floats(p.buffers.size());
   for (const tensor_view& v : p.views)
-    if (v.buffer >= 0 && p.in_output(v)) of_output[static_cast<std::size_t>(v.buffer)] = true;
+    if (v.buffer >= 0 && p.in_output(v)) floats[static_cast<std::size_t>(v.buffer)] = true;
+  for (const plan_operation& op : p.operations)
+    if (op.kind == operation::regions) floats[static_cast<std::size_t>(p[op.operands.back()].buffer)] = true;
+  return floats;
+}
+
+/// Packs the buffers of a plan whose activations take `size` bytes each, floats four.
+inline arena_layout pack_for(plan p, std::size_t size) {
+  const std::vector<bool> floats = float_buffers(p);
   for (std::size_t i = 0; i < p.buffers.size(); ++i)
-    if (!of_output[i]) p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
+    if (!floats[i]) p.buffers[i].floats = (p.buffers[i].floats * static_cast<std::int64_t>(size) + 3) / 4;
   return pack(p);
+}
+
+/// The bins of a layer that crops position sensitively.
+inline position_sensitive_bins bins_of(const layer& l) {
+  return {l.bins.height, l.bins.width, l.crop.height, l.crop.width};
 }
 
 /// The window of a layer over an input of the given size.

@@ -9,11 +9,13 @@
 #include <odt/exec/cuda/passes/apply.hpp>
 #include <odt/exec/cuda/passes/arithmetic.hpp>
 #include <odt/exec/cuda/passes/batch_norm.hpp>
+#include <odt/exec/cuda/passes/crop_and_resize.hpp>
 #include <odt/exec/cuda/passes/elements.hpp>
 #include <odt/exec/cuda/passes/global_pool.hpp>
 #include <odt/exec/cuda/passes/group_norm.hpp>
 #include <odt/exec/cuda/passes/host_values.hpp>
 #include <odt/exec/cuda/passes/pool.hpp>
+#include <odt/exec/cuda/passes/position_sensitive_crop.hpp>
 #include <odt/exec/cuda/passes/resample.hpp>
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
@@ -49,12 +51,13 @@ class network_runner final : public runner {
       current_ = found->get();
       return;
     }
-    plans_.push_back(std::make_unique<placed_plan>(placed_plan{lower_for_gpu(net_, batch, image, mode), {}, {}}));
+    plans_.push_back(std::make_unique<placed_plan>(placed_plan{lower_for_gpu(net_, batch, image, mode)}));
     current_ = plans_.back().get();
     plan& p = current_->what;
     if (keep_all_)
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
     current_->where = pack_for(p, sizeof(T));
+    current_->floats = float_buffers(p);
     if (mode == run_mode::train) current_->unwritten = unwritten_gradients(net_, layout_, p);
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
     const plan_needs needs(net_, p, current_->where, multiprocessors());
@@ -102,11 +105,9 @@ class network_runner final : public runner {
     side_.wait_until(stream, static_cast<int>(operations.size()));
   }
 
-  float* output(int number) override { return address(current_->what.output(number).buffer); }
+  float* output(int number) override { return whole(current_->what.outputs[static_cast<std::size_t>(number)].value); }
   float* output_gradient(int number) override {
-    const plan& p = current_->what;
-    const int gradient = p.outputs[static_cast<std::size_t>(number)].gradient;
-    return gradient < 0 ? nullptr : address(p.views[static_cast<std::size_t>(gradient)].buffer);
+    return whole(current_->what.outputs[static_cast<std::size_t>(number)].gradient);
   }
 
   std::size_t bytes() const override { return memory_.bytes() + packed_.bytes() + matrices_.bytes(); }
@@ -114,7 +115,7 @@ class network_runner final : public runner {
 
   std::vector<float> values_of(int number) override {
     const tensor_view& v = current_->what.value(number);
-    if (current_->what.in_output(v)) return host_values(stream_, reading<float>{at<float>(v), transform_of(v.pending)});
+    if (holds_floats(v)) return host_values(stream_, reading<float>{at<float>(v), transform_of(v.pending)});
     return host_values(stream_, reading_of(v));
   }
 
@@ -128,13 +129,22 @@ class network_runner final : public runner {
  private:
   struct placed_plan {
     plan what;
-    arena_layout where;
-    std::vector<int> parts;              ///< by affine: of the sums that lie in the tables now
-    std::vector<store_range> unwritten;  ///< see unwritten_gradients
+    arena_layout where{};
+    std::vector<bool> floats{};            ///< see float_buffers
+    std::vector<int> parts{};              ///< by affine: of the sums that lie in the tables now
+    std::vector<store_range> unwritten{};  ///< see unwritten_gradients
   };
 
   float* address(int buffer) const {
     return memory_.arena.data() + current_->where.offsets[static_cast<std::size_t>(buffer)];
+  }
+
+  /// A whole buffer by the number of its view; null without one.
+  float* whole(int view) const {
+    return view < 0 ? nullptr : address(current_->what.views[static_cast<std::size_t>(view)].buffer);
+  }
+  bool holds_floats(const tensor_view& v) const {
+    return v.buffer >= 0 && current_->floats[static_cast<std::size_t>(v.buffer)];
   }
 
   template <class E>
@@ -259,6 +269,12 @@ class network_runner final : public runner {
         return upsample(stream_, l.multiplier, input(op), written(op));
       case operation::pad:
         return pad(stream_, input(op), written(op));
+      case operation::regions:
+        return choose_regions(stream_, op.layer, boxes_of(op.layer));
+      case operation::crop_and_resize:
+        return crop_and_resize(stream_, input(op), crop_boxes(l), written(op));
+      case operation::position_sensitive_crop:
+        return position_sensitive_crop(stream_, bins_of(l), input(op), crop_boxes(l), written(op));
       case operation::dropout:
         if (p.mode != run_mode::train) return apply(stream_, elementwise{}, input(op), written(op));
         return dropout(stream_, input(op), written(op), false, choice_of_dropout(op.layer));
@@ -268,10 +284,16 @@ class network_runner final : public runner {
   }
 
   void copy(const plan_operation& op) {
-    const tensor_view& to = current_->what[op.operands.back()];
-    if (current_->what.in_output(to)) return odt::cuda::copy(stream_, input(op), at<float>(to), false);
-    apply(stream_, elementwise{}, input(op), at<T>(to));
+    const tensor_view &from = operand_of(op, 0), &to = current_->what[op.operands.back()];
+    if (!current_->what.in_output(to)) return apply(stream_, elementwise{}, input(op), at<T>(to));
+    if (holds_floats(from)) return odt::cuda::copy(stream_, reading<float>{at<float>(from)}, at<float>(to), false);
+    odt::cuda::copy(stream_, input(op), at<float>(to), false);
   }
+
+  /// Where the boxes of a `regions` layer lie.
+  boxf* boxes_of(int layer) const { return reinterpret_cast<boxf*>(address(current_->what.value(layer).buffer)); }
+  /// Those of crops; null for crops of whole maps.
+  const boxf* crop_boxes(const layer& l) const { return l.inputs.size() == 1 ? nullptr : boxes_of(l.inputs[1]); }
 
   void convolve(const plan_operation& op, const float* values) {
     const layer& l = net_[op.layer];
@@ -372,6 +394,10 @@ class network_runner final : public runner {
         return multiply(stream_, input(op, 1), input(op, 0), dx, adds);
       case operation::upsample_backward:
         return upsample_backward(stream_, l.multiplier, input(op).x, dx, adds);
+      case operation::crop_and_resize_backward:
+        return crop_and_resize_backward(stream_, crop_boxes(l), dy(), dx, adds);
+      case operation::position_sensitive_crop_backward:
+        return position_sensitive_crop_backward(stream_, bins_of(l), crop_boxes(l), dy(), dx, adds);
       case operation::dropout_backward:
         return dropout(stream_, input(op), dx, adds, choice_of_dropout(op.layer));
       default:
@@ -402,15 +428,15 @@ class network_runner final : public runner {
     const tensor_view& p = current_->what.gradient(layer);
     const std::int64_t columns = packed(joint_matrix_of(net_, heads_, layer).columns),
                        image = columns * p.height * p.width;
-    if (!weights) padded_used_ -= current_->what.batch * image;
+    if (!weights) padded_used_ -= p.images * image;
     T* const to = memory_.padded.data() + padded_used_;
-    padded_used_ += current_->what.batch * image;
+    padded_used_ += p.images * image;
     const tensor<const float> own(at<float>(p));
     if (weights && heads_.runs_both(layer))
       pad_channels(stream_, tensor<const float>(at<float>(current_->what.gradient(heads_.partner(layer)))), own, to);
     else if (weights)
       pad_channels(stream_, own, {}, to);
-    return {to, current_->what.batch, p.height, p.width, static_cast<int>(columns), columns, image};
+    return {to, p.images, p.height, p.width, static_cast<int>(columns), columns, image};
   }
 
   /// On the side stream, unless somebody wants to know the time of each operation.

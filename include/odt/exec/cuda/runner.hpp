@@ -3,6 +3,7 @@
 // allocates nor waits once a batch and image size has been seen, so that a CUDA graph can hold it.
 #pragma once
 
+#include <odt/core/box.hpp>
 #include <odt/core/precision.hpp>
 #include <odt/exec/cuda/machine/tensor.hpp>
 #include <odt/nn/plan.hpp>
@@ -38,7 +39,7 @@ class runner {
   /// Writes the gradients of all trainable variables.
   virtual void backward(cudaStream_t stream, const float* values, float* gradients) = 0;
 
-  // Device memory of the current plan, float in every precision.
+  // Device memory of the current plan, float in every precision; null where the mode does not want the output.
   virtual float* output(int number) = 0;  ///< [batch, rows, columns]
   virtual float* output_gradient(int number) = 0;
 
@@ -52,6 +53,10 @@ class runner {
   virtual std::vector<float> values_of(int layer) = 0;
   /// From now on no two buffers share memory.
   virtual void keep_all(bool keep) = 0;
+
+  /// Writes the boxes of a `regions` layer, [batch, capacity] in device memory, by work on the stream, when the outputs
+  /// before it are there; for networks that have such layers.
+  std::function<void(cudaStream_t stream, int layer, boxf* boxes)> choose_regions;
 
   /// Called with the milliseconds of every operation after it, when set; then a run waits for each.
   std::function<void(const plan_operation&, float)> observer;

@@ -40,10 +40,6 @@ operation crops(int each, int height, int width) {
 
 /// The whole map in another size.
 operation resize(int height, int width) {
-  const auto at = [](int pixels, int samples, int i) {
-    const float step = samples > 1 ? static_cast<float>(pixels - 1) / static_cast<float>(samples - 1) : 0.0f;
-    return std::min(static_cast<float>(i) * step, static_cast<float>(pixels - 1));
-  };
   return {.name = str("resize to ", height, "x", width),
           .operands = [](const shape& s) { return std::vector<shape>{s}; },
           .result =
@@ -54,8 +50,8 @@ operation resize(int height, int width) {
               [=](const exact_tensors& x, exact_tensor& y) {
                 const shape& s = x[0].extents;
                 y.make([&](int n, int r, int q, int c) {
-                  return crop_sample(at(s.height, height, r), at(s.width, width, q), s.height, s.width,
-                                     [&](int row, int column) { return x[0].at(n, row, column, c); });
+                  return crop_sample(resize_position(s.height, height, r), resize_position(s.width, width, q), s.height,
+                                     s.width, [&](int row, int column) { return x[0].at(n, row, column, c); });
                 });
               },
           .forward = [](thread_pool& pool, const read_tensors& x,

@@ -12,21 +12,13 @@ namespace {
 /// That many crops of each image; the map has the channels of a case for every bin.
 operation crops(int each, const position_sensitive_bins& bins, bool global_pool) {
   const auto boxes = [each](const shape& map) { return crop_boxes(map.batch * each); };
-  const int samples_height = bins.bin_height(), samples_width = bins.bin_width();
   const auto sample = [=](const exact_tensor& map, const boxf& b, int n, int row, int column, int c, int depth) {
-    const int bin_row = row / samples_height, bin_column = column / samples_width;
-    const auto side = [](float begin, float end, int i, int parts) {
-      const float size = (end - begin) / static_cast<float>(parts), offset = static_cast<float>(i) * size;
-      return begin + offset;
-    };
     const int tall = bins.num_spatial_bins_height, wide = bins.num_spatial_bins_width;
+    const int bin = row / bins.bin_height() * wide + column / bins.bin_width();
     const shape& s = map.extents;
-    return crop_sample(crop_position(side(b.ymin, b.ymax, bin_row, tall), side(b.ymin, b.ymax, bin_row + 1, tall),
-                                     s.height, samples_height, row % samples_height),
-                       crop_position(side(b.xmin, b.xmax, bin_column, wide), side(b.xmin, b.xmax, bin_column + 1, wide),
-                                     s.width, samples_width, column % samples_width),
-                       s.height, s.width,
-                       [&](int y, int x) { return map.at(n, y, x, (bin_row * wide + bin_column) * depth + c); });
+    return crop_sample(bin_position(b.ymin, b.ymax, tall, s.height, bins.crop_height, row),
+                       bin_position(b.xmin, b.xmax, wide, s.width, bins.crop_width, column), s.height, s.width,
+                       [&](int y, int x) { return map.at(n, y, x, bin * depth + c); });
   };
   return {.name = str(each, " crops of ", bins.crop_height, "x", bins.crop_width, global_pool ? ", pooled" : ""),
           .operands =

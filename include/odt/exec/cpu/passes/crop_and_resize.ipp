@@ -8,6 +8,21 @@
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
+namespace detail::crop_and_resize {
+
+/// Adds share times the gradients of row r of a crop to row y of image n.
+inline void spread_row(const crop_axis& columns, float share, const const_tensor& dy, int crop, int r, const tensor& dx,
+                       int n, int y) {
+  for (int q = 0; q < columns.out; ++q) {
+    const crop_tap column = columns.tap(q);
+    if (!column.inside) continue;
+    for (int x = column.low; x <= column.high; ++x)
+      add_share(dx.pixel(n, y, x), share * column.of(x), dy.pixel(crop, r, q), dx.channels);
+  }
+}
+
+}  // namespace detail::crop_and_resize
+
 ODT_INLINE void crop_and_resize(thread_pool& pool, const const_tensor& map, const boxf* boxes, const tensor& y) {
   pool.run(y.batch * y.height, [&](int line, int) {
     const int k = line / y.height, r = line % y.height, n = image_of_crop(k, y.batch, map.batch);
@@ -27,17 +42,17 @@ ODT_INLINE void crop_and_resize(thread_pool& pool, const const_tensor& map, cons
 
 ODT_INLINE void crop_and_resize_backward(thread_pool& pool, const boxf* boxes, const const_tensor& dy, const tensor& dx,
                                          bool accumulate) {
-  constexpr int width = 32;  // crops overlap: a thread owns channels of an image, two cache lines of each pixel
-  const int groups = static_cast<int>(ceil_div(dx.channels, width)), crops = dy.batch / dx.batch;
-  pool.run(dx.batch * groups, [&](int job, int) {
-    const int n = job / groups, c = job % groups * width, count = std::min(width, dx.channels - c);
-    if (!accumulate) clear_channels(dx, n, c, count);
+  const int crops = dy.batch / dx.batch;
+  pool.run(dx.batch * dx.height, [&](int line, int) {  // crops overlap: a thread owns a row of the map
+    const int n = line / dx.height, y = line % dx.height;
+    if (!accumulate) clear_channels(dx, n, y, 0, dx.channels);
     for (int k = n * crops; k < (n + 1) * crops; ++k) {
       const crop_axis rows = crop_rows(boxes, k, dx.height, dy.height);
       const crop_axis columns = crop_columns(boxes, k, dx.width, dy.width);
-      for (int r = 0; r < dy.height; ++r)
-        for (int q = 0; q < dy.width; ++q)
-          crop_point{rows.tap(r), columns.tap(q)}.spread(dy.pixel(k, r, q) + c, 1, dx, n, c, count);
+      const crop_range near = rows.near(y);
+      for (int r = near.begin; r < near.end; ++r)
+        if (const float share = rows.tap(r).of(y); share > 0)
+          detail::crop_and_resize::spread_row(columns, share, dy, k, r, dx, n, y);
     }
   });
 }

@@ -12,6 +12,12 @@ inline namespace ODT_ISA {
 /// The image of the map that image `crop` of the crops is cut from; every one has as many.
 inline int image_of_crop(int crop, int crops, int images) { return crop / (crops / images); }
 
+/// to += share*from, for `count` channels.
+inline void add_share(float* to, float share, const float* from, int count) {
+  for (int i = 0; i < count; i += lanes)
+    store_first(to + i, load_first(to + i, count - i) + vec(share) * load_first(from + i, count - i), count - i);
+}
+
 /// A sample along both axes.
 struct crop_point {
   crop_tap row, column;
@@ -32,19 +38,14 @@ struct crop_point {
   void spread(const float* gradients, float scale, const tensor& dx, int n, int c, int count) const {
     if (!inside()) return;
     for (int y = row.low; y <= row.high; ++y)
-      for (int x = column.low; x <= column.high; ++x) {
-        const vec share(row.of(y) * column.of(x) * scale);
-        float* const to = dx.pixel(n, y, x) + c;
-        for (int i = 0; i < count; i += lanes)
-          store_first(to + i, load_first(to + i, count - i) + share * load_first(gradients + i, count - i), count - i);
-      }
+      for (int x = column.low; x <= column.high; ++x)
+        add_share(dx.pixel(n, y, x) + c, row.of(y) * column.of(x) * scale, gradients, count);
   }
 };
 
-/// Clears `count` channels of an image from c on.
-inline void clear_channels(const tensor& dx, int n, int c, int count) {
-  for (int y = 0; y < dx.height; ++y)
-    for (int x = 0; x < dx.width; ++x) std::fill_n(dx.pixel(n, y, x) + c, count, 0.0f);
+/// Clears `count` channels of a row from c on.
+inline void clear_channels(const tensor& dx, int n, int y, int c, int count) {
+  for (int x = 0; x < dx.width; ++x) std::fill_n(dx.pixel(n, y, x) + c, count, 0.0f);
 }
 
 }  // namespace ODT_ISA

@@ -42,7 +42,7 @@ ODT_INLINE void position_sensitive_crop(thread_pool& pool, const position_sensit
   const sample_places places(bins, y.extents());
   pool.run(y.batch, [&](int k, int) {
     const int n = image_of_crop(k, y.batch, map.batch);
-    clear_channels(y, k, 0, y.channels);
+    for (int row = 0; row < y.height; ++row) clear_channels(y, k, row, 0, y.channels);
     for (int bin = 0; bin < bins.count(); ++bin)
       each_sample(bins, boxes[k], bin, map.height, map.width, [&](const crop_point& point, int row, int column) {
         if (!point.inside()) return;
@@ -64,7 +64,8 @@ ODT_INLINE void position_sensitive_crop_backward(thread_pool& pool, const positi
   const int crops = dy.batch / dx.batch;
   pool.run(dx.batch * bins.count(), [&](int job, int) {  // crops overlap: a thread owns the channels of a bin
     const int n = job / bins.count(), bin = job % bins.count(), c = bin * dy.channels;
-    if (!accumulate) clear_channels(dx, n, c, dy.channels);
+    if (!accumulate)
+      for (int row = 0; row < dx.height; ++row) clear_channels(dx, n, row, c, dy.channels);
     for (int k = n * crops; k < (n + 1) * crops; ++k)
       each_sample(bins, boxes[k], bin, dx.height, dx.width, [&](const crop_point& point, int row, int column) {
         point.spread(places.at(dy, k, row, column), places.share, dx, n, c, dy.channels);

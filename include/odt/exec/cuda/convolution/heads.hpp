@@ -15,7 +15,7 @@ namespace odt::cuda {
 class joint_heads {
  public:
   explicit joint_heads(const network& net) : partner_(static_cast<std::size_t>(net.size()), -1) {
-    if (net.outputs.size() != 2) return;
+    if (net.outputs.size() != 2 || net.outputs[0].use != net.outputs[1].use) return;
     const std::size_t maps = std::min(net.outputs[0].layers.size(), net.outputs[1].layers.size());
     for (std::size_t map = 0; map < maps; ++map) join(net, net.outputs[0].layers[map], net.outputs[1].layers[map]);
   }
