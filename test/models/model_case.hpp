@@ -169,10 +169,9 @@ double over_max(const Actual& actual, const std::vector<double>& expected) {
 
 /// Largest difference over the largest value, on the elements that were sampled.
 inline double distance(const float* actual, const fs::path& stem) {
-  if (!fs::exists(stem.string() + ".json")) {
-    const auto expected = load_npy(stem.string() + ".npy");
-    return over_max(std::span<const float>(actual, expected.size()), expected.values);
-  }
+  const auto whole = load_npy(stem.string() + ".npy");
+  if (!fs::exists(stem.string() + ".json") || whole.shape.size() > 1)
+    return over_max(std::span<const float>(actual, whole.size()), whole.values);
   double worst = 0;
   for (const auto& expected : load_samples(stem)) {
     std::vector<float> values;
