@@ -147,7 +147,8 @@ BOOST_AUTO_TEST_CASE(instances_are_written_as_coco_does) {
 }
 
 BOOST_AUTO_TEST_CASE(instances_need_an_outline_and_a_category_for_every_object) {
-  outlined_picture picture{"a.jpg", {9, 9}, {{"cat", {1, 1, 5, 5}}}, {{1, 1, 5, 1, 5, 5}}};
+  outlined_picture picture{"a.jpg", {9, 9}, {}, {{1, 1, 5, 1, 5, 5}}};
+  picture.objects.emplace_back().name = "cat";
   const std::vector<std::string> cat = {"cat"}, dog = {"dog"};
   BOOST_CHECK_NO_THROW(instances_text(std::span(&picture, 1), cat));
   BOOST_CHECK_THROW(instances_text(std::span(&picture, 1), dog), error);
