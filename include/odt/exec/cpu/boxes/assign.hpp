@@ -26,23 +26,27 @@ class assign_workspace {
  public:
   /// For ground truth of at most `max_boxes` an image. `keep_similarities`: the matcher is an image_matcher.
   assign_workspace(std::span<const boxf> anchors, int max_boxes, int threads, bool keep_similarities = false)
-      : anchors_(anchors.begin(), anchors.end()),
-        columns_(padded(anchors.size())),
-        coordinates_(4 * columns_),
-        max_boxes_(static_cast<std::size_t>(max_boxes)),
-        threads_(static_cast<std::size_t>(threads)) {
-    // Padding repeats the last anchor, which then loses every tie.
-    for (std::size_t i = 0; i < columns_ && !anchors.empty(); ++i) {
-      const boxf& a = anchors_[std::min(i, anchors.size() - 1)];
-      const float values[4] = {a.ymin, a.xmin, a.ymax, a.xmax};
-      for (std::size_t k = 0; k < 4; ++k) coordinates_[k * columns_ + i] = values[k];
-    }
+      : max_boxes_(static_cast<std::size_t>(max_boxes)), threads_(static_cast<std::size_t>(threads)) {
+    replace(anchors);
     for (memory& m : threads_) {
       m.best.resize(columns_);
       m.row.resize(columns_);
       m.valid.resize(max_boxes_);
       m.favourite.resize(max_boxes_);
       if (keep_similarities) m.similarities.resize(columns_ * max_boxes_);
+    }
+  }
+
+  /// Other anchors; no more of them than before.
+  void replace(std::span<const boxf> anchors) {
+    anchors_.assign(anchors.begin(), anchors.end());
+    columns_ = padded(anchors.size());
+    coordinates_.resize(4 * columns_);
+    // Padding repeats the last anchor, which then loses every tie.
+    for (std::size_t i = 0; i < columns_ && !anchors.empty(); ++i) {
+      const boxf& a = anchors_[std::min(i, anchors.size() - 1)];
+      const float values[4] = {a.ymin, a.xmin, a.ymax, a.xmax};
+      for (std::size_t k = 0; k < 4; ++k) coordinates_[k * columns_ + i] = values[k];
     }
   }
 
@@ -65,7 +69,7 @@ class assign_workspace {
 
  private:
   std::vector<boxf> anchors_;
-  std::size_t columns_;
+  std::size_t columns_ = 0;
   aligned_vector<float> coordinates_;
   std::size_t max_boxes_;
   std::vector<memory> threads_;

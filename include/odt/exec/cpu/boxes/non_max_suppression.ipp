@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/exec/cpu/boxes/non_max_suppression.hpp>
+#include <odt/exec/cpu/boxes/suppressors.hpp>
 #include <odt/exec/cpu/machine/simd.hpp>
 
 #include <algorithm>
@@ -19,48 +20,40 @@ inline void collect_keys(std::span<const float> scores, float threshold, std::ve
     if (scores[i] > threshold) keys.push_back(rank_of(scores[i], static_cast<std::uint32_t>(i)));
 }
 
-/// The selected boxes that have an area, in blocks of one vector, padded with boxes that touch nothing. An overlap
-/// above the threshold bounds how far two areas lie apart: where that bound is narrow, blocks are chained by area, and
-/// a candidate meets three chains only.
+/// The selected boxes that have an area. An overlap above the threshold bounds how far two areas lie apart: where that
+/// bound is narrow, blocks are chained by area, and a candidate meets three chains only.
 class suppressors {
  public:
   /// For overlaps above `threshold`; with 0, all boxes lie in one chain.
   suppressors(nms_workspace& space, float threshold)
-      : blocks_(space.suppressors.data()), next_(space.next_blocks.data()), scale_(chains_by_area(threshold)) {
-    heads_.fill(none);
-  }
+      : values_(space.suppressors.data()),
+        blocks_(space.suppressors.data(), space.next_blocks.data()),
+        scale_(chains_by_area(threshold)) {}
 
   std::size_t size() const { return count_; }
 
   void add(const boxf& b) {
-    const auto chain = static_cast<std::size_t>(chain_of(area(b)));
-    if (heads_[chain] == none || filled_[chain] == lanes) begin_block(chain);
-    float* block = at(tails_[chain]);
-    const float values[rows] = {b.ymin, b.xmin, b.ymax, b.xmax, area(b)};
-    for (int k = 0; k < rows; ++k) block[k * lanes + filled_[chain]] = values[k];
-    ++filled_[chain];
+    blocks_.add(chains_[static_cast<std::size_t>(chain_of(area(b)))], b);
     ++count_;
   }
 
   /// Whether any of them overlaps the box by more than the threshold.
   bool suppress(const boxf& b, float threshold) const {
-    const box<vec> candidate{b.ymin, b.xmin, b.ymax, b.xmax};
-    const vec own(area(b)), limit(threshold), low(threshold * 0.999999f);
+    const suppressor_blocks::candidate candidate(b, threshold);
     if (scale_ == 0) {
-      for (int i = 0; i < used_; ++i)
-        if (reaches(at(i), candidate, own, limit, low)) return true;
+      for (int i = 0; i < blocks_.used(); ++i)
+        if (blocks_.reach(i, candidate)) return true;
       return false;
     }
     const int chain = chain_of(area(b));
     for (const int neighbour : {chain, chain + chains - 1, chain + 1})
-      for (int i = heads_[static_cast<std::size_t>(neighbour % chains)]; i != none; i = next_[i])
-        if (reaches(at(i), candidate, own, limit, low)) return true;
+      if (blocks_.reach(chains_[static_cast<std::size_t>(neighbour % chains)], candidate)) return true;
     return false;
   }
 
   /// IoU of the box with suppressor i of the only chain.
   float overlap(const boxf& b, std::size_t i) const {
-    const float* from = blocks_ + i / lanes * rows * lanes + i % lanes;
+    const float* from = values_ + i / lanes * rows * lanes + i % lanes;
     const boxf other{from[0], from[lanes], from[2 * lanes], from[3 * lanes]};
     const float shared = intersection(other, b);
     return shared / (from[4 * lanes] + area(b) - shared);
@@ -69,12 +62,10 @@ class suppressors {
   /// Blocks that `count` boxes may take.
   static std::size_t most_blocks(std::size_t count) { return std::min(count, chains + count / lanes); }
 
-  static constexpr int rows = 5;  ///< of a block: coordinates and area
+  static constexpr int rows = suppressor_blocks::rows;
 
  private:
-  static constexpr int chains = 128, none = -1;
-  static constexpr float far = std::numeric_limits<float>::max();
-  static constexpr float nothing[rows] = {far, far, -far, -far, 0};
+  static constexpr int chains = 128;
 
   /// Chains for each power of two; 0: only one. Between areas whose ratio is the threshold lie at most
   /// 1.387 log2(1 / threshold) of what `chain_of` takes for a logarithm; the chains are a little wider than that.
@@ -89,30 +80,11 @@ class suppressors {
     return static_cast<int>(logarithm * scale_) % chains;
   }
 
-  void begin_block(std::size_t chain) {
-    for (int k = 0; k < rows; ++k) store(at(used_) + k * lanes, vec(nothing[k]));
-    (heads_[chain] == none ? heads_[chain] : next_[tails_[chain]]) = used_;
-    next_[used_] = none;
-    tails_[chain] = used_++;
-    filled_[chain] = 0;
-  }
-
-  /// A division is made only near a hit.
-  static bool reaches(const float* block, const box<vec>& candidate, const vec& own, const vec& limit, const vec& low) {
-    const box<vec> others{load(block), load(block + lanes), load(block + 2 * lanes), load(block + 3 * lanes)};
-    const vec shared = intersection(others, candidate);
-    const vec either = load(block + 4 * lanes) + own - shared;
-    return xsimd::any(shared > either * low) && xsimd::any(shared / either > limit);
-  }
-
-  float* at(int block) const { return blocks_ + std::ptrdiff_t{block} * rows * lanes; }
-
-  float* blocks_;
-  int* next_;
+  const float* values_;
+  suppressor_blocks blocks_;
   float scale_;
-  int used_ = 0;
   std::size_t count_ = 0;
-  std::array<int, chains> heads_, tails_, filled_;
+  std::array<suppressor_blocks::chain, chains> chains_{};
 };
 
 inline nms_selection suppress(std::span<const boxf> boxes, std::span<const float> scores, int max_output,
