@@ -27,8 +27,9 @@ CONTRACTS = {
     "optimizer": "optimizers",
     "post_processing": None,
     "similarity": "similarities",
+    "two_stage_feature_extractor": "feature_extractors",
 }
-POLICIES = {folder: contract for contract, folder in CONTRACTS.items() if folder}
+POLICIES = {folder for folder in CONTRACTS.values() if folder}
 
 # Headers directly in include/odt that are no contracts, and folders that are no rooms of their own.
 ROOM_OF = {
@@ -120,9 +121,9 @@ def direction_error(source, target):
     if other not in MAY_INCLUDE[room]:
         return f"{room} does not include {other} (odt/{target})"
     if room == "policy" and other == "contract":
-        own = POLICIES[source.split("/")[0]]
-        if target.rsplit(".", 1)[0] != own:
-            return f"a policy of {own}.hpp includes no other contract (odt/{target})"
+        folder = source.split("/")[0]
+        if CONTRACTS[target.rsplit(".", 1)[0]] != folder:
+            return f"a policy of {folder}/ includes no other contract than its own (odt/{target})"
     return None
 
 

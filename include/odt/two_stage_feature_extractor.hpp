@@ -10,6 +10,7 @@
 #include <odt/nn/network.hpp>
 
 #include <concepts>
+#include <initializer_list>
 #include <string_view>
 
 namespace odt {
@@ -39,5 +40,41 @@ struct two_stage_extractor_options {
 
 inline constexpr std::string_view first_stage_scope = "FirstStageFeatureExtractor";
 inline constexpr std::string_view second_stage_scope = "SecondStageFeatureExtractor";
+
+namespace detail {
+
+/// A backbone has its own hyperparameters, without weight decay, as the API builds it here.
+constexpr backbone_spec stage_of(const two_stage_extractor_options& o, const graph_name& variables,
+                                 const graph_name& operations, hyperparams own) {
+  own.penalty = {};
+  own.norm.train = o.batch_norm_trainable;
+  own.norm.freezable = false;
+  return {.variables = variables, .operations = operations, .override_with = own};
+}
+
+}  // namespace detail
+
+/// What an extractor with these options tells its backbone's first half, whose `own` hyperparameters are given.
+constexpr backbone_spec first_stage_of(const two_stage_extractor_options& o, const graph_name& scope,
+                                       const hyperparams& own) {
+  const graph_name variables = graph_name(first_stage_scope) + "/" + scope;
+  return detail::stage_of(o, variables, variables + "/" + scope, own);
+}
+
+/// The same of its second half.
+constexpr backbone_spec second_stage_of(const two_stage_extractor_options& o, const graph_name& scope,
+                                        const hyperparams& own) {
+  const graph_name variables = graph_name(second_stage_scope) + "/" + scope;
+  return detail::stage_of(o, variables, variables, own);
+}
+
+/// Refuses a stride that the first half's map does not have.
+constexpr void check_features_stride(std::string_view name, const two_stage_extractor_options& o,
+                                     std::initializer_list<int> strides) {
+  for (const int stride : strides)
+    if (o.first_stage_features_stride == stride) return;
+  fail("first_stage_features_stride ", o.first_stage_features_stride, "; ", name, " has ",
+       strides.size() > 1 ? "8 and 16" : "16 only");
+}
 
 }  // namespace odt

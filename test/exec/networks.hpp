@@ -176,6 +176,22 @@ inline std::vector<network_case> network_cases() {
          x = net.activate(conv(net, x, "c", 4, 1, bare), activation::sigmoid, "sigmoid");
          output(net, net.multiply(x, net.clip(x, 0.4f, 0.6f, "clip"), "product"));
        }},
+      {"scaled residuals",
+       {6, 6},
+       [](network& net) {
+         const int x = conv(net, 0, "a", 4, 3, relu);
+         const int up = net.scale(conv(net, conv(net, x, "b", 3, 3, relu), "c", 4, 1, bare), 0.17f, "c/mul");
+         const int first = net.activate(net.sum(x, up, "sum"), activation::relu, "relu");
+         output(net, net.sum(first, net.scale(conv(net, first, "d", 4, 1, bare), 0.1f, "d/mul"), "sum2"));
+       }},
+      {"dilated and oblong kernels",
+       {8, 9},
+       [](network& net) {
+         int x = convolve(net, 0, {.scope = "a", .channels = 5, .kernel = 3, .rate = 2}, relu);
+         x = convolve(net, x, {.scope = "b", .channels = 4, .kernel = 1, .rate = 2, .kernel_width = 5}, relu);
+         x = convolve(net, x, {.scope = "c", .channels = 4, .kernel = 5, .rate = 2, .kernel_width = 1}, relu);
+         output(net, convolve_depthwise(net, x, {.scope = "d", .kernel = 3, .rate = 4}, relu));
+       }},
       {"group norm",
        {6, 6},
        [](network& net) {

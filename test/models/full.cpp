@@ -10,13 +10,6 @@ namespace data = boost::unit_test::data;
 
 namespace full_cases {
 
-odt::image load_photo(const test::fs::path& path) {
-  const auto array = test::load_npy(path);
-  odt::image picture(static_cast<int>(array.shape[0]), static_cast<int>(array.shape[1]));
-  for (std::size_t i = 0; i < array.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(array[i]);
-  return picture;
-}
-
 /// Largest difference over the largest value, on the elements that were sampled.
 double distance(const float* actual, const test::fs::path& stem) {
   if (!test::fs::exists(stem.string() + ".json")) {
@@ -48,7 +41,7 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis,
   const auto what = test::load_json(folder / "case.json");
   const auto detector = test::make_detector(folder / "pipeline.config");
   test::load_formula_weights(*detector, what["params"]);
-  const odt::image photo = load_photo(folder / "photo.npy");
+  const odt::image photo = test::load_photo(folder / "photo.npy");
 
   const odt::network_input input = odt::to_network_input(photo, detector->resizer(), detector->pixels());
   BOOST_TEST(distance(input.pixels.pixels.data(), folder / "preprocessed") < 1e-6);

@@ -42,6 +42,13 @@ inline std::vector<sampled_tensor> load_samples(const fs::path& stem) {
   return result;
 }
 
+inline image load_photo(const fs::path& path) {
+  const array pixels = load_npy(path);
+  image picture(static_cast<int>(pixels.shape[0]), static_cast<int>(pixels.shape[1]));
+  for (std::size_t i = 0; i < pixels.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(pixels[i]);
+  return picture;
+}
+
 /// Those of the named cases that are there; the others are told, and skipped.
 inline std::vector<std::string> present_cases(std::vector<std::string> names) {
   std::erase_if(names, [](const std::string& name) {
@@ -86,18 +93,21 @@ inline std::unique_ptr<any_ssd> make_detector(const fs::path& config, int thread
   return std::make_unique<any_ssd>(any_ssd::options::from(p.root()), run_options{.seed = 1, .threads = threads});
 }
 
+/// A variable's formula weights; `params` are the case's.
+inline void fill_formula_weights(const json& params, const std::string& name, const std::vector<int>& shape,
+                                 std::span<float> values) {
+  const std::string salt = params.at("salt");
+  double factor = 1;
+  for (const json& scale : params.at("scales"))
+    if (name.find(scale[0].get<std::string>()) != std::string::npos) factor *= scale[1].get<double>();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = formula_weight(salt, name, shape, i, factor);
+}
+
 /// `params` are the case's.
 inline void load_formula_weights(detector& d, const json& params) {
-  const std::string salt = params.at("salt");
-  const json& scales = params.at("scales");
   d.edit_state([&](std::span<const editable_tensor> state) {
-    for (const editable_tensor& t : state) {
-      if (!t.model_variable) continue;
-      double factor = 1;
-      for (const json& scale : scales)
-        if (t.name.find(scale[0].get<std::string>()) != std::string::npos) factor *= scale[1].get<double>();
-      for (std::size_t i = 0; i < t.values.size(); ++i) t.values[i] = formula_weight(salt, t.name, t.shape, i, factor);
-    }
+    for (const editable_tensor& t : state)
+      if (t.model_variable) fill_formula_weights(params, t.name, t.shape, t.values);
   });
   d.reset_averages();
 }

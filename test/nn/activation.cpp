@@ -14,9 +14,9 @@ using odt::elementwise;
 
 namespace {
 
-constexpr activation all[] = {activation::none,       activation::relu,   activation::relu_6,
-                              activation::leaky_relu, activation::silu,   activation::hard_sigmoid,
-                              activation::hard_swish, activation::sigmoid};
+constexpr activation all[] = {activation::none,       activation::relu,    activation::relu_6,
+                              activation::leaky_relu, activation::silu,    activation::hard_sigmoid,
+                              activation::hard_swish, activation::sigmoid, activation::scaled};
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
@@ -52,6 +52,8 @@ constexpr known table[] = {
     {activation::hard_swish, 4, 4, 1},
     {activation::sigmoid, 0, 0.5, 0.25},
     {activation::sigmoid, 1, 0.7310585786300049, 0.19661193324148185},
+    {activation::scaled, -5, -1, 0.2},
+    {activation::scaled, 5, 1, 0.2},
 };
 
 /// Whether a function bends sharply within `near` of x: the derivative is that of one side there.
@@ -107,6 +109,7 @@ BOOST_AUTO_TEST_CASE(clamps_are_what_readers_apply) {
   BOOST_TEST(is_clamp(activation::relu_6));
   BOOST_TEST(!is_clamp(activation::leaky_relu));
   BOOST_TEST(!is_clamp(activation::sigmoid));
+  BOOST_TEST(!is_clamp(activation::scaled));
 }
 
 BOOST_AUTO_TEST_CASE(extremes_stay_finite_and_a_nan_stays_one) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Inception v2 (Ioffe and Szegedy, arXiv:1502.03167, and Szegedy et al., arXiv:1512.00567): a separable 7x7 stem and
-// ten blocks of parallel branches. Endpoints: Mixed_3c, Mixed_4c, Mixed_4e, Mixed_5c.
+// ten blocks of parallel branches. Endpoints: Mixed_3c, Mixed_4c, Mixed_4e, Mixed_5c. Two-stage detectors take it in
+// two halves, up to Mixed_4e and from there on.
 #pragma once
 
 #include <odt/backbone.hpp>
@@ -19,6 +20,11 @@ struct inception_v2_blocks {
   network& net;
   const backbone_spec& spec;
   hyperparams h;
+
+  static constexpr inception_v2_blocks of(network& net, const backbone_spec& spec) {
+    if (!spec.override_with) fail("inception_v2 has no hyperparameters of its own; it needs some");
+    return {net, spec, *spec.override_with};
+  }
 
   constexpr int depth(int d) const { return scaled_depth(d, spec.depth_multiplier, spec.min_depth); }
 
@@ -102,11 +108,10 @@ struct inception_v2_blocks {
 
 }  // namespace detail
 
-/// It has no hyperparameters of its own: `spec` has to bring some.
-constexpr endpoints inception_v2(network& net, int input, const backbone_spec& spec) {
-  if (!spec.override_with) fail("inception_v2 has no hyperparameters of its own; it needs some");
-  const detail::inception_v2_blocks b{net, spec, *spec.override_with};
-  constexpr auto average = layer_kind::average_pool, largest = layer_kind::max_pool;
+/// The blocks up to Mixed_4e, a sixteenth of the image. It has no hyperparameters of its own: `spec` has to bring some.
+constexpr endpoints inception_v2_to_mixed_4e(network& net, int input, const backbone_spec& spec) {
+  const auto b = detail::inception_v2_blocks::of(net, spec);
+  constexpr auto average = layer_kind::average_pool;
   endpoints ends;
   int x = b.stem(input);
   x = b.mixed(x, "Mixed_3b", 64, {64, 64}, {64, 96}, average, 32, 0.1f);
@@ -119,10 +124,20 @@ constexpr endpoints inception_v2(network& net, int input, const backbone_spec& s
   x = b.mixed(x, "Mixed_4d", 160, {128, 160}, {128, 160}, average, 96, 0.1f);
   x = b.mixed(x, "Mixed_4e", 96, {128, 192}, {160, 192}, average, 96, 0.1f);
   ends.add("Mixed_4e", x);
+  return ends;
+}
+
+/// The blocks behind Mixed_4e, with half its size; the last is Mixed_5c.
+constexpr int inception_v2_to_mixed_5c(network& net, int x, const backbone_spec& spec) {
+  const auto b = detail::inception_v2_blocks::of(net, spec);
   x = b.reduction(x, "Mixed_5a", {128, 192}, {192, 256});
-  x = b.mixed(x, "Mixed_5b", 352, {192, 320}, {160, 224}, average, 128, 0.1f);
-  x = b.mixed(x, "Mixed_5c", 352, {192, 320}, {192, 224}, largest, 128, 0.1f);
-  ends.add("Mixed_5c", x);
+  x = b.mixed(x, "Mixed_5b", 352, {192, 320}, {160, 224}, layer_kind::average_pool, 128, 0.1f);
+  return b.mixed(x, "Mixed_5c", 352, {192, 320}, {192, 224}, layer_kind::max_pool, 128, 0.1f);
+}
+
+constexpr endpoints inception_v2(network& net, int input, const backbone_spec& spec) {
+  endpoints ends = inception_v2_to_mixed_4e(net, input, spec);
+  ends.add("Mixed_5c", inception_v2_to_mixed_5c(net, ends.at("Mixed_4e"), spec));
   return ends;
 }
 

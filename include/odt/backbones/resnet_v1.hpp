@@ -48,18 +48,44 @@ enum class subsampling { in_last_unit, behind_block };
 
 namespace detail {
 
+/// The strides that are left until a map is as coarse as it may get. Beyond that a stride widens the rate of all later
+/// kernels instead, which then see as far (atrous convolution: Chen et al., arXiv:1606.00915).
+struct stride_allowance {
+  int left = 1;
+  int rate = 1;
+
+  /// What becomes of a stride.
+  constexpr int take(int stride) {
+    if (left == 1) {
+      rate *= stride;
+      return 1;
+    }
+    left /= stride;
+    return stride;
+  }
+};
+
 /// A bottleneck: 1x1, 3x3, 1x1 to four times the channels, and the shortcut added before the activation.
 struct resnet_unit {
   network& net;
   const backbone_spec& spec;
-  const hyperparams& h;
-  hyperparams linear;
+  const hyperparams h;
+  const hyperparams linear;
+
+  constexpr resnet_unit(network& n, const backbone_spec& s)
+      : net(n), spec(s), h(resnet_v1_hyperparams(s)), linear(without_activation(h)) {}
+
+  static constexpr hyperparams without_activation(hyperparams p) {
+    p.act = activation::none;
+    return p;
+  }
 
   /// SAME without stride; with one, centred on the pixels that remain.
-  constexpr int conv(int x, const graph_name& name, int channels, int kernel, int stride, const hyperparams& p) const {
+  constexpr int conv(int x, const graph_name& name, int channels, int kernel, int stride, const hyperparams& p,
+                     int rate = 1) const {
     const padding border = stride > 1 ? padding::fixed : padding::same;
-    return convolve(net, x,
-                    {spec.variables + "/" + name, spec.operations + "/" + name, channels, kernel, stride, border}, p);
+    return convolve(
+        net, x, {spec.variables + "/" + name, spec.operations + "/" + name, channels, kernel, stride, border, rate}, p);
   }
 
   /// Every second pixel.
@@ -68,42 +94,54 @@ struct resnet_unit {
     return net.pool(layer_kind::max_pool, x, spec.operations + "/" + name + "/MaxPool", 1, stride, padding::same);
   }
 
-  constexpr int operator()(int x, const graph_name& unit, int depth, int stride) const {
+  constexpr int operator()(int x, const graph_name& unit, int depth, int stride, int rate) const {
     const graph_name name = unit + "/bottleneck_v1";
     const int shortcut = net.channels(x) == 4 * depth ? subsample(x, stride, name + "/shortcut")
                                                       : conv(x, name + "/shortcut", 4 * depth, 1, stride, linear);
     x = conv(x, name + "/conv1", depth, 1, 1, h);
-    x = conv(x, name + "/conv2", depth, 3, stride, h);
+    x = conv(x, name + "/conv2", depth, 3, stride, h, rate);
     x = conv(x, name + "/conv3", 4 * depth, 1, 1, linear);
     x = net.sum(shortcut, x, spec.operations + "/" + name + "/add");
     return net.activate(x, activation::relu, spec.operations + "/" + name + "/Relu");
+  }
+
+  /// Block 1 to 4: units one behind the other, the last with the stride.
+  constexpr int block(int x, int number, int units, int stride, stride_allowance& strides) const {
+    const int depth = scaled_depth(32 << number, spec.depth_multiplier, spec.min_depth);
+    for (int u = 1; u <= units; ++u) {
+      const int rate = strides.rate;
+      const int own = u == units ? strides.take(stride) : 1;
+      x = (*this)(x, "block" + decimal(number) + "/unit_" + decimal(u), depth, own, rate);
+    }
+    return x;
   }
 };
 
 }  // namespace detail
 
+/// `output_stride`: that of the coarsest map, 4, 8, 16 or 32. Below 32 the strides of the last blocks become rates.
 constexpr endpoints resnet_v1(network& net, int input, const backbone_spec& spec, const resnet_units& units,
-                              subsampling where) {
-  const hyperparams h = resnet_v1_hyperparams(spec);
-  detail::resnet_unit unit{net, spec, h, h};
-  unit.linear.act = activation::none;
+                              subsampling where, int output_stride = 32) {
+  const detail::resnet_unit unit(net, spec);
+  detail::stride_allowance strides{output_stride / 4};
   endpoints ends;
-  int x = unit.conv(input, "conv1", 64, 7, 2, h);
+  int x = unit.conv(input, "conv1", 64, 7, 2, unit.h);
   x = net.pool(layer_kind::max_pool, x, spec.operations + "/pool1/MaxPool", 3, 2, padding::same);
-  int depth = 64;
-  for (int b = 0; b < 4; ++b) {
-    const graph_name block = "block" + decimal(b + 1);
-    const int stride = b < 3 ? 2 : 1, count = units[static_cast<std::size_t>(b)];
-    for (int u = 1; u <= count; ++u) {
-      const bool halves = u == count && where == subsampling::in_last_unit;
-      x = unit(x, block + "/unit_" + decimal(u), scaled_depth(depth, spec.depth_multiplier, spec.min_depth),
-               halves ? stride : 1);
-    }
+  for (int b = 1; b <= 4; ++b) {
+    const graph_name block = "block" + decimal(b);
+    const int stride = b < 4 ? 2 : 1;
+    const bool behind = where == subsampling::behind_block;
+    x = unit.block(x, b, units[static_cast<std::size_t>(b - 1)], behind ? 1 : stride, strides);
     ends.add(block, x);
-    if (where == subsampling::behind_block) x = unit.subsample(x, stride, block + "/MaxPool2D");
-    depth *= 2;
+    if (behind) x = unit.subsample(x, strides.take(stride), block + "/MaxPool2D");
   }
   return ends;
+}
+
+/// Block 4 alone, at the size of its input; the same for all layer counts.
+constexpr int resnet_v1_block4(network& net, int input, const backbone_spec& spec) {
+  detail::stride_allowance strides;
+  return detail::resnet_unit(net, spec).block(input, 4, resnet_v1_units(50)[3], 1, strides);
 }
 
 }  // namespace odt::backbones

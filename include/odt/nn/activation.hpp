@@ -3,7 +3,8 @@
 //   relu  max(x, 0)                  silu          x s(x)
 //   relu_6  c(x)                     hard_sigmoid  c(x + 3) / 6
 //   leaky_relu  x or slope x below 0   hard_swish  x c(x + 3) / 6
-//   sigmoid  s(x)                    none          x
+//   sigmoid  s(x)                    scaled        slope x
+//   none  x
 #pragma once
 
 #include <odt/core/scalar.hpp>
@@ -16,11 +17,21 @@
 
 namespace odt {
 
-enum class activation : std::uint8_t { none, relu, relu_6, leaky_relu, silu, hard_sigmoid, hard_swish, sigmoid };
+enum class activation : std::uint8_t {
+  none,
+  relu,
+  relu_6,
+  leaky_relu,
+  silu,
+  hard_sigmoid,
+  hard_swish,
+  sigmoid,
+  scaled
+};
 
 constexpr std::string_view name_of(activation a) {
-  constexpr std::string_view names[] = {"none", "relu",         "relu_6",     "leaky_relu",
-                                        "silu", "hard_sigmoid", "hard_swish", "sigmoid"};
+  constexpr std::string_view names[] = {"none",         "relu",       "relu_6",  "leaky_relu", "silu",
+                                        "hard_sigmoid", "hard_swish", "sigmoid", "scaled"};
   return names[static_cast<std::size_t>(a)];
 }
 
@@ -41,7 +52,7 @@ struct elementwise {
   activation kind = activation::none;
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
-  float slope = 0.2f;  ///< of leaky_relu below 0; TensorFlow's default
+  float slope = 0.2f;  ///< of scaled, and of leaky_relu below 0 (TensorFlow's default)
 
   /// Whether it gives back what it is given.
   constexpr bool identity() const {
@@ -107,6 +118,8 @@ struct elementwise {
         return x * ramp(x);
       case activation::sigmoid:
         return logistic(x);
+      case activation::scaled:
+        return x * T(slope);
     }
     return x;
   }
@@ -134,6 +147,8 @@ struct elementwise {
         const T share = logistic(x);
         return share * (T(1) - share);
       }
+      case activation::scaled:
+        return T(slope);
     }
     return T(1);
   }

@@ -130,6 +130,16 @@ struct network {
                 .function = {.kind = act}});
   }
 
+  /// Values times a factor; a factor of 1 adds no layer.
+  constexpr int scale(int input, float factor, const graph_name& name) {
+    if (factor == 1) return input;
+    return add({.kind = layer_kind::activation,
+                .name = name,
+                .inputs = {input},
+                .channels = channels(input),
+                .function = {.kind = activation::scaled, .slope = factor}});
+  }
+
   /// Values cut to [low, high]; the gradient is 0 outside.
   constexpr int clip(int input, float low, float high, const graph_name& name) {
     return add({.kind = layer_kind::clamp,
@@ -208,7 +218,9 @@ struct convolution_spec {
   int stride = 1;
   padding border = padding::same;
   int rate = 1;
+  int kernel_width = 0;  ///< 0: as the height, which `kernel` is
 
+  constexpr int width() const { return kernel_width > 0 ? kernel_width : kernel; }
   constexpr const graph_name& op() const { return operation.empty() ? scope : operation; }
 };
 
@@ -262,6 +274,8 @@ constexpr std::string_view operation_of(activation act) {
       return "/hard_swish";
     case activation::sigmoid:
       return "/Sigmoid";
+    case activation::scaled:
+      return "/mul";
     case activation::none:
       break;
   }
@@ -286,11 +300,11 @@ constexpr int add_biases(network& net, const graph_name& scope, int channels, fl
   return net.add_variable(scope + "/biases", {channels}, initializer::constant(value));
 }
 
-/// Adds the variables of a convolution: [kernel, kernel, inputs, outputs] weights, and biases where no norm follows.
+/// Adds the variables of a convolution: [kernel, width, inputs, outputs] weights, and biases where no norm follows.
 constexpr layer_variables convolution_variables(network& net, const graph_name& weights, const convolution_spec& spec,
                                                 int inputs, int outputs, int channels, const hyperparams& h) {
   layer_variables v;
-  v.weights = net.add_variable(weights, {spec.kernel, spec.kernel, inputs, outputs}, h.weights, h.penalty);
+  v.weights = net.add_variable(weights, {spec.kernel, spec.width(), inputs, outputs}, h.weights, h.penalty);
   if (!h.normalizes()) v.biases = add_biases(net, spec.scope, channels);
   return v;
 }
@@ -302,7 +316,7 @@ constexpr int convolve(network& net, int x, const convolution_spec& spec, const 
                .inputs = {x},
                .channels = spec.channels,
                .kernel_height = spec.kernel,
-               .kernel_width = spec.kernel,
+               .kernel_width = spec.width(),
                .stride = spec.stride,
                .rate = spec.rate,
                .border = spec.border,
@@ -318,7 +332,7 @@ constexpr int convolve_depthwise(network& net, int x, const convolution_spec& sp
                .inputs = {x},
                .channels = net.channels(x),
                .kernel_height = spec.kernel,
-               .kernel_width = spec.kernel,
+               .kernel_width = spec.width(),
                .stride = spec.stride,
                .rate = spec.rate,
                .border = spec.border,

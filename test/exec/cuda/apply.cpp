@@ -16,6 +16,7 @@ const elementwise functions[] = {
     {activation::hard_sigmoid},
     {activation::hard_swish, -0.25f, 5.0f},
     {activation::sigmoid},
+    {.kind = activation::scaled, .slope = 0.125f},
 };
 
 std::string name(const elementwise& f, const extent& e) { return str(name_of(f.kind), ", ", name(e)); }

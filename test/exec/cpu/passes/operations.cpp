@@ -125,6 +125,7 @@ BOOST_AUTO_TEST_CASE(activations_agree_with_the_definition) {
   operations.push_back(apply({.low = -0.25f, .high = 0.75f}));
   operations.push_back(apply({.kind = activation::silu, .low = -0.125f, .high = 0.5f}));
   operations.push_back(apply({.kind = activation::leaky_relu, .slope = 0.01f}));
+  operations.push_back(apply({.kind = activation::scaled, .slope = 0.17f}));
   check_operations(operations);
 }
 

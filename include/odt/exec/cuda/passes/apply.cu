@@ -72,7 +72,7 @@ void with_kind(activation kind, const Body& body) {
     if (!known) fail("activation ", name_of(kind), " is not in the GPU's list");
   };
   using enum activation;
-  among(std::integer_sequence<activation, none, relu, relu_6, leaky_relu, silu, hard_sigmoid, hard_swish, sigmoid>{});
+  among(std::integer_sequence<activation, none, relu, relu_6, leaky_relu, silu, hard_sigmoid, hard_swish, sigmoid, scaled>{});
 }
 
 }  // namespace
