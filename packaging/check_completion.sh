@@ -27,7 +27,7 @@ expect() {
 expect odt tr -- train
 expect odt '' -- bench convert detect eval inspect shapes train
 expect odt --v -- --version
-expect odt convert '' -- csv labelimg voc
+expect odt convert '' -- coco csv labelimg pets voc
 expect odt convert voc --ima -- --images
 expect odt train --save -- --save_checkpoints_secs --save_checkpoints_steps
 expect odt train --device '' -- auto cpu cuda

@@ -45,6 +45,7 @@ void match_the_api(const std::string& kind) {
     const odt::size2 inner = resize(resizer, {}, source, out.data(), scratch);
     odt::test::check_close(std::vector<int>{inner.height, inner.width, 3}, c.out("true_shape"), c, "true_shape");
     odt::test::check_close(out, c.out("image"), c, "image");
+    odt::test::check_masks(odt::test::masks_of(c), {}, source.size(), inner, outer, c);
   }
 }
 

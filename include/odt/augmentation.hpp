@@ -71,7 +71,8 @@ void check(const crop_options& o);
 crop_options read_crop_options(const settings& rule);
 
 /// An image being augmented, without its pixels. Each call changes size and ground truth at once and adds to the
-/// recipe.
+/// recipe. Masks are pixels: those of boxes that are dropped go, the others stay the record's until they are moved by
+/// the recipe (core/mask_map.hpp).
 class sketch {
  public:
   sketch(labels& truth, size2 size, recipe& steps) : truth_(truth), size_(size), steps_(steps) {}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/augmentation.hpp>
+#include <odt/core/mask_map.hpp>
 
 #include <algorithm>
 #include <string>
@@ -63,6 +64,33 @@ inline labels labels_of(const std::vector<boxf>& boxes) {
     truth.group_of.push_back(static_cast<std::uint8_t>(i));
   }
   return truth;
+}
+
+/// The fixture's masks [objects, height, width], where it has some.
+inline std::vector<image> masks_of(const golden_case& c) {
+  std::vector<image> masks;
+  if (!c.has_in("masks")) return masks;
+  const array a = c.in("masks");
+  for (std::int64_t i = 0; i < a.shape.at(0); ++i) {
+    image& mask = masks.emplace_back(static_cast<int>(a.shape.at(1)), static_cast<int>(a.shape.at(2)), 1);
+    for (std::size_t p = 0; p < mask.pixels.size(); ++p)
+      mask.pixels[p] = static_cast<std::uint8_t>(a[static_cast<std::size_t>(i) * mask.pixels.size() + p]);
+  }
+  return masks;
+}
+
+/// Checks the fixture's masks against those that go this way.
+inline void check_masks(const std::vector<image>& masks, const recipe& steps, size2 size, size2 inner, size2 outer,
+                        const golden_case& c) {
+  if (!c.has_in("masks")) return;
+  const mask_map map = map_masks(steps, size, inner, outer);
+  std::vector<std::uint8_t> all;
+  for (const image& mask : masks) {
+    image moved;
+    move_mask(map, mask, moved);
+    all.insert(all.end(), moved.pixels.begin(), moved.pixels.end());
+  }
+  check_close(all, c.out("masks"), c, "masks");
 }
 
 /// Checks that `samples` may come from the distribution whose quantiles the fixture holds.

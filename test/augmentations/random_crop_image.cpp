@@ -111,7 +111,9 @@ BOOST_AUTO_TEST_CASE(crops_with_given_windows_are_the_apis,
     odt::labels truth = odt::test::labels_of(odt::test::boxes_of(c.in("boxes")));
     truth.weights = c.in("label_weights").as<float>();
     truth.classes = c.in("labels").as<int>();
+    truth.masks = odt::test::masks_of(c);
     odt::picture pixels(odt::test::image_of(c.in("image")));
+    const odt::size2 whole = pixels.size();
     odt::recipe steps;
     odt::sketch photo(truth, pixels.size(), steps);
     const auto begin = c.in("begin").as<int>(), size = c.in("size").as<int>();
@@ -122,6 +124,7 @@ BOOST_AUTO_TEST_CASE(crops_with_given_windows_are_the_apis,
     odt::test::check_close(truth.classes, c.out("labels"), c, "labels");
     odt::test::check_close(truth.weights, c.out("label_weights"), c, "label_weights");
     odt::test::check_close(odt::test::pixels_of(pixels), c.out("image"), c, "image");
+    odt::test::check_masks(truth.masks, steps, whole, photo.size(), photo.size(), c);
   }
 }
 

@@ -12,7 +12,9 @@ template <odt::augmentation Flip>
 void match_the_api(const std::string& folder) {
   for (const auto& c : odt::test::golden_cases("preprocessor/" + folder)) {
     odt::labels truth = odt::test::labels_of(odt::test::boxes_of(c.in("boxes")));
+    truth.masks = odt::test::masks_of(c);
     odt::picture pixels(odt::test::image_of(c.in("image")));
+    const odt::size2 size = pixels.size();
     odt::recipe steps;
     odt::sketch photo(truth, pixels.size(), steps);
     const Flip flip{{.probability = c.params()["probability"].get<float>()}};
@@ -20,6 +22,7 @@ void match_the_api(const std::string& folder) {
     follow(steps, pixels);
     odt::test::check_close(odt::test::flat(truth.boxes), c.out("boxes"), c, "boxes");
     odt::test::check_close(odt::test::pixels_of(pixels), c.out("image"), c, "image");
+    odt::test::check_masks(truth.masks, steps, size, size, size, c);
   }
 }
 

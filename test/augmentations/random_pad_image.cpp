@@ -9,7 +9,9 @@ BOOST_AUTO_TEST_CASE(pads_with_given_draws_are_the_apis,
                      *odt::test::needs(odt::test::golden() / "units/preprocessor/random_pad_image")) {
   for (const auto& c : odt::test::golden_cases("preprocessor/random_pad_image")) {
     odt::labels truth = odt::test::labels_of(odt::test::boxes_of(c.in("boxes")));
+    truth.masks = odt::test::masks_of(c);
     odt::picture pixels(odt::test::image_of(c.in("image")));
+    const odt::size2 whole = pixels.size();
     odt::recipe steps;
     odt::sketch photo(truth, pixels.size(), steps);
     odt::random_pad_image a;
@@ -19,6 +21,7 @@ BOOST_AUTO_TEST_CASE(pads_with_given_draws_are_the_apis,
     follow(steps, pixels);
     odt::test::check_close(odt::test::flat(truth.boxes), c.out("boxes"), c, "boxes");
     odt::test::check_close(odt::test::pixels_of(pixels), c.out("image"), c, "image");
+    odt::test::check_masks(truth.masks, steps, whole, photo.size(), photo.size(), c);
   }
 }
 

@@ -129,9 +129,12 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"predict", "--weights", "x"}, "did you mean \"odt detect\"?");
   says({"val"}, "did you mean \"odt eval\"?");
   says({"export"}, "there are convert, train, ");
-  says({"convert", "yolo", "--images", "x"},
-       "there is no \"odt convert yolo\": COCO's JSON and YOLO's text are not read");
-  says({"convert"}, "say what to do: odt convert labelimg, voc, csv");
+  says({"convert", "yolo", "--images", "x"}, "there is no \"odt convert yolo\": YOLO's text is not read");
+  says({"convert"}, "say what to do: odt convert labelimg, voc, csv, pets, coco");
+  says({"convert", "coco", "--output_dir", "x"}, "--train_annotations_file is required");
+  says({"convert", "coco", "--output_dir", "x", "--val_image_dir", "y"}, "--val_annotations_file");
+  says({"convert", "pets", "--output_dir", "x"}, "--data_dir is required");
+  says({"convert", "pets", "--data_dir", "y", "--output_dir", "x", "--mask_type", "gif"}, "--mask_type");
   says({"train", "--epochs", "50"}, "odt train has no flag --epochs; did you mean --num_train_steps?");
   says({"train", "--train_dir=x", "--lr", "1"}, "--train_dir; did you mean --model_dir?\n  odt train has no flag --lr");
   says({"train", "--num-train-step", "3"}, "did you mean --num_train_steps?");

@@ -183,6 +183,21 @@ BOOST_AUTO_TEST_CASE(eval_and_input_options_are_read) {
   BOOST_TEST(input.sample_1_of_n_examples == 3);
 }
 
+BOOST_AUTO_TEST_CASE(masks_are_loaded_as_the_reader_says) {
+  const auto masks = [](const std::string& fields) {
+    const auto config = pipeline::parse("train_input_reader { " + fields + " }");
+    const auto read = odt::read_input_options(config.root().at("train_input_reader")).masks;
+    odt::accept_without_effect(config.root());
+    BOOST_TEST(!contains(error_of([&] { odt::refuse_unread(config.root()); }), "mask"));
+    return read;
+  };
+  BOOST_TEST(!masks(""));
+  BOOST_TEST(!masks("mask_type: PNG_MASKS"));
+  BOOST_TEST((masks("load_instance_masks: true") == odt::mask_type::numerical));
+  BOOST_TEST((masks("load_instance_masks: true mask_type: DEFAULT") == odt::mask_type::numerical));
+  BOOST_TEST((masks("load_instance_masks: true mask_type: PNG_MASKS") == odt::mask_type::png));
+}
+
 BOOST_AUTO_TEST_CASE(fields_without_effect_are_listed_and_not_refused) {
   const auto config = pipeline::parse(
       "train_config { batch_queue_capacity: 10 sync_replicas: true startup_delay_steps: 15 "

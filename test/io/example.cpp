@@ -7,6 +7,8 @@
 #include <golden.hpp>
 #include <scratch.hpp>
 
+#include <algorithm>
+#include <initializer_list>
 #include <limits>
 
 namespace {
@@ -72,6 +74,89 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
   BOOST_CHECK(in.objects == out.objects);
   BOOST_CHECK(in.problems.empty());
   BOOST_CHECK(odt::serialize_example(in) == bytes);
+}
+
+odt::image mask_of(std::initializer_list<int> pixels, int height, int width) {
+  odt::image mask(height, width, 1);
+  std::ranges::copy(pixels, mask.pixels.begin());
+  return mask;
+}
+
+/// Two objects of an image of 2 x 3 pixels, with masks.
+example masked() {
+  example e = with({object({0, 0, 1, 1}, 1, "cat"), object({0, 0, 0.5f, 1}, 2)});
+  e.height = 2, e.width = 3;
+  e.objects[0].mask = mask_of({0, 1, 1, 0, 0, 1}, 2, 3);
+  e.objects[1].mask = mask_of({1, 0, 0, 0, 0, 0}, 2, 3);
+  return e;
+}
+
+BOOST_AUTO_TEST_CASE(masks_are_written_and_read_in_both_ways) {
+  const example out = masked();
+  for (const auto type : {odt::mask_type::numerical, odt::mask_type::png}) {
+    const std::string bytes = odt::serialize_example(out, type);
+    BOOST_CHECK(odt::parse_example(bytes, "here", type).objects == out.objects);
+    BOOST_CHECK(odt::parse_example(bytes, "here").objects[0].mask.pixels.empty());  // nobody asked
+  }
+  const auto truth = odt::to_labels(out, animals, {2, 3}).truth;
+  BOOST_REQUIRE_EQUAL(truth.masks.size(), 2u);
+  BOOST_CHECK(truth.masks[1] == out.objects[1].mask);
+}
+
+BOOST_AUTO_TEST_CASE(a_mask_goes_with_an_object_that_cannot_be_used) {
+  example e = masked();
+  e.objects[0].text = "bird";
+  const auto truth = odt::to_labels(e, animals, {2, 3}).truth;
+  BOOST_REQUIRE_EQUAL(truth.masks.size(), 1u);
+  BOOST_CHECK(truth.masks[0] == e.objects[1].mask);
+}
+
+BOOST_AUTO_TEST_CASE(masks_that_do_not_fit_are_refused_with_record_box_and_sizes) {
+  const auto read = [](const example& e, odt::mask_type written, odt::mask_type expected) {
+    odt::parse_example(odt::serialize_example(e, written), "x.record, record 3", expected);
+  };
+  using enum odt::mask_type;
+  check_error([&] { read(masked(), png, numerical); },
+              {"x.record, record 3", "image/object/mask", "no numbers", "write PNG_MASKS"});
+  check_error([&] { read(masked(), numerical, png); }, {"numbers, not PNG files", "write NUMERICAL_MASKS"});
+  example none = masked();
+  for (labelled_object& o : none.objects) o.mask = {};
+  check_error([&] { read(none, png, png); }, {"x.record, record 3", "0 PNG files for 2 boxes"});
+  check_error([&] { read(none, png, numerical); }, {"0 numbers", "2 x 3 pixels", "have 12"});
+  example one = masked();
+  one.objects[1].mask = {};
+  check_error([&] { odt::serialize_example(one); }, {"mask of object 1 has 0 x 0", "2 x 3 x 1 is expected"});
+  check_error(
+      [&] {
+        odt::check_masks(masked(), {3, 3}, "x.record, record 3");
+      },
+      {"x.record, record 3: the mask of object 0 has 2 x 3 pixels, the picture 3 x 3"});
+  check_error([&] { odt::mask_of_png("GIF89a", "here: the mask of object 4"); },
+              {"here: the mask of object 4", "no PNG file of 6 bytes"});
+}
+
+BOOST_AUTO_TEST_CASE(any_colour_of_a_mask_counts) {
+  odt::image colours(1, 3, 3);
+  colours.pixels = {0, 0, 0, 0, 0, 1, 255, 0, 0};
+  BOOST_CHECK(odt::mask_of_png(odt::encode_png(colours), "here") == mask_of({0, 1, 1}, 1, 3));
+}
+
+BOOST_AUTO_TEST_CASE(the_apis_masks, *odt::test::needs(odt::test::golden() / "units/tf_example")) {
+  const std::string folder = (odt::test::golden() / "units/tf_example").string();
+  int seen = 0;
+  for (const auto& c : odt::test::golden_cases("tf_example")) {
+    if (!c.has_out("groundtruth_instance_masks")) continue;
+    const odt::record_file records(folder + "/examples.tfrecord");
+    const std::size_t index = c.content["inputs"]["record"];
+    const bool png = c.params()["mask_type"] == "PNG_MASKS";
+    const example e = odt::parse_example(records.read(index), records.place(index),
+                                         png ? odt::mask_type::png : odt::mask_type::numerical);
+    std::vector<std::uint8_t> pixels;
+    for (const labelled_object& o : e.objects) pixels.insert(pixels.end(), o.mask.pixels.begin(), o.mask.pixels.end());
+    check_close(pixels, c.out("groundtruth_instance_masks"), c, "masks");
+    seen += !e.objects.empty();
+  }
+  BOOST_CHECK_EQUAL(seen, 2);
 }
 
 BOOST_AUTO_TEST_CASE(an_image_without_objects_is_an_example) {

@@ -6,6 +6,8 @@
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
 #include <odt/dataset/convert.hpp>
+#include <odt/dataset/convert_coco.hpp>
+#include <odt/dataset/convert_pets.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/progress.hpp>
 #include <odt/train/stop_signal.hpp>
@@ -13,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace odt {
@@ -44,11 +47,28 @@ int run_convert(convert_options how, Convert&& convert) {
   }
 }
 
-ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
-  app.add_option("--images", how.images, "directory of the pictures; when not given, that of the annotations");
+/// What all conversions have.
+ODT_INLINE void add_common_convert_flags(CLI::App& app, convert_options& how) {
   app.add_option("--label_map,--label_map_path", how.label_map,
                  "the label map; made when there is none; when not given, label_map.pbtxt in the output directory");
-  app.add_option("--output", how.output, "directory for the records");
+  app.add_option("--output,--output_dir", how.output, "directory for the records");
+  app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
+      ->check(between(0, 1024));
+  app.add_flag("--overwrite", how.overwrite, "replace records that are there and would change");
+  static const std::map<std::string, labels_of_turned> turned{{"upright", labels_of_turned::upright},
+                                                              {"stored", labels_of_turned::stored}};
+  app.add_option("--exif", how.turned,
+                 "on which picture boxes were drawn where its size does not tell: upright (turned as its EXIF "
+                 "orientation says) or stored (as it lies in the file)")
+      ->transform(CLI::CheckedTransformer(turned, CLI::ignore_case).description(""))
+      ->type_name("upright|stored")
+      ->default_str("upright");
+  add_bad_example_flag(app, how.on_bad_example);
+}
+
+ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
+  app.add_option("--images", how.images, "directory of the pictures; when not given, that of the annotations");
+  add_common_convert_flags(app, how);
   app.add_option("--shards", how.shards, "files that each set is dealt out to")
       ->check(between(1, 100000))
       ->capture_default_str();
@@ -64,19 +84,7 @@ ODT_INLINE void add_convert_flags(CLI::App& app, convert_options& how) {
       ->excludes(split)
       ->excludes(set)
       ->excludes(seed);
-  app.add_option("--threads", how.threads, "threads that read pictures; 0: all of the machine's")
-      ->check(between(0, 1024));
-  app.add_flag("--overwrite", how.overwrite, "replace records that are there and would change");
   app.add_flag("--normalized", how.normalized, "boxes are shares of the picture's sides (0 to 1), not pixels");
-  static const std::map<std::string, labels_of_turned> turned{{"upright", labels_of_turned::upright},
-                                                              {"stored", labels_of_turned::stored}};
-  app.add_option("--exif", how.turned,
-                 "on which picture boxes were drawn where its size does not tell: upright (turned as its EXIF "
-                 "orientation says) or stored (as it lies in the file)")
-      ->transform(CLI::CheckedTransformer(turned, CLI::ignore_case).description(""))
-      ->type_name("upright|stored")
-      ->default_str("upright");
-  add_bad_example_flag(app, how.on_bad_example);
 }
 
 ODT_INLINE void add_convert_xml(CLI::App& app, program& p, const char* name, const char* what, const char* example) {
@@ -142,6 +150,93 @@ ODT_INLINE void add_convert_csv(CLI::App& app, program& p) {
   });
 }
 
+struct pets_command {
+  convert_options how;
+  pets_options what;
+
+  pets_command() { how.shards = 10; }
+};
+
+ODT_INLINE void add_convert_pets(CLI::App& app, program& p) {
+  CLI::App* pets = app.add_subcommand("pets", "The Oxford-IIIT Pet data set, with the split of the API's converter");
+  pets->footer(
+      "Example: odt convert pets --data_dir pets --output_dir data --faces_only=false\n"
+      "The directory holds images/ and annotations/ (trainval.txt, xmls/, trimaps/).");
+  const auto command = std::make_shared<pets_command>();
+  pets->add_option("--data_dir", command->what.data_dir, "directory of the data set")->required();
+  add_common_convert_flags(*pets, command->how);
+  pets->get_option("--output")->required();
+  pets->add_flag("--faces_only,!--nofaces_only", command->what.faces_only,
+                 "the boxes of faces (the default); --faces_only=false: boxes and masks of whole pets")
+      ->default_str("true");
+  static const std::map<std::string, mask_type> types{{"png", mask_type::png}, {"numerical", mask_type::numerical}};
+  pets->add_option("--mask_type", command->how.masks,
+                   "how masks are written; the reader's mask_type is then PNG_MASKS or NUMERICAL_MASKS")
+      ->transform(CLI::CheckedTransformer(types, CLI::ignore_case).description(""))
+      ->type_name("png|numerical")
+      ->default_str("png");
+  pets->add_option("--num_shards,--shards", command->how.shards, "files that each set is dealt out to")
+      ->check(between(1, 99999))
+      ->capture_default_str();
+  pets->callback([command, &p] {
+    p.action = [command] {
+      return run_convert(command->how,
+                         [command](const convert_options& how) { return convert_pets(command->what, how); });
+    };
+  });
+}
+
+/// COCO's sets under the API's names: train, val, testdev.
+struct coco_command {
+  convert_options how;
+  coco_set train{"coco_train", "", "", 100}, val{"coco_val", "", "", 50}, testdev{"coco_testdev", "", "", 50};
+  bool include_masks = false;
+  int shards = 0;
+
+  /// The sets that were asked for.
+  coco_options what() const {
+    coco_options options{{}, include_masks};
+    for (coco_set set : {train, val, testdev}) {
+      if (set.annotations.empty()) continue;
+      if (shards > 0) set.shards = shards;
+      options.sets.push_back(std::move(set));
+    }
+    return options;
+  }
+};
+
+ODT_INLINE void add_coco_set(CLI::App& app, coco_set& set, const std::string& images, const std::string& annotations) {
+  CLI::Option* folder = app.add_option("--" + images, set.images, "directory of the pictures of " + set.name);
+  CLI::Option* file = app.add_option("--" + annotations, set.annotations, "COCO's JSON of instances for " + set.name);
+  folder->needs(file);
+  file->needs(folder);
+}
+
+ODT_INLINE void add_convert_coco(CLI::App& app, program& p) {
+  CLI::App* coco = app.add_subcommand("coco", "COCO's JSON of instances, with boxes and masks");
+  coco->footer(
+      "Example: odt convert coco --train_image_dir train2017 --train_annotations_file instances_train2017.json "
+      "--include_masks --output_dir data");
+  const auto command = std::make_shared<coco_command>();
+  add_coco_set(*coco, command->train, "train_image_dir", "train_annotations_file");
+  add_coco_set(*coco, command->val, "val_image_dir", "val_annotations_file");
+  add_coco_set(*coco, command->testdev, "test_image_dir", "testdev_annotations_file");
+  add_common_convert_flags(*coco, command->how);
+  coco->get_option("--output")->required();
+  coco->add_flag("--include_masks", command->include_masks,
+                 "write the segmentations as masks, in PNG (the reader's mask_type: PNG_MASKS)");
+  coco->add_option("--num_shards,--shards", command->shards, "files that each set is dealt out to")
+      ->check(between(1, 99999))
+      ->default_str("100 for coco_train, 50 for the others");
+  coco->callback([command, &p] {
+    if (command->what().sets.empty()) throw CLI::RequiredError("--train_annotations_file");
+    p.action = [command] {
+      return run_convert(command->how,
+                         [command](const convert_options& how) { return convert_coco(command->what(), how); });
+    };
+  });
+}
+
 ODT_INLINE void add_convert(CLI::App& app, program& p) {
   CLI::App* convert = app.add_subcommand("convert", "Make records and a label map of labelled pictures");
   convert->require_subcommand(1);
@@ -152,6 +247,8 @@ ODT_INLINE void add_convert(CLI::App& app, program& p) {
                   "Example: odt convert voc --images JPEGImages --annotations Annotations "
                   "--ids ImageSets/Main/train.txt ImageSets/Main/val.txt --output data");
   add_convert_csv(*convert, p);
+  add_convert_pets(*convert, p);
+  add_convert_coco(*convert, p);
 }
 
 }  // namespace detail::cli

@@ -80,11 +80,9 @@ ODT_INLINE std::vector<std::string> flag_names(const CLI::App& app) {
 
 ODT_INLINE std::string unknown_command(const CLI::App& app, const std::string& word) {
   const auto names = command_names(app);
-  for (const std::string_view format : {"coco", "yolo"})
-    if (word.find(format) != std::string::npos && app.get_name() == "convert")
-      return str("there is no \"", full_name(app), " ", word,
-                 "\": COCO's JSON and YOLO's text are not read. Save PASCAL ",
-                 "VOC's XML, as labelImg, CVAT, Label Studio and Roboflow can, and take \"", full_name(app), " voc\"");
+  if (word.find("yolo") != std::string::npos && app.get_name() == "convert")
+    return str("there is no \"", full_name(app), " ", word, "\": YOLO's text is not read. Save PASCAL ",
+               "VOC's XML, as labelImg, CVAT, Label Studio and Roboflow can, and take \"", full_name(app), " voc\"");
   std::string near = closest(word, names);
   for (const synonym& s : command_synonyms)
     if (s.word == word && std::ranges::find(names, s.here) != names.end()) near = s.here;

@@ -5,8 +5,10 @@
 
 #include <odt/core/settings.hpp>
 #include <odt/io/label_map.hpp>
+#include <odt/io/mask.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +70,7 @@ struct input_options {
   int sample_1_of_n_examples = 1;
   int max_number_of_boxes = 100;
   bool use_display_name = false;
+  std::optional<mask_type> masks;  ///< of load_instance_masks: how the records hold them
 };
 
 /// What a config is asked for.

@@ -233,6 +233,8 @@ ODT_INLINE input_options read_input_options(const settings& reader) {
   o.sample_1_of_n_examples = reader.get<int>("sample_1_of_n_examples");
   o.max_number_of_boxes = reader.get<int>("max_number_of_boxes");
   o.use_display_name = reader.get<bool>("use_display_name");
+  if (reader.get<bool>("load_instance_masks"))
+    o.masks = reader.get<std::string>("mask_type") == "PNG_MASKS" ? mask_type::png : mask_type::numerical;
   const settings& paths = reader.at("tf_record_input_reader").at("input_path");
   for (const settings& element : paths.children) o.input_path.push_back(d::path(element));
   return o;

@@ -67,7 +67,7 @@ struct batch {
   std::vector<boxf> boxes;        ///< size x max_boxes, normalized to the network's input
   std::vector<int> classes;       ///< size x max_boxes, 0-based
   std::vector<float> weights;     ///< size x max_boxes
-  std::vector<image> masks;       ///< size x max_boxes, one channel, as large as the network's input; or none at all
+  std::vector<image> masks;       ///< size x max_boxes, one channel, of the input's size (behind counts empty); or none
   std::vector<size2> true_sizes;  ///< of each image after resizing, before padding
   std::vector<size2> original_sizes;  ///< of each image in its record
   std::vector<std::string> ids;       ///< for messages: source_id or filename, else record and number

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace odt {
 
@@ -96,7 +97,10 @@ ODT_INLINE void filter_labels(labels& truth, std::span<const std::uint8_t> keep)
     if (values.size() != keep.size()) return;
     std::size_t kept = 0;
     for (std::size_t i = 0; i < keep.size(); ++i)
-      if (keep[i]) values[kept++] = values[i];
+      if (keep[i]) {
+        if (kept != i) values[kept] = std::move(values[i]);
+        ++kept;
+      }
     values.resize(kept);
   };
   compact(truth.boxes);
@@ -106,6 +110,7 @@ ODT_INLINE void filter_labels(labels& truth, std::span<const std::uint8_t> keep)
   compact(truth.crowd);
   compact(truth.difficult);
   compact(truth.group_of);
+  compact(truth.masks);
 }
 
 ODT_INLINE void change_frame(std::span<boxf> boxes, const boxf& window) {

@@ -39,6 +39,8 @@ struct basic_image {
   size2 size() const { return {height, width}; }
   T* at(int y, int x) { return pixels.data() + (static_cast<std::size_t>(y) * width + x) * channels; }
   const T* at(int y, int x) const { return pixels.data() + (static_cast<std::size_t>(y) * width + x) * channels; }
+
+  friend bool operator==(const basic_image&, const basic_image&) = default;
 };
 
 using image = basic_image<std::uint8_t>;

@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,11 @@ struct annotated_object {
   bool truncated = false;
   std::string pose;
   std::string place;  ///< "file:line", for messages
+  float area = 0;     ///< of the object, in square pixels; 0 when it is not given
+  bool crowd = false;
+  std::function<image(size2 labelled)> mask = {};  ///< makes the object's mask (core/batch.hpp: labels) for the picture
+                                                   ///< as it was labelled, or throws; empty: none is given
+  bool bounds_of_mask = false;                     ///< the box is the mask's extent, whatever `bounds` is
 };
 
 /// All labels of one picture, as they were written.
@@ -43,6 +49,7 @@ struct annotation {
   std::string folder = {};               ///< that was written before the filename, with "/" between its parts
   std::string place = {};                ///< of the filename: "file:line"
   bool normalized = false;               ///< bounds are shares of the picture's sides, from 0 to 1
+  std::string source_id = {};            ///< of the record; empty: the picture's name
 };
 
 namespace detail {

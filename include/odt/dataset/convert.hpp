@@ -5,6 +5,7 @@
 #include <odt/dataset/bad_example.hpp>
 #include <odt/dataset/convert_report.hpp>
 #include <odt/dataset/prepare.hpp>
+#include <odt/io/mask.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +28,8 @@ struct convert_options {
   std::vector<std::string> ids;  ///< instead of a split: files that list pictures, trainval.txt for trainval.record
   bool overwrite = false;        ///< records that exist and would change are replaced
   labels_of_turned turned = labels_of_turned::upright;
-  bool normalized = false;  ///< boxes are shares of the picture's sides, not pixels
+  bool normalized = false;           ///< boxes are shares of the picture's sides, not pixels
+  mask_type masks = mask_type::png;  ///< how masks are written, where there are any
   bad_example on_bad_example = bad_example::skip;
   int threads = 0;                                         ///< that read pictures; 0: as many as the machine has
   std::function<void(std::size_t, std::size_t)> progress;  ///< (pictures done, pictures in all), may be empty

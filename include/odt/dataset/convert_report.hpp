@@ -37,6 +37,7 @@ struct convert_report {
   bool label_map_made = false;
   std::vector<size2> picture_sizes;    ///< of all pictures, upright
   std::vector<double> box_sizes;       ///< of all boxes: root of the share of the picture
+  std::size_t masks = 0;               ///< boxes with a mask
   std::size_t turned = 0;              ///< pictures turned upright as their EXIF orientation says
   std::size_t repeated_boxes = 0;      ///< of the same class and place as another one of their picture
   std::size_t repeated_pictures = 0;   ///< the bytes of another one

@@ -115,6 +115,7 @@ ODT_INLINE std::string convert_report::text(std::size_t most) const {
     out += str("  boxes of ", show(0), " to ", show(sorted.size() - 1), " of the picture's side, in the middle ",
                show(sorted.size() / 2), "\n");
   }
+  if (masks) out += str("  boxes with a mask: ", masks, "\n");
   const auto were = [](std::size_t n, std::string_view what) {
     return str("  ", counted(static_cast<std::int64_t>(n), "picture"), what, n == 1 ? " was " : " were ");
   };

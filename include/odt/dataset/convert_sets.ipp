@@ -27,8 +27,13 @@ namespace odt::detail::convert {
 ODT_INLINE std::vector<std::string> record_files(const convert_options& options, const std::string& name) {
   const std::string path = join_path(options.output, name + ".record");
   if (options.shards == 1) return {path};
+  return api_shards(options.output, name, options.shards);
+}
+
+ODT_INLINE std::vector<std::string> api_shards(const std::string& output, const std::string& name, int shards) {
+  if (shards < 1 || shards > 99999) fail("shards: ", shards, "; 1 to 99999 are possible");
   std::vector<std::string> files;
-  for (int i = 0; i < options.shards; ++i) files.push_back(shard_name(path, i, options.shards));
+  for (int i = 0; i < shards; ++i) files.push_back(shard_name(join_path(output, name + ".record"), i, shards));
   return files;
 }
 
@@ -107,6 +112,7 @@ ODT_INLINE void count_record(const example& record, convert_report& report, conv
   report.picture_sizes.push_back({record.height, record.width});
   report.repeated_boxes += repetitions(record);
   for (const labelled_object& object : record.objects) {
+    report.masks += !object.mask.pixels.empty();
     report.box_sizes.push_back(std::sqrt(static_cast<double>(area(object.bounds))));
     const label_map_item* const item = report.classes.find(static_cast<int>(object.label));
     ++set.boxes[static_cast<std::size_t>(item - report.classes.items().data())];
@@ -148,10 +154,12 @@ ODT_INLINE std::vector<record_writer> write_records(const std::vector<pending_se
     const std::size_t first = writers.size(), shards = set.files.size();
     for (const std::string& file : set.files) writers.emplace_back(file);
     converted_set made{set.name, set.files, 0, 0, std::vector<std::size_t>(report.classes.size())};
+    std::size_t at = 0;
     prepare_in_order(set.pictures, report.classes, options.turned, pool, [&](prepared_picture picture) {
+      const std::size_t turn = set.pictures[at++].turn.value_or(made.pictures);
       std::ranges::move(picture.problems, std::back_inserter(report.problems));
       if (picture.record) {
-        writers[first + made.pictures % shards].write(serialize_example(*picture.record));
+        writers[first + turn % shards].write(serialize_example(*picture.record, options.masks));
         count_record(*picture.record, report, made);
         report.turned += picture.turned;
         report.recoded += picture.recoded;
@@ -252,6 +260,7 @@ ODT_INLINE convert_report write_sets(const std::vector<pending_set>& sets, const
       throw error(with_problems(str("no picture of the ", set.name, " set can be used"), report));
   }
   refuse_inputs_as_outputs(sets, inputs);
+  const label_map given = options.classes.empty() ? report.classes : label_map::from_names(options.classes);
   report.label_map_path = label_map_path;
   report.label_map_made = !file_exists(label_map_path);
   if (!report.label_map_made) report.classes = label_map::read(label_map_path);
@@ -262,13 +271,13 @@ ODT_INLINE convert_report write_sets(const std::vector<pending_set>& sets, const
   for (std::optional<convert_report> last;;) {
     convert_report attempt = report;
     if (report.label_map_made) {
-      const std::vector<std::string> names = options.classes.empty() ? class_names(sets, unusable) : options.classes;
-      if (names.empty()) fail_without_classes(sets, std::move(last), std::move(report));
-      attempt.classes = label_map::from_names(names);
+      const std::vector<std::string> names = given.empty() ? class_names(sets, unusable) : std::vector<std::string>();
+      if (given.empty() && names.empty()) fail_without_classes(sets, std::move(last), std::move(report));
+      attempt.classes = given.empty() ? label_map::from_names(names) : given;
     }
     std::vector<record_writer> writers = write_records(sets, options, attempt);
     const std::set<std::string> empty = without_boxes(attempt);
-    if (!report.label_map_made || !options.classes.empty() || empty.empty()) {
+    if (!report.label_map_made || !given.empty() || empty.empty()) {
       refuse_problems(attempt, options.on_bad_example);
       commit(writers, options, attempt);
       return attempt;

@@ -11,9 +11,11 @@
 #include <odt/image_resizer.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/io/label_map.hpp>
+#include <odt/io/mask.hpp>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,7 @@ struct loader_options {
   bool evaluation = false;           ///< one pass in the order of the records; see below
   std::uint64_t max_examples = 0;    ///< evaluation: at most that many; 0: all
   bool originals = true;             ///< evaluation: fills batch::originals
+  std::optional<mask_type> masks;    ///< the records hold masks so, and batch::masks is filled; none: they are not read
   bool raw = false;                  ///< training: fills batch::raws instead of images; a device makes these
   bad_example on_bad_example = bad_example::fail;
   std::uint64_t seed = 0;

@@ -79,6 +79,7 @@ ODT_INLINE void move_image(batch& b, std::size_t from, std::size_t to) {
   move_run(b.boxes, boxes);
   move_run(b.classes, boxes);
   move_run(b.weights, boxes);
+  move_run(b.masks, boxes);
   move_run(b.true_sizes, 1);
   move_run(b.original_sizes, 1);
   move_run(b.ids, 1);
@@ -98,6 +99,7 @@ ODT_INLINE void clear_behind(batch& b, std::size_t size) {
   clear(b.boxes, boxes);
   clear(b.classes, boxes);
   clear(b.weights, boxes);
+  clear(b.masks, boxes);
   clear(b.true_sizes, 1);
   clear(b.original_sizes, 1);
   clear(b.ids, 1);

@@ -116,10 +116,38 @@ ODT_INLINE labelled_object to_labelled(const annotated_object& object, const pix
                 part(b.xmax, size.width)};
   out.label = id;
   out.text = object.name;
+  out.area = object.area;
+  out.crowd = object.crowd;
   out.difficult = object.difficult;
   out.truncated = object.truncated;
   out.view = object.pose;
   return out;
+}
+
+/// The object's mask in the upright picture; throws where it is not as large.
+ODT_INLINE image upright_mask(const annotated_object& object, const frame& f, size2 upright) {
+  image mask = object.mask(f.labelled);
+  if (f.orientation > 1) mask = apply_orientation(mask, f.orientation);
+  if (mask.size() != upright)
+    fail(object.place, ": the mask of \"", object.name, "\" has ", show(mask.size()), " pixels, the picture ",
+         show(upright), "; they have to be the same");
+  return mask;
+}
+
+/// From a mask's first to its last row and column, as the API's converter of pets makes a box of them; throws where
+/// that is none.
+ODT_INLINE pixel_box extent(const image& mask, const annotated_object& object) {
+  int top = mask.height, left = mask.width, bottom = -1, right = -1;
+  for (int y = 0; y < mask.height; ++y)
+    for (int x = 0; x < mask.width; ++x)
+      if (*mask.at(y, x)) {
+        top = std::min(top, y), bottom = std::max(bottom, y);
+        left = std::min(left, x), right = std::max(right, x);
+      }
+  if (bottom <= top || right <= left)
+    fail(object.place, ": the mask of \"", object.name, "\" covers ", std::max(0, right - left + 1), "x",
+         std::max(0, bottom - top + 1), " pixels; its box needs at least 2x2");
+  return {static_cast<double>(left), static_cast<double>(top), static_cast<double>(right), static_cast<double>(bottom)};
 }
 
 ODT_INLINE int id_of(const annotated_object& object, const label_map& classes) {
@@ -132,6 +160,18 @@ ODT_INLINE int id_of(const annotated_object& object, const label_map& classes) {
     if (folded_text(item.name) == folded_text(object.name))
       alike = str("; \"", item.name, "\" differs in ", folded_difference(object.name, item.name));
   fail(object.place, ": class \"", object.name, "\" is not in the label map; it has ", join(names, ", "), alike);
+}
+
+/// The object in the upright picture; throws when it cannot be used.
+ODT_INLINE labelled_object usable_object(const annotated_object& object, const frame& f, bool normalized, size2 upright,
+                                         const label_map& classes, std::vector<conversion_problem>& problems) {
+  image mask;
+  if (object.mask) mask = upright_mask(object, f, upright);
+  const pixel_box b =
+      object.bounds_of_mask ? extent(mask, object) : usable_box(object, f, normalized, upright, problems);
+  labelled_object out = to_labelled(object, b, upright, id_of(object, classes));
+  out.mask = std::move(mask);
+  return out;
 }
 
 /// The picture's part of the example: its bytes, upright.
@@ -186,13 +226,13 @@ ODT_INLINE prepared_picture prepare_picture(const annotation& source, const std:
   try {
     image_info info;
     d::read_picture(picture_path, out, info);
+    if (!source.source_id.empty()) out.record->source_id = source.source_id;
     const size2 upright{out.record->height, out.record->width};
     const d::frame frame = d::frame_of(source, picture_path, info, upright, turned, out.problems);
     for (const annotated_object& object : source.objects) {
       try {
-        const pixel_box b = d::usable_box(object, frame, source.normalized, upright, out.problems);
-        const int id = d::id_of(object, classes);
-        out.record->objects.push_back(d::to_labelled(object, b, upright, id));
+        out.record->objects.push_back(
+            d::usable_object(object, frame, source.normalized, upright, classes, out.problems));
       } catch (const error& e) {
         out.problems.push_back({conversion_problem::box_left_out, e.what()});
       }

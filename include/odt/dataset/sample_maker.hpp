@@ -50,6 +50,7 @@ class sample_maker {
   /// Keeps what the steps' crops leave of the decoded picture, if that takes less than the image.
   void keep_raw(raw_image& out, size2 outer);
   void write_boxes(const labels& truth, size2 inner, size2 outer, batch& out, int i) const;
+  void write_masks(const labels& truth, size2 original, batch& out, int i) const;
 
   const loader_options& options_;
   const record_set& records_;

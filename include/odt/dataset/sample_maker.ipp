@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/log.hpp>
+#include <odt/core/mask_map.hpp>
 #include <odt/core/picture_job.hpp>
 #include <odt/core/target.hpp>
 #include <odt/dataset/sample_maker.hpp>
@@ -61,6 +62,7 @@ ODT_INLINE void shape(batch& b, int images, size2 size, const loader_options& op
   b.boxes.resize(boxes);
   b.classes.resize(boxes);
   b.weights.resize(boxes);
+  b.masks.resize(options.masks ? boxes : 0);
   b.true_sizes.resize(n);
   b.original_sizes.resize(n);
   b.ids.resize(n);
@@ -87,7 +89,7 @@ ODT_INLINE bool sample_maker::make(std::uint64_t sample, batch& out, int i) {
 
 ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t sample, batch& out, int i) {
   const std::string place = records_.place(record);
-  const example source = parse_example(records_.read(record), place);
+  const example source = parse_example(records_.read(record), place, options_.masks);
   if (options_.evaluation) {
     decoder_.decode(source.encoded, place, decoded_, options_.decoding);
     pixels_.open(decoded_);
@@ -95,6 +97,7 @@ ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t samp
     decoder_.open(source.encoded, place, pixels_, options_.decoding);
   }
   const size2 original = pixels_.size();
+  check_masks(source, original, place);
   checked_labels checked = to_labels(source, options_.classes, original);
   if (checked.useless()) fail(describe_useless(place, source, checked));
   if (!checked.problems.empty())
@@ -121,6 +124,7 @@ ODT_INLINE void sample_maker::make_from(std::uint64_t record, std::uint64_t samp
                      str(place, " (", source.name("no name"), "): ", truth.size(), " boxes; only the first ",
                          options_.max_boxes, " count (max_number_of_boxes)"));
   write_boxes(truth, inner, outer, out, i);
+  if (options_.masks) write_masks(truth, original, out, i);
   if (options_.evaluation && options_.originals) out.originals[n] = std::move(decoded_);
 }
 
@@ -160,6 +164,19 @@ ODT_INLINE void sample_maker::write_boxes(const labels& truth, size2 inner, size
   const auto ratio = [](int whole, int part) { return static_cast<float>(whole) / static_cast<float>(part); };
   change_frame(std::span(out.boxes).subspan(first, count),
                {0, 0, ratio(outer.height, inner.height), ratio(outer.width, inner.width)});
+}
+
+ODT_INLINE void sample_maker::write_masks(const labels& truth, size2 original, batch& out, int i) const {
+  const auto n = static_cast<std::size_t>(i), capacity = static_cast<std::size_t>(options_.max_boxes);
+  const auto count = static_cast<std::size_t>(out.counts[n]);
+  const mask_map map = map_masks(steps_, original, out.true_sizes[n], {out.height, out.width});
+  for (std::size_t j = 0; j < capacity; ++j) {
+    image& mask = out.masks[n * capacity + j];
+    if (j < count)
+      move_mask(map, truth.masks[j], mask);
+    else
+      mask = {};
+  }
 }
 
 }  // namespace odt

@@ -6,10 +6,12 @@
 #include <odt/core/box.hpp>
 #include <odt/core/image.hpp>
 #include <odt/io/label_map.hpp>
+#include <odt/io/mask.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +31,7 @@ struct labelled_object {
   bool group_of = false;
   bool truncated = false;  ///< written, never used
   std::string view;        ///< the pose; written, never used
+  image mask{};            ///< one channel, 1 where the object is, as large as the image; empty when there is none
 
   friend bool operator==(const labelled_object&, const labelled_object&) = default;
 };
@@ -52,7 +55,12 @@ struct example {
 /// Parses a serialized tf.Example by the API's keys. `place` starts error messages (record_file::place). Bytes that are
 /// no tf.Example, a feature of another kind, and boxes with sides missing are errors; attributes (label, weight, ...)
 /// that are too few or too many are listed in `problems` and left at their defaults.
-example parse_example(std::string_view serialized, std::string_view place);
+/// With `masks`, they are read as they are said to be held: one for each object, or it is an error; else they are left
+/// alone.
+example parse_example(std::string_view serialized, std::string_view place, std::optional<mask_type> masks = {});
+
+/// Throws where a mask is not as large as the picture, naming object and sizes after `place`.
+void check_masks(const example& source, size2 picture, std::string_view place);
 
 /// Fills a span with the bytes of one serialized example from an offset on.
 using byte_source = std::function<void(std::uint64_t offset, std::span<char> out)>;
@@ -62,8 +70,8 @@ using byte_source = std::function<void(std::uint64_t offset, std::span<char> out
 example parse_example_labels(std::uint64_t size, const byte_source& read, std::string_view place);
 
 /// The tf.Example with the API's keys. Area, weight, crowd, difficult, group_of, truncated and view are written when an
-/// object has them.
-std::string serialize_example(const example& source);
+/// object has them. Masks are written where all objects have one; where only some have, it is an error.
+std::string serialize_example(const example& source, mask_type masks = mask_type::png);
 
 /// The ground truth of a record and what is wrong with it.
 struct checked_labels {

@@ -4,6 +4,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/example.hpp>
+#include <odt/io/image_file.hpp>
 #include <odt/io/sha256.hpp>
 
 #include <odt/example.pb.h>
@@ -52,6 +53,13 @@ class feature_reader {
   const auto& integers(const std::string& key) {
     const proto::Feature* const feature = find(key, proto::Feature::kInt64List);
     return feature ? feature->int64_list().value() : no_integers_;
+  }
+
+  /// Whether the key is there with values of another kind.
+  bool has_other(const std::string& key, proto::Feature::KindCase kind) const {
+    const auto at = features_.find(key);
+    return at != features_.end() && at->second.kind_case() != proto::Feature::KIND_NOT_SET &&
+           at->second.kind_case() != kind;
   }
 
   std::string text(const std::string& key) {
@@ -132,6 +140,38 @@ ODT_INLINE void read_attributes(feature_reader& features, example& out) {
   texts("image/object/view", &object::view);
 }
 
+inline constexpr const char* mask_key = "image/object/mask";
+
+ODT_INLINE void read_png_masks(feature_reader& features, example& out, std::string_view place) {
+  const auto& files = *features.bytes(mask_key);
+  if (static_cast<std::size_t>(files.size()) != out.objects.size())
+    fail(place, ": ", mask_key, " has ", files.size(), " PNG files for ", out.objects.size(),
+         " boxes; load_instance_masks wants a mask of each");
+  for (int i = 0; i < files.size(); ++i)
+    out.objects[static_cast<std::size_t>(i)].mask = mask_of_png(files[i], str(place, ": the mask of object ", i));
+}
+
+ODT_INLINE void read_numerical_masks(feature_reader& features, example& out, std::string_view place) {
+  const auto& numbers = features.floats(mask_key);
+  const std::size_t each = static_cast<std::size_t>(out.height) * static_cast<std::size_t>(out.width);
+  const auto count = static_cast<std::size_t>(numbers.size());
+  if (count != each * out.objects.size() || (each == 0 && !out.objects.empty()))
+    fail(place, ": ", mask_key, " has ", count, " numbers; ", out.objects.size(), " masks as large as the image, of ",
+         out.height, " x ", out.width, " pixels (image/height, image/width), have ", each * out.objects.size());
+  const std::span<const float> values(numbers.data(), count);
+  for (std::size_t i = 0; i < out.objects.size(); ++i)
+    out.objects[i].mask = mask_of_numbers(values, i, {out.height, out.width});
+}
+
+ODT_INLINE void read_masks(feature_reader& features, mask_type type, example& out, std::string_view place) {
+  const bool png = type == mask_type::png;
+  if (features.has_other(mask_key, png ? proto::Feature::kBytesList : proto::Feature::kFloatList))
+    fail(place, ": ", mask_key, " holds ", png ? "numbers, not PNG files" : "no numbers",
+         "; the reader's mask_type is ", config_name(type), ", write ",
+         config_name(png ? mask_type::numerical : mask_type::png));
+  return png ? read_png_masks(features, out, place) : read_numerical_masks(features, out, place);
+}
+
 /// Walks through the wire format of an example, piece by piece, and keeps what is no picture.
 class picture_filter {
  public:
@@ -175,7 +215,7 @@ class picture_filter {
     constexpr std::uint64_t longest = 32;
     if (end - begin > longest) return false;
     const std::string key = bytes(begin, end);
-    return key == "image/encoded" || key == "image/object/mask";
+    return key == "image/encoded" || key == mask_key;
   }
 
   /// From the window that was read last where they lie in it.
@@ -204,6 +244,10 @@ class feature_writer {
   }
   void integer(const std::string& key, std::int64_t value) { features_[key].mutable_int64_list()->add_value(value); }
   void real(const std::string& key, float value) { features_[key].mutable_float_list()->add_value(value); }
+  void reals(const std::string& key, std::span<const std::uint8_t> values) {
+    auto& list = *features_[key].mutable_float_list()->mutable_value();
+    for (const std::uint8_t value : values) list.Add(value);
+  }
   void no_reals(const std::string& key) { features_[key].mutable_float_list(); }
 
  private:
@@ -216,6 +260,21 @@ void gather(const example& source, Member member, Put&& put) {
   const labelled_object plain;
   if (std::ranges::all_of(source.objects, [&](const auto& o) { return o.*member == plain.*member; })) return;
   for (const labelled_object& object : source.objects) put(object.*member);
+}
+
+ODT_INLINE void write_masks(const example& source, mask_type type, feature_writer& out) {
+  const auto has_mask = [](const labelled_object& object) { return !object.mask.pixels.empty(); };
+  if (std::ranges::none_of(source.objects, has_mask)) return;
+  for (std::size_t i = 0; i < source.objects.size(); ++i) {
+    const image& mask = source.objects[i].mask;
+    if (mask.channels != 1 || mask.size() != size2{source.height, source.width})
+      fail(source.name("example"), ": the mask of object ", i, " has ", mask.height, " x ", mask.width, " x ",
+           mask.channels, " pixels; one of ", source.height, " x ", source.width, " x 1 is expected");
+    if (type == mask_type::png)
+      out.text(mask_key, encode_png(mask));
+    else
+      out.reals(mask_key, mask.pixels);
+  }
 }
 
 ODT_INLINE void write_objects(const example& source, feature_writer& out) {
@@ -285,9 +344,10 @@ ODT_INLINE void add_object(const labelled_object& object, int label, size2 size,
   truth.crowd.push_back(object.crowd);
   truth.difficult.push_back(object.difficult);
   truth.group_of.push_back(object.group_of);
+  if (!object.mask.pixels.empty()) truth.masks.push_back(object.mask);
 }
 
-ODT_INLINE example read(proto::Example& message, std::string_view place) {
+ODT_INLINE example read(proto::Example& message, std::string_view place, std::optional<mask_type> masks) {
   feature_reader features(message, place);
   example out;
   out.encoded = features.text("image/encoded");
@@ -299,6 +359,7 @@ ODT_INLINE example read(proto::Example& message, std::string_view place) {
   out.width = features.pixels("image/width");
   read_boxes(features, out, place);
   read_attributes(features, out);
+  if (masks) read_masks(features, *masks, out, place);
   return out;
 }
 
@@ -309,19 +370,28 @@ ODT_INLINE std::string example::name(std::string_view otherwise) const {
   return filename.empty() ? std::string(otherwise) : filename;
 }
 
-ODT_INLINE example parse_example(std::string_view serialized, std::string_view place) {
+ODT_INLINE example parse_example(std::string_view serialized, std::string_view place, std::optional<mask_type> masks) {
   proto::Example message;
   if (serialized.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
       !message.ParseFromArray(serialized.data(), static_cast<int>(serialized.size())))
     fail(place, ": ", serialized.size(), " bytes that are not a tf.Example");
-  return detail::tf_example::read(message, place);
+  return detail::tf_example::read(message, place, masks);
+}
+
+ODT_INLINE void check_masks(const example& source, size2 picture, std::string_view place) {
+  for (std::size_t i = 0; i < source.objects.size(); ++i) {
+    const image& mask = source.objects[i].mask;
+    if (!mask.pixels.empty() && mask.size() != picture)
+      fail(place, ": the mask of object ", i, " has ", mask.height, " x ", mask.width, " pixels, the picture ",
+           picture.height, " x ", picture.width, " (height x width); they have to be the same");
+  }
 }
 
 ODT_INLINE example parse_example_labels(std::uint64_t size, const byte_source& read, std::string_view place) {
   const auto features = detail::tf_example::picture_filter(size, read).run();
   proto::Example message;
   if (features && message.mutable_features()->ParseFromString(*features))
-    return detail::tf_example::read(message, place);
+    return detail::tf_example::read(message, place, std::nullopt);
   std::string whole(size, '\0');
   read(0, whole);
   example out = parse_example(whole, place);
@@ -329,7 +399,7 @@ ODT_INLINE example parse_example_labels(std::uint64_t size, const byte_source& r
   return out;
 }
 
-ODT_INLINE std::string serialize_example(const example& source) {
+ODT_INLINE std::string serialize_example(const example& source, mask_type masks) {
   proto::Example message;
   detail::tf_example::feature_writer out(message);
   out.text("image/encoded", source.encoded);
@@ -340,6 +410,7 @@ ODT_INLINE std::string serialize_example(const example& source) {
   out.integer("image/height", source.height);
   out.integer("image/width", source.width);
   detail::tf_example::write_objects(source, out);
+  detail::tf_example::write_masks(source, masks, out);
   std::string bytes;
   {
     google::protobuf::io::StringOutputStream stream(&bytes);

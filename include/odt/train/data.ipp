@@ -57,6 +57,7 @@ ODT_INLINE data_input common(const settings& root, const settings& reader, const
   o.resizer = model.resizer();
   o.transform = model.pixels();
   o.sample_1_of_n_examples = input.sample_1_of_n_examples;
+  o.masks = input.masks;
   o.on_bad_example = how.on_bad_example;
   o.seed = how.seed;
   o.threads = thread_count(how.threads);
