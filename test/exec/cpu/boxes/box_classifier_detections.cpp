@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <odt/box_coders/faster_rcnn.hpp>
 #include <odt/exec/cpu/boxes/box_classifier_detections.hpp>
+#include <odt/exec/cpu/boxes/proposals.hpp>
 
 #include "two_stage.hpp"
 
 #include <odt/core/random.hpp>
+
+#include <string>
 
 namespace {
 
@@ -80,6 +83,44 @@ void check_same(const odt::detections& a, const odt::detections& b) {
   }
 }
 
+/// Scores, classes, proposals and boxes of all images one after the other.
+struct flat_detections {
+  std::vector<float> counts, scores, classes, proposals;
+  std::vector<boxf> boxes;
+
+  explicit flat_detections(const std::vector<odt::detections>& images) {
+    for (const odt::detections& found : images) {
+      counts.push_back(static_cast<float>(found.size()));
+      for (const odt::detection& d : found) {
+        boxes.push_back(d.bounds), scores.push_back(d.score);
+        classes.push_back(static_cast<float>(d.label)), proposals.push_back(static_cast<float>(d.anchor));
+      }
+    }
+  }
+};
+
+/// The same with zeros behind the last detection, as the API pads one image's.
+flat_detections padded(flat_detections found, std::size_t count) {
+  for (auto* numbers : {&found.scores, &found.classes, &found.proposals}) numbers->resize(count);
+  found.boxes.resize(count);
+  return found;
+}
+
+/// The whole detectors of golden/models that are there, but for one whose anchors are not stored whole.
+std::vector<test::fs::path> full_cases() {
+  std::vector<test::fs::path> found;
+  for (const char* name :
+       {"faster_rcnn_inception_v2", "faster_rcnn_nas", "faster_rcnn_resnet101", "faster_rcnn_resnet50",
+        "mask_rcnn_inception_v2", "mask_rcnn_resnet50_atrous", "rfcn_resnet50"}) {
+    const auto folder = test::golden() / "models" / (std::string("full_") + name);
+    if (test::fs::exists(folder / "rpn_box_encodings.npy")) found.push_back(folder);
+  }
+  BOOST_REQUIRE(!found.empty());
+  return found;
+}
+
+const test::fs::path full_case = odt::test::golden() / "models/full_faster_rcnn_resnet50";
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(box_classifier_detections_tests)
@@ -102,20 +143,49 @@ BOOST_AUTO_TEST_CASE(detections_are_the_api_s,
     o.suppression.max_detections_per_class = c.params().at("max_detections_per_class");
     o.suppression.max_total_detections = c.params().at("max_total_detections");
     o.converter = odt::score_converter::softmax;
-    std::vector<boxf> boxes;
-    std::vector<float> scores, classes, anchors, counts;
-    for (const odt::detections& found : p.run(o)) {
-      counts.push_back(static_cast<float>(found.size()));
-      for (const odt::detection& d : found) {
-        boxes.push_back(d.bounds), scores.push_back(d.score);
-        classes.push_back(static_cast<float>(d.label)), anchors.push_back(static_cast<float>(d.anchor));
-      }
-    }
-    test::check_close(counts, c.out("num_detections"), c, "counts");
-    test::check_close(scores, c.out("detection_scores"), c, "scores");
-    test::check_close(classes, c.out("detection_classes"), c, "classes");
-    test::check_close(anchors, c.out("detection_anchor_indices"), c, "proposals");
-    test::check_close(test::to_floats(boxes), c.out("detection_boxes"), c, "boxes");
+    const flat_detections found(p.run(o));
+    test::check_close(found.counts, c.out("num_detections"), c, "counts");
+    test::check_close(found.scores, c.out("detection_scores"), c, "scores");
+    test::check_close(found.classes, c.out("detection_classes"), c, "classes");
+    test::check_close(found.proposals, c.out("detection_anchor_indices"), c, "proposals");
+    test::check_close(test::to_floats(found.boxes), c.out("detection_boxes"), c, "boxes");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(proposals_and_detections_of_whole_detectors_are_the_api_s, *odt::test::needs(full_case)) {
+  odt::thread_pool pool(1);
+  for (const test::fs::path& folder : full_cases()) {
+    const auto load = [&](const std::string& name) { return test::load_npy(folder / (name + ".npy")); };
+    const auto check = [&](std::span<const float> actual, const std::string& name, double rtol, double atol) {
+      test::check_close(actual, load(name), rtol, atol, folder.filename().string() + " " + name);
+    };
+    const auto encodings = load("refined_box_encodings"), size = load("image_shape");
+    const int height = static_cast<int>(size[1]), width = static_cast<int>(size[2]);
+    problem p;
+    p.capacity = static_cast<int>(encodings.shape[0]), p.classes = static_cast<int>(encodings.shape[1]);
+    p.encodings = encodings.as<float>(), p.logits = load("class_predictions_with_background").as<float>();
+    p.windows = {{0, 0, static_cast<float>(height), static_cast<float>(width)}};
+    const auto anchors = odt::all_anchors(test::to_boxes(load("anchors")));
+    const auto codes = load("rpn_box_encodings").as<float>();
+    const auto objectness = load("rpn_objectness_predictions_with_background").as<float>();
+    p.boxes = test::proposals_memory(1, p.capacity);
+    cpu::proposal_workspace space(anchors.size(), 1);
+    cpu::propose(pool, odt::faster_rcnn_box_coder{}, anchors, {}, {1, anchors.size(), codes.data(), objectness.data()},
+                 {height, width}, p.windows, space, p.boxes.view());
+    check(std::vector<float>(p.boxes.counts.begin(), p.boxes.counts.end()), "num_proposals", 0, 0);
+    check(test::to_floats(p.boxes.boxes), "proposal_boxes", 1e-5, 2e-4);
+    check(test::to_floats(p.boxes.normalized), "proposal_boxes_normalized", 1e-5, 1e-6);
+
+    odt::post_processing_options o;
+    o.suppression.max_detections_per_class = 10;
+    o.suppression.max_total_detections = 20;
+    o.converter = odt::score_converter::softmax;
+    const flat_detections found = padded(flat_detections(p.run(o)), 20);
+    check(found.counts, "num_detections", 0, 0);
+    check(found.scores, "detection_scores", 2e-5, 0);
+    check(found.classes, "detection_classes", 0, 0);
+    check(found.proposals, "detection_anchor_indices", 0, 0);
+    check(test::to_floats(found.boxes), "detection_boxes", 2e-5, 5e-6);
   }
 }
 
