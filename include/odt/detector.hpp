@@ -98,6 +98,14 @@ struct run_options {
   communicator* ranks = nullptr;       ///< that every step is taken together with; must outlive the detector
 };
 
+/// A scope of a detector's variables that a classifier's checkpoint can begin: below it they have their names there,
+/// but for what is said here.
+struct feature_extractor_scope {
+  std::string name;                                            ///< "SecondStageFeatureExtractor/"
+  std::vector<std::pair<std::string, std::string>> renamed{};  ///< beginnings of names: here and there
+  std::string suffix{};                                        ///< of each name there
+};
+
 class detector {
  public:
   virtual ~detector() = default;
@@ -133,6 +141,12 @@ class detector {
   virtual void edit_state(const state_editor& edit) = 0;
   virtual std::int64_t global_step() const = 0;
   virtual void set_global_step(std::int64_t step) = 0;
+
+  /// The scopes that a fine_tune_checkpoint is asked for. Where variables of two have the same name in a classifier's
+  /// checkpoint, those of the later scope are restored.
+  virtual std::vector<feature_extractor_scope> feature_extractor_scopes() const {
+    return {{"FeatureExtractor/"}, {"FirstStageFeatureExtractor/"}, {"SecondStageFeatureExtractor/"}};
+  }
 
   /// Whether the config keeps moving averages of the trainable variables.
   virtual bool has_averages() const = 0;

@@ -96,6 +96,27 @@ inline void check_image(std::string_view id, const labels& truth, const detectio
   }
 }
 
+/// Errors for what a metric set of masks, of that name, cannot take.
+inline void check_masks(std::string_view id, const labels& truth, const detections& found, size2 size,
+                        std::string_view metric_set) {
+  const std::string otherwise = str(", or take ", metric_set, " out of eval_config.metrics_set");
+  if (truth.masks.size() != truth.size())
+    fail("image ", id, ": ", truth.masks.size(), " masks for ", truth.size(), " boxes, but ", metric_set,
+         " compares masks; write records with them (odt convert coco --include_masks) and load_instance_masks: true in "
+         "eval_input_reader",
+         otherwise);
+  for (const image& mask : truth.masks)
+    if (mask.size() != size)
+      fail("image ", id, ": a mask of ", mask.height, "x", mask.width, " pixels (height x width) for a picture of ",
+           size.height, "x", size.width);
+  for (const detection& d : found)
+    if (d.mask.pixels.empty())
+      fail("image ", id, ": a detection without a mask, but ", metric_set,
+           " compares masks; take a detector that predicts them (predict_instance_masks: true in its "
+           "mask_rcnn_box_predictor)",
+           otherwise);
+}
+
 /// A normalized box in pixels, in float32 as the API computes it.
 inline boxf to_pixels(const boxf& b, size2 size) {
   const auto height = static_cast<float>(size.height), width = static_cast<float>(size.width);

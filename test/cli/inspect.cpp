@@ -2,6 +2,7 @@
 #include <odt/cli/inspect.hpp>
 
 #include "golden.hpp"
+#include "io/table_samples.hpp"
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
 
@@ -87,6 +88,20 @@ BOOST_AUTO_TEST_CASE(checkpoints_show_tensors_shapes_and_statistics) {
   BOOST_TEST(contains(text, "float32 [3]"));
   BOOST_TEST(contains(text, "mean "));
   BOOST_TEST(contains(text, "60\n"));
+}
+
+BOOST_AUTO_TEST_CASE(checkpoints_of_version_1_and_in_archives_are_shown) {
+  const scratch_directory at;
+  const std::string v1 = odt::test::v1_checkpoint({{"Toy/weights", {1, 2, 6}}});
+  odt::write_file(at / "model.ckpt", v1);
+  odt::write_file(at / "toy.tar.gz", odt::test::gzip(odt::test::tar({{"toy/model.ckpt", v1}})));
+  for (const std::string& path : {at / "model.ckpt", at / "toy.tar.gz", at.path()}) {
+    const std::string text = inspect(path, true);
+    BOOST_TEST(contains(text, "model.ckpt\n"));
+    BOOST_TEST(contains(text, "1, 3 values"));
+    BOOST_TEST(contains(text, "Toy/weights"));
+    BOOST_TEST(contains(text, "mean 3"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_config_shows_the_detector_that_it_makes) {

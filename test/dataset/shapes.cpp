@@ -2,7 +2,9 @@
 #include <odt/dataset/shapes.hpp>
 
 #include <odt/core/error.hpp>
+#include <odt/core/run_lengths.hpp>
 #include <odt/dataset/convert.hpp>
+#include <odt/dataset/instances_text.hpp>
 #include <odt/dataset/voc_xml.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
@@ -91,6 +93,67 @@ BOOST_AUTO_TEST_CASE(what_is_written_converts_without_a_problem) {
   BOOST_TEST(report.problems.empty());
   BOOST_TEST((report.sets.size() == 2u && report.sets[0].pictures == 10u && report.sets[1].pictures == 2u));
   fs::remove_all(root);
+}
+
+BOOST_AUTO_TEST_CASE(outlines_fill_their_boxes) {
+  shapes_options o;
+  for (int i = 0; i < 20; ++i) {
+    const shapes_picture p = draw_shapes(o, i);
+    BOOST_REQUIRE(p.outlines.size() == p.objects.size());
+    for (std::size_t k = 0; k < p.objects.size(); ++k) {
+      const pixel_box& b = p.objects[k].bounds;
+      const run_lengths mask = polygon_runs(p.outlines[k], o.size);
+      double left = 1e9, right = 0, top = 1e9, bottom = 0;
+      for_each_line(mask, [&](int x, int y, int pixels) {
+        left = std::min<double>(left, x), right = std::max<double>(right, x + 1);
+        top = std::min<double>(top, y), bottom = std::max<double>(bottom, y + pixels);
+      });
+      for (const double difference : {left - b.xmin, right - b.xmax, top - b.ymin, bottom - b.ymax})
+        BOOST_TEST(std::abs(difference) <= 3, p.objects[k].name);  // thin corners have pixels without a centre inside
+      const double share = static_cast<double>(area(mask)) / ((b.xmax - b.xmin) * (b.ymax - b.ymin));
+      BOOST_TEST((share > .25 && share <= 1.05), p.objects[k].name);
+      if (p.objects[k].name == "circle") BOOST_TEST(share == .785, boost::test_tools::tolerance(.06));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(instances_are_written_as_coco_does) {
+  const fs::path root = fs::temp_directory_path() / str("odt_shapes_masks_", ::getpid());
+  shapes_options o;
+  o.output = root.string();
+  o.count = 5;
+  o.size = {96, 128};
+  o.masks = true;
+  make_shapes(o);
+  const json all = load_json(root / "instances.json");
+  BOOST_TEST(all["images"].size() == 5u);
+  BOOST_TEST(all["images"][4] == (json{{"id", 5}, {"file_name", "shapes_00004.jpg"}, {"height", 96}, {"width", 128}}));
+  BOOST_TEST(all["categories"][2] == (json{{"id", 3}, {"name", "star"}}));
+  std::size_t next = 0;
+  for (int i = 0; i < 5; ++i) {
+    const shapes_picture drawn = draw_shapes(o, i);
+    for (std::size_t k = 0; k < drawn.objects.size(); ++k) {
+      const json& one = all["annotations"].at(next++);
+      const pixel_box& b = drawn.objects[k].bounds;
+      BOOST_TEST((one["id"] == next && one["image_id"] == i + 1 && one["iscrowd"] == 0));
+      BOOST_TEST(shape_names()[one["category_id"].get<std::size_t>() - 1] == drawn.objects[k].name);
+      BOOST_TEST(one["segmentation"] == json::array({drawn.outlines[k]}));
+      BOOST_TEST(one["area"] == area(polygon_runs(drawn.outlines[k], o.size)));
+      BOOST_TEST(one["bbox"] == json::array({b.xmin, b.ymin, b.xmax - b.xmin, b.ymax - b.ymin}));
+    }
+  }
+  BOOST_TEST(next == all["annotations"].size());
+  fs::remove_all(root);
+}
+
+BOOST_AUTO_TEST_CASE(instances_need_an_outline_and_a_category_for_every_object) {
+  outlined_picture picture{"a.jpg", {9, 9}, {}, {{1, 1, 5, 1, 5, 5}}};
+  picture.objects.emplace_back().name = "cat";
+  const std::vector<std::string> cat = {"cat"}, dog = {"dog"};
+  BOOST_CHECK_NO_THROW(instances_text(std::span(&picture, 1), cat));
+  BOOST_CHECK_THROW(instances_text(std::span(&picture, 1), dog), error);
+  picture.outlines.clear();
+  BOOST_CHECK_THROW(instances_text(std::span(&picture, 1), cat), error);
 }
 
 BOOST_AUTO_TEST_CASE(options_that_cannot_be_are_errors) {

@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(pictures_look_like_those_of_the_api, *needs(golden() / "uni
   for (const golden_case& c : golden_cases("visualization")) {
     if (!c.content["inputs"].contains("image") || c.has_in("instance_masks") ||
         c.params().value("agnostic_mode", false))
-      continue;  // masks and class-agnostic pictures are not drawn
+      continue;  // masks: below; class-agnostic pictures are not drawn
     const fs::path folder = c.path.parent_path();
     image picture = read_image((folder / c.content["inputs"]["image"].get<std::string>()).string());
     const image expected = read_image((folder / c.content["outputs"]["image"].get<std::string>()).string());
@@ -112,6 +112,55 @@ BOOST_AUTO_TEST_CASE(pictures_look_like_those_of_the_api, *needs(golden() / "uni
       BOOST_TEST(mean_difference(picture, expected) <= c.content["tolerance"]["mean_abs"].get<double>(), c.name());
     BOOST_TEST(mean_difference(before, expected) > mean_difference(picture, expected), c.name());
   }
+}
+
+BOOST_AUTO_TEST_CASE(masks_look_like_those_of_the_api, *needs(golden() / "units/visualization")) {
+  const golden_case c = golden_cases("visualization")[4];
+  const fs::path folder = c.path.parent_path();
+  const image before = read_image((folder / c.content["inputs"]["image"].get<std::string>()).string());
+  const image expected = read_image((folder / c.content["outputs"]["image"].get<std::string>()).string());
+  const array boxes = c.in("boxes"), classes = c.in("classes"), scores = c.in("scores");
+  float_image left_half(2, 101, 1);
+  for (int y = 0; y < 2; ++y) std::fill_n(left_half.at(y, 0), 51, 1.f);
+  detections found;
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    found.push_back({{static_cast<float>(boxes[4 * i]), static_cast<float>(boxes[4 * i + 1]),
+                      static_cast<float>(boxes[4 * i + 2]), static_cast<float>(boxes[4 * i + 3])},
+                     static_cast<int>(classes[i]) - 1,
+                     static_cast<float>(scores[i]),
+                     -1,
+                     left_half});
+  draw_options options;
+  options.min_score = c.params()["min_score_thresh"];
+  options.outline = false;
+  options.line_width = c.params()["line_thickness"];
+  image with = before, without = before;
+  draw_detections(with, found, std::vector<std::string>{"cat", "dog", "car"}, options);
+  options.masks = false;
+  draw_detections(without, found, std::vector<std::string>{"cat", "dog", "car"}, options);
+  BOOST_TEST(mean_difference(with, expected) < mean_difference(without, expected));
+  for (const boxf& b : {found[0].bounds, found[1].bounds})
+    for (const float across : {.25f, .75f}) {  // in the mask and beside it
+      const int y = static_cast<int>((b.ymin + .75f * height(b)) * static_cast<float>(before.height));
+      const int x = static_cast<int>((b.xmin + across * width(b)) * static_cast<float>(before.width));
+      for (int k = 0; k < 3; ++k)
+        BOOST_TEST(std::abs(int{with.at(y, x)[k]} - int{expected.at(y, x)[k]}) <= 1, "at " << y << ", " << x);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(ground_truth_with_masks_is_tinted) {
+  image picture = gray_picture(100, 100, 100);
+  labels truth;
+  truth.boxes = {{.1f, .1f, .9f, .9f}};
+  truth.classes = {0};
+  truth.masks = {image(100, 100, 1)};
+  *truth.masks[0].at(50, 60) = 1;
+  draw_labels(picture, truth, {});
+  const std::uint8_t* tinted = picture.at(50, 60);
+  BOOST_TEST((tinted[0] == 111 && tinted[1] == 162 && tinted[2] == 60));  // 0.4 of chartreuse
+  BOOST_TEST(int{picture.at(50, 61)[0]} == 100);
+  truth.masks = {image(100, 99, 1)};
+  BOOST_CHECK_THROW(draw_labels(picture, truth, {}), error);
 }
 
 BOOST_AUTO_TEST_CASE(text_grows_with_its_height_and_stays_within_its_size) {

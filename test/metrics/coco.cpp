@@ -70,6 +70,15 @@ BOOST_AUTO_TEST_CASE(the_metrics_are_those_of_the_api, *needs(golden() / "units/
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_metrics_of_masks_are_those_of_the_api, *needs(golden() / "units/metrics/coco_masks")) {
+  for (const golden_case& c : golden_cases("metrics/coco_masks")) {
+    const metric_images images = read_images(c);
+    coco_mask_metrics m(images.settings);
+    images.add_to(m);
+    check_values(c, m.evaluate(), c.content["outputs"]["metrics"]);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_curves_are_those_of_pycocotools, *needs(golden() / "units/metrics/pycocotools")) {
   static const std::vector<std::string> names = {"AP",  "AP50", "AP75",  "AP_small", "AP_medium", "AP_large",
                                                  "AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large"};
@@ -206,6 +215,34 @@ BOOST_AUTO_TEST_CASE(ground_truth_of_a_class_that_the_label_map_lacks_is_left_ou
   coco_detection_metrics m({{"cat"}, false});
   m.add_image("a", one_box({0, 0, 1, 1}, -1), {}, {100, 100});
   BOOST_TEST(value_of(m, "DetectionBoxes_Precision/mAP") == -1);
+}
+
+BOOST_AUTO_TEST_CASE(a_mask_counts_by_its_own_overlap_whatever_its_box) {
+  labels truth = one_box({0, 0, 1, 1});
+  truth.masks = {image(10, 10, 1)};
+  std::ranges::fill(truth.masks[0].pixels, std::uint8_t{1});
+  float_image mask(10, 10, 1);
+  for (int x = 0; x < 60; ++x) mask.pixels[static_cast<std::size_t>(x)] = .9f;  // six of ten rows
+  coco_mask_metrics m({{"cat"}, false});
+  m.add_image("a", truth, {{{0, 0, 1, 1}, 0, .9f, -1, mask}}, {10, 10});
+  BOOST_TEST(value_of(m, "DetectionMasks_Precision/mAP@.50IOU") == 1, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(value_of(m, "DetectionMasks_Recall/AR@1") == .3, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(m.report().find("AR100  masks\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(masks_that_are_not_there_are_an_error_that_says_what_to_do) {
+  coco_mask_metrics m({{"cat"}, false});
+  const auto says = [](std::string_view what) {
+    return [what](const error& e) { return std::string_view(e.what()).find(what) != std::string::npos; };
+  };
+  labels truth = one_box({0, 0, 1, 1});
+  BOOST_CHECK_EXCEPTION(m.add_image("a", truth, {}, {9, 9}), error, says("image a: 0 masks for 1 boxes"));
+  BOOST_CHECK_EXCEPTION(m.add_image("a", truth, {}, {9, 9}), error, says("load_instance_masks: true"));
+  truth.masks = {image(9, 9, 1)};
+  m.add_image("a", truth, {}, {9, 9});
+  BOOST_CHECK_EXCEPTION(m.add_image("a", truth, {}, {9, 8}), error, says("a mask of 9x9"));
+  BOOST_CHECK_EXCEPTION(m.add_image("a", truth, {{{0, 0, 1, 1}, 0, .9f}}, {9, 9}), error,
+                        says("predict_instance_masks"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -30,6 +30,23 @@ BOOST_AUTO_TEST_CASE(the_metrics_are_those_of_the_api, *needs(golden() / "units/
   BOOST_TEST(tested == 6);
 }
 
+BOOST_AUTO_TEST_CASE(the_metrics_of_masks_are_those_of_the_api, *needs(golden() / "units/metrics/pascal_voc_masks")) {
+  int tested = 0;
+  for (const golden_case& c : golden_cases("metrics/pascal_voc_masks")) {
+    const metric_images images = read_images(c);
+    const std::string metrics_set = c.params()["metrics_set"];
+    const auto run = [&](auto m) {
+      if (m.name != metrics_set) return;
+      ++tested;
+      images.add_to(m);
+      check_values(c, m.evaluate(), c.content["outputs"]["metrics"]);
+    };
+    run(pascal_voc_instance_segmentation_metrics(images.settings));
+    run(weighted_pascal_voc_instance_segmentation_metrics(images.settings));
+  }
+  BOOST_TEST(tested == 2);
+}
+
 BOOST_AUTO_TEST_CASE(average_precision_is_that_of_the_api, *needs(golden() / "units/metrics/average_precision")) {
   for (const golden_case& c : golden_cases("metrics/average_precision")) {
     const array scores = c.in("scores"), right = c.in("labels");
@@ -103,6 +120,17 @@ BOOST_AUTO_TEST_CASE(the_report_says_where_there_is_nothing_to_find) {
   m.add_image("a", truth, {{{0, 0, 1, 1}, 0, .9f}}, {100, 100});
   BOOST_TEST(m.report() ==
              " PASCAL VOC mAP@0.5IOU = 1.000\n  AP cat = 1.000 (1 boxes)\n  AP dog = no ground truth (0 boxes)\n");
+}
+
+BOOST_AUTO_TEST_CASE(masks_that_are_not_there_are_an_error_that_names_the_metric_set) {
+  labels truth;
+  truth.boxes = {{0, 0, 1, 1}};
+  truth.classes = {0};
+  weighted_pascal_voc_instance_segmentation_metrics m({{"cat"}, false});
+  BOOST_CHECK_EXCEPTION(m.add_image("a", truth, {}, {9, 9}), error, [](const error& e) {
+    return std::string_view(e.what()).find("take weighted_pascal_voc_instance_segmentation_metrics out") !=
+           std::string_view::npos;
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,7 +4,14 @@
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
 
+#include <golden.hpp>
+#include <io/table_samples.hpp>
+
 #include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 namespace {
 
@@ -24,6 +31,39 @@ bool message_has(const odt::error& e, std::string_view text) {
   const bool found = std::string_view(e.what()).find(text) != std::string_view::npos;
   if (!found) BOOST_TEST_MESSAGE(e.what());
   return found;
+}
+
+/// The scopes of the model that a list of variables is of.
+std::vector<odt::feature_extractor_scope> scopes_of(const std::string& model) {
+  auto scopes = toy_detector().feature_extractor_scopes();
+  if (model.find("inception_resnet_v2") != model.npos)
+    scopes.back().renamed = {{"InceptionResnetV2/Repeat/", "InceptionResnetV2/Repeat_2/"}};
+  if (model.find("rcnn_nas") != model.npos)
+    for (auto& scope : scopes) scope.suffix = "/ExponentialMovingAverage";
+  return scopes;
+}
+
+/// A list of variables against its own columns of names.
+void check_names(const std::filesystem::path& list) {
+  std::vector<std::string> variables, classifier, detector;
+  std::ifstream file(list);
+  for (std::string row; std::getline(file, row);) {
+    std::istringstream fields(row);
+    std::vector<std::string> columns;
+    for (std::string text; std::getline(fields, text, '\t');) columns.push_back(text == "-" ? "" : text);
+    if (columns.size() < 7 || row.starts_with('#') || columns[0] == "global_step") continue;
+    variables.push_back(columns[0]);
+    classifier.push_back(columns[5]);
+    detector.push_back(columns[6]);
+  }
+  const auto scopes = scopes_of(list.filename().string());
+  BOOST_TEST(!variables.empty());
+  BOOST_TEST(odt::fine_tune_names(variables, scopes, {.type = "classification"}) == classifier,
+             boost::test_tools::per_element());
+  BOOST_TEST(odt::fine_tune_names(variables, scopes, {.type = "detection"}) == detector,
+             boost::test_tools::per_element());
+  const odt::fine_tune_options all{.type = "detection", .load_all_detection_checkpoint_vars = true};
+  BOOST_TEST(odt::fine_tune_names(variables, scopes, all) == variables, boost::test_tools::per_element());
 }
 
 const odt::restore_line& line(const odt::restore_report& report, std::string_view variable) {
@@ -138,6 +178,44 @@ BOOST_AUTO_TEST_CASE(shapes_that_differ_are_named_and_nothing_that_fits_is_refus
     return message_has(e, "no variable that fits") &&
            message_has(e, "NOT restored   FeatureExtractor/Toy/weights [3]: the checkpoint's is float32 [1,3]");
   });
+}
+
+BOOST_AUTO_TEST_CASE(a_v1_file_and_an_archive_are_taken_as_they_are) {
+  const scratch_directory at;
+  odt::write_file(at / "resnet.ckpt", odt::test::v1_checkpoint({{"Toy/weights", {1, 2, 3}}}));
+  odt::write_file(at / "toy.tar.gz",
+                  odt::test::gzip(odt::test::tar({{"resnet.ckpt", odt::read_file(at / "resnet.ckpt")}})));
+  for (const char* name : {"resnet.ckpt", "toy.tar.gz"}) {
+    toy_detector model;
+    const auto report = odt::fine_tune(model, {.checkpoint = at / name, .type = "classification"});
+    BOOST_TEST(report.count(outcome::restored) == 1u);
+    BOOST_TEST(model.weights()[2] == 3);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(variables_of_one_name_in_a_classifier_are_restored_in_the_later_scope) {
+  const std::vector<std::string> variables{"Second/block4/weights", "First/block4/weights", "First/block3/weights"};
+  const std::vector<odt::feature_extractor_scope> scopes{{"First/"}, {"Second/", {{"block4/", "last/"}}, "/Average"}};
+  const auto names = [&](std::span<const odt::feature_extractor_scope> used, const odt::fine_tune_options& options) {
+    return odt::join(odt::fine_tune_names(variables, used, options), ",");
+  };
+  BOOST_TEST(names(scopes, {.type = "classification"}) == "last/weights/Average,block4/weights,block3/weights");
+  const std::vector<odt::feature_extractor_scope> plain{{"First/"}, {"Second/"}};
+  BOOST_TEST(names(plain, {.type = "classification"}) == "block4/weights,,block3/weights");
+  const std::vector<odt::feature_extractor_scope> second{{"Second/"}};
+  BOOST_TEST(names(second, {}) == "Second/block4/weights,,");
+}
+
+// The columns of the lists: name, type, shape, trainable, slots, name in a classifier's and in a detector's checkpoint.
+BOOST_AUTO_TEST_CASE(names_are_those_that_the_api_asks_for,
+                     *odt::test::needs(odt::test::golden() / "models/variables")) {
+  int lists = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(odt::test::golden() / "models/variables")) {
+    if (entry.path().extension() != ".txt") continue;
+    ++lists;
+    BOOST_TEST_CONTEXT(entry.path().filename()) check_names(entry.path());
+  }
+  BOOST_TEST(lists > 30);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -25,7 +25,8 @@ std::string inspect(const std::string& path, std::span<const detector_type> dete
 std::string inspect_records(const std::string& path);
 
 /// What was trained, how far, when, and with which config; of a directory also its checkpoints and the best. With
-/// `tensors` their shapes, sizes and statistics. For a prefix, an index file or a directory.
+/// `tensors` their shapes, sizes and statistics. For what checkpoint_prefix takes: also a V1 file
+/// and an archive.
 std::string inspect_checkpoint(const std::string& path, bool tensors);
 
 /// The tags with their steps and values.

@@ -22,7 +22,7 @@ ODT_INLINE void add_inspect(CLI::App& app, program& p) {
     bool tensors = false;
   };
   const auto given = std::make_shared<command>();
-  inspect->add_option("files", given->paths, "files; for a checkpoint its prefix or directory")->required();
+  inspect->add_option("files", given->paths, "files; for a checkpoint its prefix, directory or .tar.gz")->required();
   inspect->add_flag("--tensors", given->tensors, "list the tensors of checkpoints");
   inspect->callback([given, &p] {
     p.action = [given, &p] {

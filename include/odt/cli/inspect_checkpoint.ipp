@@ -6,9 +6,9 @@
 #include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
-#include <odt/train/model_setup.hpp>
 #include <odt/train/run_state.hpp>
 
 #include <sys/stat.h>
@@ -49,26 +49,17 @@ ODT_INLINE std::string statistics(const std::vector<float>& values) {
 }
 
 ODT_INLINE std::string value_text(const checkpoint_reader& reader, const tensor_info& tensor) {
-  if (tensor.sliced) return "stored in slices";
   if (tensor.type == element_type::float32) {
     const auto values = reader.read<float>(tensor.name);
     return values.size() == 1 ? significant(values[0], 6) : statistics(values);
   }
-  const std::string bytes = reader.read_raw(tensor);  // checks the checksum
+  if (element_size(tensor.type) == 0) return {};
+  reader.read_raw(tensor);  // checks the checksum
   if (tensor.elements() != 1) return {};
   if (tensor.type == element_type::int64) return std::to_string(reader.read<std::int64_t>(tensor.name)[0]);
   if (tensor.type == element_type::int32) return std::to_string(reader.read<std::int32_t>(tensor.name)[0]);
   if (tensor.type == element_type::float64) return significant(reader.read<double>(tensor.name)[0], 6);
   return {};
-}
-
-/// Whether the file with the values of the first tensor is there.
-ODT_INLINE bool has_data(const checkpoint_reader& reader) {
-  const std::string start = reader.prefix() + ".data-";
-  const std::filesystem::path directory = std::filesystem::path(start).parent_path();
-  for (const auto& entry : std::filesystem::directory_iterator(directory.empty() ? "." : directory))
-    if (entry.path().filename().string().starts_with(std::filesystem::path(start).filename().string())) return true;
-  return false;
 }
 
 /// "2026-11-29 17:03", of this machine's clock.
@@ -156,12 +147,12 @@ ODT_INLINE std::string inspect_checkpoint(const std::string& path, bool tensors)
     bytes += static_cast<std::int64_t>(t.bytes);
     values += static_cast<std::int64_t>(t.elements());
   }
-  const bool has_data = d::has_data(reader);
+  const bool has_data = reader.has_values();
   std::string text = str("checkpoint ", reader.prefix(), "\n");
   if (!has_data) text += "the values are not there: the file .data-... is missing\n";
   if (const tensor_info* step = reader.find("global_step"); step && has_data)
     text += d::line("step", d::value_text(reader, *step));
-  text += d::line("saved", d::time_of(reader.prefix() + ".index"));
+  text += d::line("saved", d::time_of(reader.path()));
   if (has_data) text += d::run_text(reader);
   if (is_directory(path)) text += d::directory_text(path);
   text += d::line("tensors", str(grouped(std::ssize(reader.tensors())), ", ", grouped(values), " values, ",

@@ -5,6 +5,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
+#include <odt/io/checkpoint_files.hpp>
 #include <odt/io/crc32c.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
@@ -71,6 +72,7 @@ ODT_INLINE file_kind kind_of_file(const std::string& path) {
   if (is_directory(path)) {
     if (file_exists(join_path(path, "checkpoint"))) return file_kind::checkpoint;
     if (d::has_event_files(path)) return file_kind::events;
+    if (!matching_files(join_path(glob_of(path), "*.ckpt*")).empty()) return file_kind::checkpoint;
     fail(path, ": this directory has neither a checkpoint nor event files; give one of its files");
   }
   if (!file_exists(path)) {
@@ -84,6 +86,7 @@ ODT_INLINE file_kind kind_of_file(const std::string& path) {
   const std::string bytes = d::first_bytes(path);
   if (bytes.empty()) fail(path, ": the file is empty");
   if (image_format_of(bytes)) return file_kind::picture;
+  if (is_checkpoint_file(path)) return file_kind::checkpoint;
   if (d::looks_like_record(bytes)) return bytes.find("brain.Event") < 40 ? file_kind::events : file_kind::records;
   if (d::is_compressed(bytes) || name.find("record") != std::string::npos) return file_kind::records;
   if (d::is_text(bytes)) {

@@ -21,7 +21,8 @@ ODT_INLINE int run_shapes(shapes_options how) {
   };
   make_shapes(how);
   out.line(str(counted(how.count, "picture"), " with ", join(shape_names(), ", "), ": ", how.output,
-               "/images, with labelImg's XML files in ", how.output, "/annotations"));
+               "/images, with labelImg's XML files in ", how.output, "/annotations",
+               how.masks ? str(" and masks in ", how.output, "/instances.json") : ""));
   return 0;
 }
 
@@ -38,6 +39,7 @@ ODT_INLINE void add_shapes(CLI::App& app, program& p) {
       ->check(between(64, 4096))
       ->capture_default_str();
   shapes->add_option("--max_objects", how->max_objects, "in a picture")->check(between(1, 50))->capture_default_str();
+  shapes->add_flag("--masks", how->masks, "write also instances.json, COCO's annotations with the objects' outlines");
   shapes->add_option("--seed", how->seed, "the same seed draws the same pictures")->capture_default_str();
   shapes->callback([how, &p] { p.action = [how] { return run_shapes(*how); }; });
 }

@@ -128,7 +128,7 @@ inline constexpr std::array<std::string_view, 9> idle_train_fields{"sync_replica
                                                                    "fine_tune_checkpoint_version",
                                                                    "run_fine_tune_checkpoint_dummy_computation"};
 
-inline constexpr std::array<std::string_view, 2> idle_eval_fields{"save_graph", "eval_master"};
+inline constexpr std::array<std::string_view, 3> idle_eval_fields{"save_graph", "eval_master", "eval_instance_masks"};
 
 inline constexpr std::array<std::string_view, 10> idle_reader_fields{
     "shuffle_buffer_size",  "filenames_shuffle_buffer_size",

@@ -1,44 +1,38 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/crop_taps.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/paste_mask.hpp>
 #include <odt/core/resize_taps.hpp>
 #include <odt/core/target.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
 #include <vector>
 
 namespace odt {
 
 namespace detail::pasting {
 
-/// Where a row or column of the picture lies among those of the mask.
-struct place {
-  int low, high;
-  float share;  ///< of the high one
-};
-
-/// The rows (or columns) of the picture that meet the box: `first`, and the places from it on.
+/// The rows (or columns) of the picture that meet the box: `first`, and the taps in the mask from it on.
 struct axis {
   int first = 0;
-  std::vector<place> places;
+  std::vector<crop_tap> taps;
 
-  int end() const { return first + static_cast<int>(places.size()); }
+  int end() const { return first + static_cast<int>(taps.size()); }
 };
 
+/// A box without extent gets a little, as in the API.
 ODT_INLINE axis meet(float begin, float end, int mask, int picture) {
-  const float extent = std::max(end - begin, 1e-4f), last = static_cast<float>(mask - 1);
-  const float low = (0 - begin) / extent, high = (1 - begin) / extent;
-  const float scale = picture > 1 ? (high - low) * last / static_cast<float>(picture - 1) : 0;
+  const float extent = std::max(end - begin, 1e-4f);
+  const crop_axis samples((0 - begin) / extent, (1 - begin) / extent, mask, picture);
   axis result;
   for (int i = 0; i < picture; ++i) {
-    const float at = picture > 1 ? low * last + static_cast<float>(i) * scale : .5f * (low + high) * last;
-    if (!(at >= 0 && at <= last)) continue;
-    if (result.places.empty()) result.first = i;
-    const float below = std::floor(at);
-    result.places.push_back({static_cast<int>(below), static_cast<int>(std::ceil(at)), at - below});
+    const crop_tap tap = samples.tap(i);
+    if (!tap.inside) continue;
+    if (result.taps.empty()) result.first = i;
+    result.taps.push_back(tap);
   }
   return result;
 }
@@ -59,7 +53,7 @@ struct pasted {
 
   /// Of row rows.first + y and column columns.first + x.
   float at(std::size_t y, std::size_t x) const {
-    const place &row = rows.places[y], &column = columns.places[x];
+    const crop_tap &row = rows.taps[y], &column = columns.taps[x];
     const float above = blend(*mask.at(row.low, column.low), *mask.at(row.low, column.high), column.share);
     const float below = blend(*mask.at(row.high, column.low), *mask.at(row.high, column.high), column.share);
     return blend(above, below, row.share);
@@ -71,8 +65,8 @@ struct pasted {
 ODT_INLINE float_image paste_mask(const float_image& mask, const boxf& bounds, size2 picture) {
   const detail::pasting::pasted source(mask, bounds, picture);
   float_image result(picture.height, picture.width, 1);
-  for (std::size_t y = 0; y < source.rows.places.size(); ++y)
-    for (std::size_t x = 0; x < source.columns.places.size(); ++x)
+  for (std::size_t y = 0; y < source.rows.taps.size(); ++y)
+    for (std::size_t x = 0; x < source.columns.taps.size(); ++x)
       *result.at(source.rows.first + static_cast<int>(y), source.columns.first + static_cast<int>(x)) = source.at(y, x);
   return result;
 }
@@ -86,9 +80,9 @@ ODT_INLINE run_lengths object_pixels(const detection& found, size2 picture, floa
   const auto below = height - static_cast<std::uint32_t>(source.rows.end());
   run_writer runs(picture);
   runs.add(left * height, false);
-  for (std::size_t x = 0; x < source.columns.places.size(); ++x) {
+  for (std::size_t x = 0; x < source.columns.taps.size(); ++x) {
     runs.add(above, false);
-    for (std::size_t y = 0; y < source.rows.places.size(); ++y) runs.add(1, source.at(y, x) > threshold);
+    for (std::size_t y = 0; y < source.rows.taps.size(); ++y) runs.add(1, source.at(y, x) > threshold);
     runs.add(below, false);
   }
   runs.add((width - static_cast<std::uint32_t>(source.columns.end())) * height, false);

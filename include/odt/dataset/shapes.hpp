@@ -18,6 +18,7 @@ struct shapes_options {
   int count = 300;       ///< pictures
   size2 size{240, 320};  ///< of each, in pixels, at least 64
   int max_objects = 4;   ///< in a picture; at least one
+  bool masks = false;    ///< also instances.json, COCO's annotations with the outlines as polygons
   std::uint64_t seed = 0;
   std::function<void(std::size_t, std::size_t)> progress;  ///< (pictures done, pictures in all), may be empty
 };
@@ -29,12 +30,14 @@ std::vector<std::string> shape_names();
 struct shapes_picture {
   image picture;
   std::vector<annotated_object> objects;
+  std::vector<std::vector<double>> outlines;  ///< of each object, as a polygon: x, y, x, y, ... in pixels
 };
 
 /// Picture `number` of a set: a function of the options' seed, size and max_objects, and the number alone.
 shapes_picture draw_shapes(const shapes_options& options, int number);
 
-/// Writes images/shapes_00000.jpg ... and annotations/shapes_00000.xml ...
+/// Writes images/shapes_00000.jpg ... and annotations/shapes_00000.xml ..., and instances.json where masks are wanted.
+/// An object that another one covers a little has its whole outline nevertheless, as it has its whole box.
 void make_shapes(const shapes_options& options);
 
 }  // namespace odt

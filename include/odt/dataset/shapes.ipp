@@ -5,6 +5,7 @@
 #include <odt/core/random.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/thread_pool.hpp>
+#include <odt/dataset/instances_text.hpp>
 #include <odt/dataset/shapes.hpp>
 #include <odt/dataset/voc_xml.hpp>
 #include <odt/io/file.hpp>
@@ -403,15 +404,33 @@ ODT_INLINE void check(const shapes_options& options) {
   if (options.max_objects < 1) fail("max_objects: ", options.max_objects, "; at least one is needed");
 }
 
-ODT_INLINE void write(const shapes_options& options, int number, const shapes_picture& drawn) {
+/// The outline as x, y, x, y, ... in hundredths of a pixel; a circle with a corner every 5 degrees.
+ODT_INLINE std::vector<double> polygon_of(const outline& shape) {
+  const outline round = shape.corners.empty() ? polygon(shape.centre, shape.radius, 72, 0) : outline{};
+  std::vector<double> polygon;
+  for (const point corner : shape.corners.empty() ? round.corners : shape.corners)
+    for (const float value : {corner.x, corner.y})
+      polygon.push_back(std::round(100. * static_cast<double>(value)) / 100);
+  return polygon;
+}
+
+ODT_INLINE std::string stem_of(int number) {
   std::string digits = str(number);
   digits.insert(0, digits.size() < 5 ? 5 - digits.size() : 0, '0');
-  const std::string stem = "shapes_" + digits;
+  return "shapes_" + digits;
+}
+
+ODT_INLINE void write(const shapes_options& options, int number, const shapes_picture& drawn) {
+  const std::string stem = stem_of(number);
   random_stream random(options.seed, static_cast<std::uint64_t>(number), 1);
   write_file(join_path(options.output, str("images/", stem, ".jpg")),
              encode_jpeg(drawn.picture, static_cast<int>(random.integer(75, 96))));
   write_file(join_path(options.output, str("annotations/", stem, ".xml")),
              voc_xml_text({"", stem + ".jpg", options.size, drawn.objects, {}}));
+}
+
+ODT_INLINE outlined_picture outlines_of(const shapes_options& options, int number, shapes_picture& drawn) {
+  return {stem_of(number) + ".jpg", options.size, std::move(drawn.objects), std::move(drawn.outlines)};
 }
 
 }  // namespace detail::shape_drawing
@@ -435,6 +454,7 @@ ODT_INLINE shapes_picture draw_shapes(const shapes_options& options, int number)
     object.name = shape_names()[which];
     object.bounds = d::whole_pixels(placed.back().bounds());
     result.objects.push_back(std::move(object));
+    result.outlines.push_back(d::polygon_of(placed.back()));
   }
   result.picture = d::develop(canvas, random);
   return result;
@@ -446,6 +466,7 @@ ODT_INLINE void make_shapes(const shapes_options& options) {
   if (options.count < 1) fail("count: ", options.count, "; at least one picture is needed");
   make_directories(join_path(options.output, "images"));
   make_directories(join_path(options.output, "annotations"));
+  std::vector<outlined_picture> outlined;
   thread_pool pool;
   std::vector<shapes_picture> drawn(static_cast<std::size_t>(pool.size()) * 4);
   for (int first = 0; first < options.count; first += static_cast<int>(drawn.size())) {
@@ -454,10 +475,13 @@ ODT_INLINE void make_shapes(const shapes_options& options) {
              [&](int chunk, int) { drawn[static_cast<std::size_t>(chunk)] = draw_shapes(options, first + chunk); });
     for (int i = 0; i < count; ++i) {
       detail::shape_drawing::write(options, first + i, drawn[static_cast<std::size_t>(i)]);
+      if (options.masks)
+        outlined.push_back(detail::shape_drawing::outlines_of(options, first + i, drawn[static_cast<std::size_t>(i)]));
       if (options.progress)
         options.progress(static_cast<std::size_t>(first + i) + 1, static_cast<std::size_t>(options.count));
     }
   }
+  if (options.masks) write_file(join_path(options.output, "instances.json"), instances_text(outlined, shape_names()));
 }
 
 }  // namespace odt

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The API's faster_rcnn_resnet50, faster_rcnn_resnet101 and faster_rcnn_resnet152: boxes are proposed from block3 of
 // ResNet v1 and classified by a block4 of their own. As in the API, the first stage has all four blocks: its block4 is
-// in checkpoints and reads nothing out.
+// in checkpoints, and nothing reads it.
 #pragma once
 
 #include <odt/backbones/resnet_v1.hpp>

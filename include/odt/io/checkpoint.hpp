@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// TensorFlow's V2 checkpoints ("tensor bundles"): prefix.index, a LevelDB table from tensor names to type, shape, place
-// and checksum, and prefix.data-xxxxx-of-yyyyy with the values, little endian, row by row.
+// TensorFlow's checkpoints. V2 ("tensor bundles"), which are read and written: prefix.index, a LevelDB table from
+// tensor names to type, shape, place and checksum, and prefix.data-xxxxx-of-yyyyy with the values, little endian, row
+// by row. V1, which are read: one LevelDB table with the values in it (Saver before 2017; the classifiers of slim).
 #pragma once
 
 #include <odt/io/file_writer.hpp>
@@ -8,6 +9,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +58,17 @@ template <class T>
 concept checkpoint_element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
                              std::same_as<T, std::uint8_t> || std::same_as<T, std::int64_t>;
 
+namespace detail {
+
+class checkpoint_source;
+
+}  // namespace detail
+
+/// A part of a tensor: where it begins along each dimension, and how long it is there (-1: the whole dimension).
+struct tensor_slice {
+  std::vector<std::int64_t> start, length;
+};
+
 /// One tensor of a checkpoint.
 struct tensor_info {
   std::string name;
@@ -63,8 +77,8 @@ struct tensor_info {
   int shard = 0;
   std::uint64_t offset = 0;  ///< within the shard's data file
   std::uint64_t bytes = 0;
-  std::uint32_t crc = 0;  ///< masked crc32c of the values
-  bool sliced = false;    ///< stored in parts (a partitioned variable), which cannot be read
+  std::optional<std::uint32_t> crc{};  ///< masked crc32c of the values, where they have one of their own
+  std::vector<tensor_slice> slices{};  ///< in which it is stored (partitioned variables, V1); empty: whole
 
   std::size_t elements() const;
 };
@@ -75,13 +89,20 @@ std::string describe(const tensor_info& tensor);
 /// Reads a checkpoint. Checksums are checked on every read; errors name the file and the tensor.
 class checkpoint_reader {
  public:
-  /// A prefix (".../model.ckpt-60"), its index file, or a directory, whose `checkpoint` file then names the newest.
+  /// What checkpoint_prefix takes (io/checkpoint_files.hpp): a prefix (".../model.ckpt-60"), one of its files, a V1
+  /// file, a .tar.gz with one of these, or a directory.
   explicit checkpoint_reader(const std::string& path);
 
+  /// As messages call it; within an archive "zoo.tar.gz: zoo/model.ckpt".
   const std::string& prefix() const { return prefix_; }
-  const std::vector<tensor_info>& tensors() const { return tensors_; }  ///< sorted by name
-  const tensor_info* find(std::string_view name) const;                 ///< null when there is none
-  const tensor_info& at(std::string_view name) const;                   ///< an error when there is none
+  /// The path of the file that lists the tensors, or of the archive.
+  const std::string& path() const { return path_; }
+  /// Whether the values are there; an index alone lists the tensors.
+  bool has_values() const;
+
+  const std::vector<tensor_info>& tensors() const;       ///< sorted by name
+  const tensor_info* find(std::string_view name) const;  ///< null when there is none
+  const tensor_info& at(std::string_view name) const;    ///< an error when there is none
 
   /// The values of a tensor; it must be of that type.
   template <checkpoint_element T>
@@ -104,9 +125,8 @@ class checkpoint_reader {
   const tensor_info& expect(std::string_view name, element_type type) const;
   void read_bytes(const tensor_info& tensor, std::span<std::byte> out) const;
 
-  std::string prefix_;
-  std::vector<tensor_info> tensors_;
-  int shards_ = 0;
+  std::string prefix_, path_;
+  std::shared_ptr<const detail::checkpoint_source> source_;
 };
 
 /// Writes a checkpoint in one shard, byte for byte as TensorFlow's BundleWriter does. Values go to the file in the

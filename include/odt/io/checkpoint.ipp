@@ -4,15 +4,14 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/checkpoint.hpp>
-#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/checkpoint_files.hpp>
+#include <odt/io/checkpoint_source.hpp>
 #include <odt/io/crc32c.hpp>
 
 #include <odt/tensor_bundle.pb.h>
 
 #include <leveldb/env.h>
-#include <leveldb/iterator.h>
 #include <leveldb/options.h>
-#include <leveldb/table.h>
 #include <leveldb/table_builder.h>
 #include <unistd.h>
 
@@ -35,100 +34,6 @@ ODT_INLINE std::string data_path(const std::string& prefix, int shard, int shard
   return shard_name(prefix + ".data", shard, shards);
 }
 
-/// The prefix that a prefix, an index file or a directory means.
-ODT_INLINE std::string find_prefix(const std::string& path) {
-  if (is_directory(path)) {
-    if (const auto newest = latest_checkpoint(path)) return *newest;
-    fail(path, ": no checkpoint here; the file \"checkpoint\" of a model directory names the newest");
-  }
-  if (file_exists(index_path(path))) return path;
-  if (path.ends_with(".index") && file_exists(path)) return path.substr(0, path.size() - 6);
-  fail(path, ": no checkpoint here: there is no ", index_path(path),
-       "; give the path without its ending (model.ckpt-1000) or the directory");
-}
-
-[[noreturn]] ODT_INLINE void fail_index(const std::string& path, std::string_view why) {
-  fail(path, ": is not the index of a checkpoint, or damaged: ", why);
-}
-
-ODT_INLINE void check(const leveldb::Status& status, const std::string& path) {
-  if (!status.ok()) fail_index(path, status.ToString());
-}
-
-ODT_INLINE tensor_info to_info(std::string name, const proto::BundleEntry& entry) {
-  tensor_info tensor;
-  tensor.name = std::move(name);
-  tensor.type = static_cast<element_type>(entry.dtype());
-  for (const auto& dim : entry.shape().dim()) tensor.shape.push_back(dim.size());
-  tensor.shard = entry.shard_id();
-  tensor.offset = static_cast<std::uint64_t>(entry.offset());
-  tensor.bytes = static_cast<std::uint64_t>(entry.size());
-  tensor.crc = entry.crc32c();
-  tensor.sliced = entry.slices_size() > 0;
-  return tensor;
-}
-
-/// Shapes and sizes that later code may rely on.
-ODT_INLINE void check_entry(const tensor_info& tensor, int shards, const std::string& path) {
-  if (tensor.shard < 0 || tensor.shard >= shards)
-    fail_index(path, str("\"", tensor.name, "\" lies in shard ", tensor.shard, " of ", shards));
-  std::uint64_t elements = 1;
-  for (const std::int64_t extent : tensor.shape) {
-    if (extent < 0 || __builtin_mul_overflow(elements, static_cast<std::uint64_t>(extent), &elements))
-      fail_index(path, str("\"", tensor.name, "\" has the shape [", join(tensor.shape, ","), "]"));
-  }
-  const std::size_t size = element_size(tensor.type);
-  std::uint64_t bytes = 0;
-  if (size == 0 || tensor.sliced) return;
-  if (__builtin_mul_overflow(elements, std::uint64_t{size}, &bytes) || bytes != tensor.bytes)
-    fail_index(path, str("\"", tensor.name, "\", ", describe(tensor), ", has ", tensor.bytes, " bytes"));
-}
-
-ODT_INLINE int read_header(const leveldb::Iterator& at, const std::string& path) {
-  proto::BundleHeader header;
-  if (!at.Valid() || !at.key().empty() ||
-      !header.ParseFromArray(at.value().data(), static_cast<int>(at.value().size())))
-    fail_index(path, "it has no header");
-  if (header.endianness() != proto::BundleHeader::LITTLE) fail(path, ": is big endian, which is not supported");
-  if (header.num_shards() < 1) fail_index(path, str(header.num_shards(), " shards"));
-  return header.num_shards();
-}
-
-struct index {
-  int shards = 0;
-  std::vector<tensor_info> tensors;
-};
-
-ODT_INLINE index read_index(const std::string& path) {
-  const std::uint64_t size = file_size(path);
-  leveldb::RandomAccessFile* opened = nullptr;
-  check(leveldb::Env::Default()->NewRandomAccessFile(path, &opened), path);
-  const std::unique_ptr<leveldb::RandomAccessFile> file(opened);
-  leveldb::Options options;
-  options.paranoid_checks = true;
-  leveldb::Table* read = nullptr;
-  check(leveldb::Table::Open(options, file.get(), size, &read), path);
-  const std::unique_ptr<leveldb::Table> table(read);
-  leveldb::ReadOptions how;
-  how.verify_checksums = true;
-  const std::unique_ptr<leveldb::Iterator> at(table->NewIterator(how));
-  at->SeekToFirst();
-  check(at->status(), path);
-  index result;
-  result.shards = read_header(*at, path);
-  for (at->Next(); at->Valid(); at->Next()) {
-    proto::BundleEntry entry;
-    std::string name = at->key().ToString();
-    if (!entry.ParseFromArray(at->value().data(), static_cast<int>(at->value().size())))
-      fail_index(path, str("the entry of \"", name, "\" cannot be read"));
-    if (name.starts_with('\0')) continue;  // a slice of a tensor whose own entry says so
-    result.tensors.push_back(to_info(std::move(name), entry));
-    check_entry(result.tensors.back(), result.shards, path);
-  }
-  check(at->status(), path);
-  return result;
-}
-
 ODT_INLINE std::string serialize(const tensor_info& tensor) {
   proto::BundleEntry entry;
   entry.set_dtype(static_cast<int>(tensor.type));
@@ -136,7 +41,7 @@ ODT_INLINE std::string serialize(const tensor_info& tensor) {
   for (const std::int64_t extent : tensor.shape) entry.mutable_shape()->add_dim()->set_size(extent);
   entry.set_offset(static_cast<std::int64_t>(tensor.offset));
   entry.set_size(static_cast<std::int64_t>(tensor.bytes));
-  entry.set_crc32c(tensor.crc);
+  entry.set_crc32c(tensor.crc.value_or(0));
   return entry.SerializeAsString();
 }
 
@@ -242,21 +147,25 @@ ODT_INLINE std::string describe(const tensor_info& tensor) {
 
 // checkpoint_reader
 
-ODT_INLINE checkpoint_reader::checkpoint_reader(const std::string& path) : prefix_(detail::bundle::find_prefix(path)) {
-  namespace d = detail::bundle;
-  auto index = d::read_index(d::index_path(prefix_));
-  tensors_ = std::move(index.tensors);
-  shards_ = index.shards;
+ODT_INLINE checkpoint_reader::checkpoint_reader(const std::string& path) {
+  const detail::checkpoint_files files(checkpoint_prefix(path));
+  prefix_ = files.prefix();
+  path_ = files.path();
+  source_ = files.is_v1() ? detail::open_slice_table(files) : detail::open_tensor_bundle(files);
 }
 
+ODT_INLINE const std::vector<tensor_info>& checkpoint_reader::tensors() const { return source_->tensors(); }
+
+ODT_INLINE bool checkpoint_reader::has_values() const { return source_->has_values(); }
+
 ODT_INLINE const tensor_info* checkpoint_reader::find(std::string_view name) const {
-  const auto at = std::ranges::lower_bound(tensors_, name, {}, &tensor_info::name);
-  return at != tensors_.end() && at->name == name ? &*at : nullptr;
+  const auto at = std::ranges::lower_bound(tensors(), name, {}, &tensor_info::name);
+  return at != tensors().end() && at->name == name ? &*at : nullptr;
 }
 
 ODT_INLINE const tensor_info& checkpoint_reader::at(std::string_view name) const {
   if (const tensor_info* const tensor = find(name)) return *tensor;
-  fail(prefix_, ": has no tensor \"", name, "\"; it has ", tensors_.size());
+  fail(prefix_, ": has no tensor \"", name, "\"; it has ", tensors().size());
 }
 
 ODT_INLINE const tensor_info& checkpoint_reader::expect(std::string_view name, element_type type) const {
@@ -267,20 +176,10 @@ ODT_INLINE const tensor_info& checkpoint_reader::expect(std::string_view name, e
 }
 
 ODT_INLINE void checkpoint_reader::read_bytes(const tensor_info& tensor, std::span<std::byte> out) const {
-  if (tensor.sliced)
-    fail(prefix_, ": \"", tensor.name, "\" is stored in slices (a partitioned variable), which is not supported");
   if (out.size() != tensor.bytes)
     fail(prefix_, ": \"", tensor.name, "\" is ", describe(tensor), ", ", tensor.bytes, " bytes; ", out.size(),
          " are expected");
-  const input_file file(detail::bundle::data_path(prefix_, tensor.shard, shards_));
-  const std::uint64_t size = file.size();
-  if (tensor.bytes > size || tensor.offset > size - tensor.bytes)
-    fail(file.path(), ": cut short: \"", tensor.name, "\" takes ", tensor.bytes, " bytes from byte ", tensor.offset,
-         ", the file has ", size);
-  file.read_at(tensor.offset, {reinterpret_cast<char*>(out.data()), out.size()});
-  if (tensor.type != element_type::string && masked_crc32c(detail::bundle::as_text(out)) != tensor.crc)
-    fail(file.path(), ": wrong checksum of \"", tensor.name, "\" (", describe(tensor), ", byte ", tensor.offset,
-         "): the file is damaged, or of another checkpoint than its index");
+  source_->read(tensor, out);
 }
 
 ODT_INLINE std::string checkpoint_reader::read_raw(const tensor_info& tensor) const {
@@ -305,9 +204,11 @@ ODT_INLINE void checkpoint_writer::add_bytes(tensor_info tensor, std::span<const
 
 ODT_INLINE void checkpoint_writer::add_raw(const tensor_info& tensor, std::string_view bytes) {
   if (tensor.name.empty()) fail(prefix_, ": a tensor without name cannot be written");
-  tensors_.push_back(tensor);
-  tensors_.back().shard = 0;
-  tensors_.back().offset = data_.size();
+  tensor_info& added = tensors_.emplace_back(tensor);
+  added.shard = 0;
+  added.offset = data_.size();
+  added.slices.clear();
+  if (!added.crc) added.crc = masked_crc32c(bytes);
   data_.write(bytes);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pictures for people: boxes in the colours of their classes, with labels that can be read at any size of image.
+// Pictures for people: boxes in the colours of their classes, with labels that can be read at any size of image, and
+// masks as a tint of the same colour.
 #pragma once
 
 #include <odt/core/batch.hpp>
@@ -18,6 +19,7 @@ struct draw_options {
   int max_boxes = 20;     ///< at most so many, in the given order
   bool labels = true;     ///< "name"
   bool scores = true;     ///< "87%"
+  bool masks = true;      ///< the pixels of objects that have a mask are tinted
   bool outline = true;    ///< thin dark or light rims, so that a frame shows on ground of its own colour
   int line_width = 0;     ///< in pixels; 0: as the picture's size asks
   int text_height = 0;    ///< of a capital, in pixels; 0: as the picture's size asks
@@ -39,7 +41,7 @@ void draw_box(image& picture, const boxf& bounds, color ink, int line_width);
 void draw_detections(image& picture, const detections& found, std::span<const std::string> class_names,
                      const draw_options& options = {});
 
-/// Draws ground truth, all of it, labelled with names alone.
+/// Draws ground truth, all of it, labelled with names alone. Masks have to be as large as the picture.
 void draw_labels(image& picture, const labels& truth, std::span<const std::string> class_names,
                  const draw_options& options = {});
 

@@ -3,6 +3,8 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
+#include <odt/core/paste_mask.hpp>
+#include <odt/core/run_lengths.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/utf8.hpp>
 #include <odt/io/draw.hpp>
@@ -83,11 +85,26 @@ ODT_INLINE void fill_frame(image& picture, area_of_pixels a, int line_width, col
   fill(picture, {a.top, std::max(a.left, a.right - line_width), a.bottom, a.right}, ink);
 }
 
+/// Lays a colour over the pixels of an object, as strong as the API does.
+ODT_INLINE void tint(image& picture, const run_lengths& mask, color ink) {
+  constexpr int opacity = 102;  // of 255
+  const auto mix = [](std::uint8_t below, std::uint8_t above) {
+    return static_cast<std::uint8_t>((above * opacity + below * (255 - opacity) + 127) / 255);
+  };
+  for_each_line(mask, [&](int x, int top, int pixels) {
+    for (int y = top; y < top + pixels; ++y) {
+      std::uint8_t* pixel = picture.at(y, x);
+      pixel[0] = mix(pixel[0], ink.red), pixel[1] = mix(pixel[1], ink.green), pixel[2] = mix(pixel[2], ink.blue);
+    }
+  });
+}
+
 /// A box to be drawn.
 struct item {
   boxf bounds;
   int label;
   std::string text;
+  run_lengths mask{};  // without counts: none
 };
 
 /// A label's text, its height and size with margins, so that it fits into a picture of this width.
@@ -152,6 +169,7 @@ ODT_INLINE void draw_items(image& picture, const std::vector<item>& items, const
     tags.push_back(fit_tag(each.text, cap, size, options.font));
     places.push_back(place_tag(tags.back(), frames.back(), size, places));
   }
+  reversed([&](std::size_t i) { tint(picture, items[i].mask, class_color(items[i].label)); });
   reversed([&](std::size_t i) {
     const color ink = class_color(items[i].label),
                 dark = ink_on(ink) == color{0, 0, 0} ? color{0, 0, 0} : color{255, 255, 255};
@@ -222,6 +240,7 @@ ODT_INLINE void draw_detections(image& picture, const detections& found, std::sp
     items.push_back(
         {d.bounds, d.label,
          label_text(detail::draw::name_of(d.label, class_names, options), d.score, options.labels, options.scores)});
+    if (options.masks && !d.mask.pixels.empty()) items.back().mask = object_pixels(d, picture.size());
   }
   detail::draw::draw_items(picture, items, options);
 }
@@ -229,10 +248,17 @@ ODT_INLINE void draw_detections(image& picture, const detections& found, std::sp
 ODT_INLINE void draw_labels(image& picture, const labels& truth, std::span<const std::string> class_names,
                             const draw_options& options) {
   std::vector<detail::draw::item> items;
-  for (std::size_t i = 0; i < truth.size(); ++i)
+  for (std::size_t i = 0; i < truth.size(); ++i) {
     items.push_back(
         {truth.boxes[i], truth.classes[i],
          label_text(detail::draw::name_of(truth.classes[i], class_names, options), 1, options.labels, false)});
+    if (!options.masks || i >= truth.masks.size()) continue;
+    const size2 size = truth.masks[i].size();
+    if (size != picture.size())
+      fail("drawing: a mask of ", size.height, "x", size.width, " pixels (height x width) for a picture of ",
+           picture.height, "x", picture.width);
+    items.back().mask = to_runs(truth.masks[i]);
+  }
   detail::draw::draw_items(picture, items, options);
 }
 

@@ -43,6 +43,9 @@ int remove_unfinished(const std::string& directory);
 /// "a", "b" -> "a/b"; an absolute b stays as it is.
 std::string join_path(std::string_view directory, std::string_view name);
 
+/// "a/b" -> "a", "/b" -> "/", "b" -> ".".
+std::string directory_of(const std::string& path);
+
 /// A glob that matches this path alone.
 std::string glob_of(std::string_view path);
 
@@ -76,6 +79,9 @@ class input_file {
 
   std::uint64_t size() const;
   const std::string& path() const { return path_; }
+
+  /// A path that opens it while it is open, also when the file has no name of its own.
+  std::string reachable_path() const;
 
  private:
   std::string path_;

@@ -171,6 +171,11 @@ ODT_INLINE std::string join_path(std::string_view directory, std::string_view na
   return str(directory, directory.ends_with('/') ? "" : "/", name);
 }
 
+ODT_INLINE std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
 ODT_INLINE std::string glob_of(std::string_view path) {
   std::string pattern;
   for (const char c : path) {
@@ -263,6 +268,14 @@ ODT_INLINE std::uint64_t input_file::size() const {
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) detail::file::fail_system(path_, "read");
   return static_cast<std::uint64_t>(status.st_size);
+}
+
+ODT_INLINE std::string input_file::reachable_path() const {
+  struct stat mine {
+  }, named{};
+  const bool same = ::fstat(descriptor_, &mine) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+                    mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+  return same ? path_ : str("/dev/fd/", descriptor_);
 }
 
 }  // namespace odt

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <odt/io/file_writer.hpp>
+#include <odt/io/record_compression.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,9 +16,6 @@
 #include <vector>
 
 namespace odt {
-
-/// How a whole record file is compressed; `detect` (reading only) looks at its first bytes.
-enum class record_compression { detect, none, gzip, zlib };
 
 /// Where the data of one record lies in the (uncompressed) stream.
 struct record_position {

@@ -6,14 +6,13 @@
 #include <odt/core/target.hpp>
 #include <odt/io/crc32c.hpp>
 #include <odt/io/tfrecord.hpp>
+#include <odt/io/uncompressed_bytes.ipp>
+#include <odt/io/unnamed_file.hpp>
 
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -40,107 +39,6 @@ ODT_INLINE bool valid_header(const char* header) {
   return masked_crc32c({header, 8}) == load<std::uint32_t>(header + 8);
 }
 
-/// Inflates GZIP (also several members in a row) or ZLIB.
-class inflater {
- public:
-  inflater(const input_file& file, record_compression compression) : file_(file), input_(chunk_bytes, '\0') {
-    if (::inflateInit2(&stream_, compression == record_compression::gzip ? 15 + 16 : 15) != Z_OK)
-      fail(file.path(), ": cannot start zlib");
-  }
-  ~inflater() { ::inflateEnd(&stream_); }
-  inflater(const inflater&) = delete;
-  inflater& operator=(const inflater&) = delete;
-
-  /// As many bytes as there are, at most out.size().
-  std::size_t read(std::span<char> out) {
-    std::size_t got = 0;
-    while (got < out.size() && !finished_) {
-      if (stream_.avail_in == 0 && !refill()) break;
-      const auto room = static_cast<uInt>(std::min<std::size_t>(out.size() - got, 1u << 30));
-      stream_.next_out = reinterpret_cast<Bytef*>(out.data() + got);
-      stream_.avail_out = room;
-      const int status = ::inflate(&stream_, Z_NO_FLUSH);
-      got += room - stream_.avail_out;
-      if (status == Z_STREAM_END) {
-        begun_ = false;
-        finished_ = stream_.avail_in == 0 && !refill();
-        begun_ = !finished_;
-        if (begun_) ::inflateReset(&stream_);
-      } else if (status != Z_OK && status != Z_BUF_ERROR) {
-        fail(file_.path(), ": damaged compressed data near byte ", offset_ - stream_.avail_in, ": ",
-             stream_.msg ? stream_.msg : "unknown zlib error");
-      }
-    }
-    return got;
-  }
-
- private:
-  bool refill() {
-    const std::size_t count = file_.read_some_at(offset_, input_);
-    if (count == 0) {
-      if (begun_) fail(file_.path(), ": cut short: the compressed data ends within a stream, at byte ", offset_);
-      return false;
-    }
-    begun_ = true;
-    offset_ += count;
-    stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
-    stream_.avail_in = static_cast<uInt>(count);
-    return true;
-  }
-
-  const input_file& file_;
-  std::string input_;
-  z_stream stream_{};
-  std::uint64_t offset_ = 0;
-  bool begun_ = false, finished_ = false;
-};
-
-/// The uncompressed bytes of a record file, in order.
-class source {
- public:
-  source(const input_file& file, record_compression compression) : file_(file) {
-    if (compression != record_compression::none)
-      inflater_ = std::make_unique<inflater>(file, compression);
-    else
-      buffer_.resize(chunk_bytes);
-  }
-
-  std::size_t read(std::span<char> out) {
-    const std::size_t got = inflater_ ? inflater_->read(out) : read_plain(out);
-    offset_ += got;
-    return got;
-  }
-
-  std::uint64_t offset() const { return offset_; }
-
-  /// Bytes that can still come; unknown (the largest number) for compressed files.
-  std::uint64_t left() const { return inflater_ ? ~std::uint64_t{0} : file_.size() - offset_; }
-
- private:
-  std::size_t read_plain(std::span<char> out) {
-    std::size_t got = 0;
-    while (got < out.size()) {
-      if (begin_ == end_) {
-        if (out.size() - got >= buffer_.size()) return got + file_.read_some_at(offset_ + got, out.subspan(got));
-        begin_ = 0;
-        end_ = file_.read_some_at(offset_ + got, buffer_);
-        if (end_ == 0) break;
-      }
-      const std::size_t count = std::min(out.size() - got, end_ - begin_);
-      std::memcpy(out.data() + got, buffer_.data() + begin_, count);
-      begin_ += count;
-      got += count;
-    }
-    return got;
-  }
-
-  const input_file& file_;
-  std::unique_ptr<inflater> inflater_;
-  std::string buffer_;
-  std::size_t begin_ = 0, end_ = 0;
-  std::uint64_t offset_ = 0;
-};
-
 ODT_INLINE std::string describe_place(const std::string& path, std::uint64_t record, std::uint64_t byte) {
   return str(path, ", record ", record, " (byte ", byte, ")");
 }
@@ -162,7 +60,7 @@ ODT_INLINE void check_data(std::string_view data, const char* footer, const std:
 
 /// Reads `wanted` bytes, or fewer where the file ends; grows in steps, as the length of what is compressed is not
 /// known.
-ODT_INLINE void read_data(source& from, std::uint64_t wanted, std::string& record) {
+ODT_INLINE void read_data(uncompressed_bytes& from, std::uint64_t wanted, std::string& record) {
   record.clear();
   if (wanted > from.left()) wanted = from.left();
   while (record.size() < wanted) {
@@ -175,26 +73,13 @@ ODT_INLINE void read_data(source& from, std::uint64_t wanted, std::string& recor
   }
 }
 
-/// An unnamed file in $TMPDIR or /tmp that holds the uncompressed records.
+/// An unnamed file that holds the uncompressed records.
 ODT_INLINE input_file inflate_to_temporary(const input_file& file, record_compression compression) {
-  const char* const chosen = std::getenv("TMPDIR");
-  std::string name = join_path(chosen && *chosen ? chosen : "/tmp", "odt-records-XXXXXX");
-  const int descriptor = ::mkstemp(name.data());
-  if (descriptor < 0) fail(name, ": cannot make a temporary file to inflate ", file.path(), ": ", std::strerror(errno));
-  ::unlink(name.c_str());
-  input_file result(descriptor, file.path());
-  inflater from(file, compression);
+  unnamed_file result(file.path());
+  uncompressed_bytes from(file, compression);
   std::string chunk(chunk_bytes, '\0');
-  while (const std::size_t count = from.read(chunk)) {
-    std::string_view rest(chunk.data(), count);
-    while (!rest.empty()) {
-      const ssize_t written = ::write(descriptor, rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail(name, ": cannot inflate ", file.path(), " here: ", std::strerror(errno), "; set TMPDIR");
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  return result;
+  while (const std::size_t count = from.read(chunk)) result.write({chunk.data(), count});
+  return std::move(result).finish();
 }
 
 ODT_INLINE input_file open_uncompressed(const std::string& path, record_compression compression) {
@@ -250,7 +135,7 @@ struct record_reader::state {
         from(file, compression == record_compression::detect ? detect_compression(file.path()) : compression) {}
 
   input_file file;
-  detail::record::source from;
+  detail::uncompressed_bytes from;
   record_position last;
   std::uint64_t count = 0;
 };

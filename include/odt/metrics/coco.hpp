@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// COCO's detection metrics (Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; the numbers are those
-// of pycocotools' COCOeval for boxes).
+// COCO's metrics of boxes and of masks (Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; the numbers
+// are those of pycocotools' COCOeval).
 #pragma once
 
 #include <odt/metric.hpp>
@@ -14,12 +14,11 @@ namespace odt {
 /// detections an image and class, of small, medium and large objects. -1 where there is no ground truth.
 using coco_summary = std::array<double, 12>;
 
-/// COCO's average precision and recall. Boxes are compared in pixels of the original image; areas are those of the
-/// record, or the box's where the record has none; crowds may be found any number of times or not at all. Equal scores
-/// keep the order in which the images were added.
-class coco_detection_metrics final : public metric {
+/// COCO's average precision and recall, whatever is compared. Areas of the ground truth are those of the record, or the
+/// box's where the record has none; crowds may be found any number of times or not at all. Equal scores keep the order
+/// in which the images were added.
+class coco_metrics : public metric {
  public:
-  static constexpr std::string_view name = "coco_detection_metrics";
   static constexpr int thresholds = 10;  ///< IoU .50, .55, ..., .95
   static constexpr int recalls = 101;    ///< recall 0, .01, ..., 1
   static constexpr int areas = 4;        ///< all, small (up to 32 x 32), medium (up to 96 x 96), large
@@ -32,9 +31,6 @@ class coco_detection_metrics final : public metric {
     std::array<std::array<double, thresholds>, 6> recall;
   };
 
-  explicit coco_detection_metrics(metric_settings settings);
-
-  void add_image(std::string_view id, const labels& truth, const detections& found, size2 size) override;
   metric_values evaluate() const override;
   std::string report() const override;
 
@@ -44,6 +40,15 @@ class coco_detection_metrics final : public metric {
   /// The twelve numbers over some classes.
   static coco_summary summarize(std::span<const curves> classes);
 
+ protected:
+  /// Tags begin with the prefix; the report counts `things`.
+  coco_metrics(metric_settings settings, std::string_view prefix, std::string_view things);
+
+  /// Adds the objects and detections of an image, class by class. Shapes makes what is compared (of_truth(i),
+  /// of_found(i)), measures it (area) and compares two (overlap(found, truth, crowd)). No shape is kept.
+  template <class Shapes>
+  void add(std::string_view id, const labels& truth, const detections& found, size2 size, const Shapes& shapes);
+
  private:
   /// A detection among the first hundred of its image and class. Bit area * thresholds + threshold tells what became
   /// of it.
@@ -52,21 +57,23 @@ class coco_detection_metrics final : public metric {
     int rank;  // by falling score in its image and class
     std::uint64_t matched, ignored;
   };
-  struct truth_box {
-    double x, y, width, height, area;
+  struct truth_object {
+    double area;
     bool crowd;
   };
-  struct found_box {
-    double x, y, width, height;
+  struct found_object {
+    double area;
     float score;
   };
 
-  void match(int label, std::span<const truth_box> truth, std::span<const found_box> found);
-  void compare(std::span<const truth_box> truth, std::span<const found_box> found);
-  void match_area(int area, std::span<const truth_box> truth, std::span<outcome> outcomes);
+  /// Of one class in one image, with their overlaps in overlaps_.
+  void match(int label, std::span<const truth_object> truth, std::span<const found_object> found);
+  void find_hopeful(std::size_t truth, std::size_t found);
+  void match_area(int area, std::span<const truth_object> truth, std::span<outcome> outcomes);
   curves accumulate(std::size_t label) const;
 
   metric_settings settings_;
+  std::string_view prefix_, things_;
   std::vector<std::vector<outcome>> outcomes_;             // by class
   std::vector<std::array<std::int64_t, areas>> expected_;  // by class: ground truth that counts
 
@@ -78,6 +85,28 @@ class coco_detection_metrics final : public metric {
   std::vector<hopeful> hopeful_;
   std::vector<std::size_t> order_;
   std::vector<std::uint8_t> taken_;
+};
+
+/// Boxes are compared, in pixels of the original image.
+class coco_detection_metrics final : public coco_metrics {
+ public:
+  static constexpr std::string_view name = "coco_detection_metrics";
+
+  explicit coco_detection_metrics(metric_settings settings)
+      : coco_metrics(std::move(settings), "DetectionBoxes", "boxes") {}
+
+  void add_image(std::string_view id, const labels& truth, const detections& found, size2 size) override;
+};
+
+/// Masks are compared, in pixels of the original image. An image whose objects or detections have none is an error that
+/// names it.
+class coco_mask_metrics final : public coco_metrics {
+ public:
+  static constexpr std::string_view name = "coco_mask_metrics";
+
+  explicit coco_mask_metrics(metric_settings settings) : coco_metrics(std::move(settings), "DetectionMasks", "masks") {}
+
+  void add_image(std::string_view id, const labels& truth, const detections& found, size2 size) override;
 };
 
 }  // namespace odt

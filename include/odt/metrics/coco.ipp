@@ -2,6 +2,8 @@
 #pragma once
 
 #include <odt/core/display_width.hpp>
+#include <odt/core/paste_mask.hpp>
+#include <odt/core/run_lengths.hpp>
 #include <odt/core/target.hpp>
 #include <odt/core/text.hpp>
 #include <odt/metrics/coco.hpp>
@@ -39,23 +41,58 @@ ODT_INLINE double evenly(double first, double last, int count, int i) {
   return i == count - 1 ? last : first + i * ((last - first) / (count - 1));
 }
 
-ODT_INLINE double threshold(int i) { return evenly(.5, .95, coco_detection_metrics::thresholds, i); }
+ODT_INLINE double threshold(int i) { return evenly(.5, .95, coco_metrics::thresholds, i); }
 
-template <class A, class B>
-double overlap(const A& found, const B& truth) {
-  const double w = std::min(found.width + found.x, truth.width + truth.x) - std::max(found.x, truth.x);
-  const double h = std::min(found.height + found.y, truth.height + truth.y) - std::max(found.y, truth.y);
-  if (w <= 0 || h <= 0) return 0;
-  const double intersection = w * h, found_area = found.width * found.height;
-  return intersection / (truth.crowd ? found_area : found_area + truth.width * truth.height - intersection);
-}
+/// A box in pixels.
+struct rectangle {
+  double x, y, width, height;
+};
+
+/// What coco_detection_metrics compares.
+struct boxes {
+  const labels& truth;
+  const detections& found;
+  size2 size;
+
+  rectangle of_truth(std::size_t i) const { return in_pixels(truth.boxes[i]); }
+  rectangle of_found(std::size_t i) const { return in_pixels(found[i].bounds); }
+
+  static double area(const rectangle& r) { return r.width * r.height; }
+
+  static double overlap(const rectangle& a, const rectangle& b, bool crowd) {
+    const double w = std::min(a.width + a.x, b.width + b.x) - std::max(a.x, b.x);
+    const double h = std::min(a.height + a.y, b.height + b.y) - std::max(a.y, b.y);
+    if (w <= 0 || h <= 0) return 0;
+    const double intersection = w * h, found_area = a.width * a.height;
+    return intersection / (crowd ? found_area : found_area + b.width * b.height - intersection);
+  }
+
+ private:
+  rectangle in_pixels(const boxf& normalized) const {
+    const boxf b = to_pixels(normalized, size);
+    return {b.xmin, b.ymin, width(b), height(b)};
+  }
+};
+
+/// What coco_mask_metrics compares.
+struct masks {
+  const labels& truth;
+  const detections& found;
+  size2 size;
+
+  run_lengths of_truth(std::size_t i) const { return to_runs(truth.masks[i]); }
+  run_lengths of_found(std::size_t i) const { return object_pixels(found[i], size); }
+
+  static double area(const run_lengths& mask) { return static_cast<double>(odt::area(mask)); }
+  static double overlap(const run_lengths& a, const run_lengths& b, bool crowd) { return iou(a, b, crowd); }
+};
 
 /// Bits area * thresholds + threshold for the areas that leave out a box of this size.
 ODT_INLINE std::uint64_t left_out(double size) {
-  constexpr std::uint64_t every_threshold = (1u << coco_detection_metrics::thresholds) - 1;
+  constexpr std::uint64_t every_threshold = (1u << coco_metrics::thresholds) - 1;
   std::uint64_t bits = 0;
-  for (int a = 0; a < coco_detection_metrics::areas; ++a)
-    if (ranges[a].leaves_out(size)) bits |= every_threshold << (a * coco_detection_metrics::thresholds);
+  for (int a = 0; a < coco_metrics::areas; ++a)
+    if (ranges[a].leaves_out(size)) bits |= every_threshold << (a * coco_metrics::thresholds);
   return bits;
 }
 
@@ -71,7 +108,7 @@ struct hits {
 /// Follows all curves at once; `sorted` are outcomes by falling score.
 template <class Outcomes>
 void find_hits(const Outcomes& sorted, std::span<hits> curves) {
-  constexpr std::size_t count = coco_detection_metrics::areas * coco_detection_metrics::thresholds;
+  constexpr std::size_t count = coco_metrics::areas * coco_metrics::thresholds;
   std::array<std::uint64_t, count> seen{};
   for (const auto& o : sorted) {
     for (std::size_t i = 0; i < count; ++i) seen[i] += ~o.ignored >> i & 1;
@@ -90,8 +127,8 @@ void find_hits(const Outcomes& sorted, std::span<hits> curves) {
 ODT_INLINE void interpolate(std::vector<double>& precision, double expected, double* out) {
   for (std::size_t i = precision.size(); i-- > 1;) precision[i - 1] = std::max(precision[i - 1], precision[i]);
   std::size_t hit = 0;
-  for (int r = 0; r < coco_detection_metrics::recalls; ++r) {
-    const double recall = evenly(0, 1, coco_detection_metrics::recalls, r);
+  for (int r = 0; r < coco_metrics::recalls; ++r) {
+    const double recall = evenly(0, 1, coco_metrics::recalls, r);
     while (hit < precision.size() && static_cast<double>(hit + 1) / expected < recall) ++hit;
     out[r] = hit < precision.size() ? precision[hit] : 0;
   }
@@ -119,13 +156,16 @@ std::string print(const char* format, Values... values) {
 
 }  // namespace detail::coco
 
-ODT_INLINE coco_detection_metrics::coco_detection_metrics(metric_settings settings)
+ODT_INLINE coco_metrics::coco_metrics(metric_settings settings, std::string_view prefix, std::string_view things)
     : settings_(std::move(settings)),
+      prefix_(prefix),
+      things_(things),
       outcomes_(settings_.class_names.size()),
       expected_(settings_.class_names.size()) {}
 
-ODT_INLINE void coco_detection_metrics::add_image(std::string_view id, const labels& truth, const detections& found,
-                                                  size2 size) {
+template <class Shapes>
+void coco_metrics::add(std::string_view id, const labels& truth, const detections& found, size2 size,
+                       const Shapes& shapes) {
   detail::check_image(id, truth, found, outcomes_.size());
   std::vector<std::size_t> truth_order(truth.size()), found_order(found.size());
   std::iota(truth_order.begin(), truth_order.end(), 0);
@@ -133,8 +173,10 @@ ODT_INLINE void coco_detection_metrics::add_image(std::string_view id, const lab
   std::ranges::stable_sort(truth_order, {}, [&](std::size_t i) { return truth.classes[i]; });
   std::ranges::stable_sort(found_order, {}, [&](std::size_t i) { return std::pair(found[i].label, -found[i].score); });
 
-  std::vector<truth_box> truth_boxes;
-  std::vector<found_box> found_boxes;
+  using shape = decltype(shapes.of_truth(0));
+  std::vector<truth_object> truth_objects;
+  std::vector<found_object> found_objects;
+  std::vector<shape> truth_shapes, found_shapes;
   auto next_truth = truth_order.begin();
   auto next_found = found_order.begin();
   const auto truth_label = [&] { return truth.classes[*next_truth]; };
@@ -143,53 +185,63 @@ ODT_INLINE void coco_detection_metrics::add_image(std::string_view id, const lab
     int label = std::numeric_limits<int>::max();
     if (next_truth != truth_order.end()) label = truth_label();
     if (next_found != found_order.end()) label = std::min(label, found[*next_found].label);
-    truth_boxes.clear(), found_boxes.clear();
+    truth_objects.clear(), found_objects.clear(), truth_shapes.clear(), found_shapes.clear();
     for (; next_truth != truth_order.end() && truth_label() == label; ++next_truth) {
       const std::size_t i = *next_truth;
-      const boxf b = detail::to_pixels(truth.boxes[i], size);
       const bool recorded = !truth.areas.empty() && truth.areas[i] > 0;
-      truth_boxes.push_back({b.xmin, b.ymin, width(b), height(b), recorded ? truth.areas[i] : area(b),
-                             !truth.crowd.empty() && truth.crowd[i] != 0});
+      truth_objects.push_back({recorded ? truth.areas[i] : area(detail::to_pixels(truth.boxes[i], size)),
+                               !truth.crowd.empty() && truth.crowd[i] != 0});
+      truth_shapes.push_back(shapes.of_truth(i));
     }
     for (; next_found != found_order.end() && found[*next_found].label == label; ++next_found) {
-      if (found_boxes.size() == detail::coco::max_detections) continue;
-      const boxf b = detail::to_pixels(found[*next_found].bounds, size);
-      found_boxes.push_back({b.xmin, b.ymin, width(b), height(b), found[*next_found].score});
+      if (found_objects.size() == detail::coco::max_detections) continue;
+      found_shapes.push_back(shapes.of_found(*next_found));
+      found_objects.push_back({Shapes::area(found_shapes.back()), found[*next_found].score});
     }
-    match(label, truth_boxes, found_boxes);
+    overlaps_.clear();
+    for (const shape& f : found_shapes)
+      for (std::size_t g = 0; g < truth_shapes.size(); ++g)
+        overlaps_.push_back(Shapes::overlap(f, truth_shapes[g], truth_objects[g].crowd));
+    match(label, truth_objects, found_objects);
   }
 }
 
-ODT_INLINE void coco_detection_metrics::match(int label, std::span<const truth_box> truth,
-                                              std::span<const found_box> found) {
+ODT_INLINE void coco_detection_metrics::add_image(std::string_view id, const labels& truth, const detections& found,
+                                                  size2 size) {
+  add(id, truth, found, size, detail::coco::boxes{truth, found, size});
+}
+
+ODT_INLINE void coco_mask_metrics::add_image(std::string_view id, const labels& truth, const detections& found,
+                                             size2 size) {
+  detail::check_masks(id, truth, found, size, name);
+  add(id, truth, found, size, detail::coco::masks{truth, found, size});
+}
+
+ODT_INLINE void coco_metrics::match(int label, std::span<const truth_object> truth,
+                                    std::span<const found_object> found) {
   const auto c = static_cast<std::size_t>(label);
   for (std::size_t a = 0; a < areas; ++a)
     expected_[c][a] += std::ranges::count_if(
-        truth, [&](const truth_box& t) { return !t.crowd && !detail::coco::ranges[a].leaves_out(t.area); });
+        truth, [&](const truth_object& t) { return !t.crowd && !detail::coco::ranges[a].leaves_out(t.area); });
   auto& all = outcomes_[c];
   const std::size_t before = all.size();
-  for (const found_box& f : found)
-    all.push_back({f.score, static_cast<int>(all.size() - before), 0, detail::coco::left_out(f.width * f.height)});
-  compare(truth, found);
+  for (const found_object& f : found)
+    all.push_back({f.score, static_cast<int>(all.size() - before), 0, detail::coco::left_out(f.area)});
+  find_hopeful(truth.size(), found.size());
   if (hopeful_.empty()) return;
   for (int area = 0; area < areas; ++area) match_area(area, truth, std::span(all).subspan(before));
 }
 
-ODT_INLINE void coco_detection_metrics::compare(std::span<const truth_box> truth, std::span<const found_box> found) {
-  overlaps_.resize(truth.size() * found.size());
+ODT_INLINE void coco_metrics::find_hopeful(std::size_t truth, std::size_t found) {
   hopeful_.clear();
-  if (truth.empty()) return;
-  double* row = overlaps_.data();
-  for (std::size_t d = 0; d < found.size(); ++d, row += truth.size()) {
-    double largest = 0;
-    for (std::size_t g = 0; g < truth.size(); ++g)
-      largest = std::max(largest, row[g] = detail::coco::overlap(found[d], truth[g]));
+  const std::span overlaps(overlaps_);
+  for (std::size_t d = 0; d < found && truth > 0; ++d) {
+    const double largest = std::ranges::max(overlaps.subspan(d * truth, truth));
     if (largest >= detail::coco::threshold(0)) hopeful_.push_back({d, largest});
   }
 }
 
-ODT_INLINE void coco_detection_metrics::match_area(int area, std::span<const truth_box> truth,
-                                                   std::span<outcome> outcomes) {
+ODT_INLINE void coco_metrics::match_area(int area, std::span<const truth_object> truth, std::span<outcome> outcomes) {
   const auto& range = detail::coco::ranges[area];
   order_.resize(truth.size());  // what counts, then what is to be ignored
   std::iota(order_.begin(), order_.end(), 0);
@@ -221,13 +273,13 @@ ODT_INLINE void coco_detection_metrics::match_area(int area, std::span<const tru
   }
 }
 
-ODT_INLINE std::vector<coco_detection_metrics::curves> coco_detection_metrics::accumulate() const {
+ODT_INLINE std::vector<coco_metrics::curves> coco_metrics::accumulate() const {
   std::vector<curves> result;
   for (std::size_t c = 0; c < outcomes_.size(); ++c) result.push_back(accumulate(c));
   return result;
 }
 
-ODT_INLINE coco_detection_metrics::curves coco_detection_metrics::accumulate(std::size_t label) const {
+ODT_INLINE coco_metrics::curves coco_metrics::accumulate(std::size_t label) const {
   curves result{std::vector<double>(areas * thresholds * recalls, -1), {}};
   for (auto& cut : result.recall) cut.fill(-1);
   std::vector<outcome> sorted = outcomes_[label];
@@ -250,7 +302,7 @@ ODT_INLINE coco_detection_metrics::curves coco_detection_metrics::accumulate(std
   return result;
 }
 
-ODT_INLINE coco_summary coco_detection_metrics::summarize(std::span<const curves> classes) {
+ODT_INLINE coco_summary coco_metrics::summarize(std::span<const curves> classes) {
   constexpr std::size_t block = thresholds * recalls;
   std::array<detail::coco::mean, 12> means;
   for (const curves& c : classes) {
@@ -266,7 +318,7 @@ ODT_INLINE coco_summary coco_detection_metrics::summarize(std::span<const curves
   return summary;
 }
 
-ODT_INLINE metric_values coco_detection_metrics::evaluate() const {
+ODT_INLINE metric_values coco_metrics::evaluate() const {
   static constexpr std::string_view tags[] = {
       "Precision/mAP",         "Precision/mAP@.50IOU",   "Precision/mAP@.75IOU",
       "Precision/mAP (small)", "Precision/mAP (medium)", "Precision/mAP (large)",
@@ -275,21 +327,21 @@ ODT_INLINE metric_values coco_detection_metrics::evaluate() const {
   const std::vector<curves> classes = accumulate();
   const coco_summary all = summarize(classes);
   metric_values values;
-  for (std::size_t i = 0; i < all.size(); ++i) values.emplace_back(str("DetectionBoxes_", tags[i]), all[i]);
+  for (std::size_t i = 0; i < all.size(); ++i) values.emplace_back(str(prefix_, "_", tags[i]), all[i]);
   if (settings_.include_metrics_per_category)
     for (std::size_t c = 0; c < classes.size(); ++c)
       if (const std::string& class_name = settings_.class_names[c]; !class_name.empty())
-        values.emplace_back("DetectionBoxes_PerformanceByCategory/mAP/" + class_name,
+        values.emplace_back(str(prefix_, "_PerformanceByCategory/mAP/", class_name),
                             summarize(std::span(classes).subspan(c, 1))[0]);
   return values;
 }
 
-ODT_INLINE std::string coco_detection_metrics::report() const {
+ODT_INLINE std::string coco_metrics::report() const {
   static constexpr const char* iou[] = {"0.50:0.95", "0.50", "0.75"};
   static constexpr const char* area[] = {"all", "small", "medium", "large"};
   const std::vector<curves> classes = accumulate();
   const coco_summary all = summarize(classes);
-  std::string text;
+  std::string text = things_ == "boxes" ? "" : str(" ", things_, ":\n");
   for (int i = 0; i < 12; ++i) {
     const bool precision = i < 6;
     const auto& cut = detail::coco::cuts[precision ? std::max(i, 2) : i - 6];
@@ -301,7 +353,7 @@ ODT_INLINE std::string coco_detection_metrics::report() const {
   std::size_t longest = 5;
   for (const std::string& class_name : settings_.class_names) longest = std::max(longest, display_width(class_name));
   longest = std::min<std::size_t>(longest, 60);
-  text += str(" ", padded("class", longest), "     AP   AP50   AR100  boxes\n");
+  text += str(" ", padded("class", longest), "     AP   AP50   AR100  ", things_, "\n");
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (settings_.class_names[c].empty()) continue;
     const coco_summary one = summarize(std::span(classes).subspan(c, 1));

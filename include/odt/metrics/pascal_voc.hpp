@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// PASCAL VOC's detection metrics (Everingham et al., "The PASCAL visual object classes challenge", IJCV 2010; average
-// precision over all points, as since 2010), as the Object Detection API computes them.
+// PASCAL VOC's metrics of boxes and of masks (Everingham et al., "The PASCAL visual object classes challenge", IJCV
+// 2010; average precision over all points, as since 2010), as the Object Detection API computes them.
 #pragma once
 
+#include <odt/core/run_lengths.hpp>
 #include <odt/metric.hpp>
 
 #include <cstdint>
@@ -23,6 +24,13 @@ std::vector<scored_match> match_by_largest_overlap(std::span<const detection> fo
                                                    std::span<const std::uint8_t> difficult,
                                                    std::span<const std::uint8_t> group_of, float threshold);
 
+/// The same for masks; `pixels` are those of `found`, which are left out by their boxes.
+std::vector<scored_match> match_by_largest_overlap(std::span<const detection> found,
+                                                   std::span<const run_lengths> pixels,
+                                                   std::span<const run_lengths> truth,
+                                                   std::span<const std::uint8_t> difficult,
+                                                   std::span<const std::uint8_t> group_of, float threshold);
+
 struct precision_recall {
   std::vector<double> precision, recall;
 };
@@ -33,12 +41,16 @@ precision_recall precision_and_recall(std::vector<scored_match> matches, double 
 /// The area under precision (made monotonous) over recall. 0 without points.
 double average_precision(const precision_recall& curve);
 
+/// What PASCAL VOC's metrics compare, in pixels of the original image.
+enum class compared_shapes { boxes, masks };
+
 /// Average precision of each class at one IoU. Difficult objects neither count nor harm; classes without ground truth
 /// are NaN and stay out of the mean. When `weighted`, the mean is the average precision of all classes' detections
-/// taken together.
+/// taken together. With masks, an image whose objects or detections have none is an error that names it.
 class pascal_voc_metrics : public metric {
  public:
-  pascal_voc_metrics(metric_settings settings, bool weighted, float matching_iou_threshold = .5f);
+  pascal_voc_metrics(metric_settings settings, bool weighted, float matching_iou_threshold = .5f,
+                     compared_shapes shapes = compared_shapes::boxes);
 
   void add_image(std::string_view id, const labels& truth, const detections& found, size2 size) override;
   metric_values evaluate() const override;
@@ -50,10 +62,12 @@ class pascal_voc_metrics : public metric {
     std::vector<double> classes;
   };
   summary summarize() const;
+  void match_class(std::size_t label, const labels& truth, const detections& found, size2 size);
 
   metric_settings settings_;
   bool weighted_;
   float threshold_;
+  compared_shapes shapes_;
   std::vector<std::vector<scored_match>> matches_;  // by class
   std::vector<std::int64_t> expected_;              // by class
 };
@@ -67,6 +81,18 @@ struct weighted_pascal_voc_detection_metrics final : pascal_voc_metrics {
   static constexpr std::string_view name = "weighted_pascal_voc_detection_metrics";
   explicit weighted_pascal_voc_detection_metrics(metric_settings settings)
       : pascal_voc_metrics(std::move(settings), true) {}
+};
+
+struct pascal_voc_instance_segmentation_metrics final : pascal_voc_metrics {
+  static constexpr std::string_view name = "pascal_voc_instance_segmentation_metrics";
+  explicit pascal_voc_instance_segmentation_metrics(metric_settings settings)
+      : pascal_voc_metrics(std::move(settings), false, .5f, compared_shapes::masks) {}
+};
+
+struct weighted_pascal_voc_instance_segmentation_metrics final : pascal_voc_metrics {
+  static constexpr std::string_view name = "weighted_pascal_voc_instance_segmentation_metrics";
+  explicit weighted_pascal_voc_instance_segmentation_metrics(metric_settings settings)
+      : pascal_voc_metrics(std::move(settings), true, .5f, compared_shapes::masks) {}
 };
 
 }  // namespace odt

@@ -4,6 +4,7 @@
 #include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
 #include <odt/io/checkpoint.hpp>
+#include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/same_file.hpp>

@@ -77,13 +77,39 @@ ODT_INLINE data_input evaluation_of(const settings& root, const settings& reader
   return result;
 }
 
-ODT_INLINE void check_metrics(const settings& root) {
+ODT_INLINE bool predicts_masks(const settings& message) {
+  return std::ranges::any_of(message.children, [](const settings& child) {
+    return child.set && (child.name == "predict_instance_masks" ? child.text == "true" : predicts_masks(child));
+  });
+}
+
+/// Refuses a metric set of masks where the model predicts none, or an input leaves them in its records.
+ODT_INLINE void require_masks(const settings& root, const settings& metric_set, bool on_training_data) {
+  const std::string begin = str(metric_set.where(), metric_set.text, " compares masks, but ");
+  if (!predicts_masks(*root.find("model")))
+    fail(begin,
+         "the model predicts none; take one that does (faster_rcnn with number_of_stages: 3 and a "
+         "mask_rcnn_box_predictor with predict_instance_masks: true), or remove the metric set");
+  const auto check = [&begin](const settings& reader) {
+    if (reader.find("load_instance_masks")->text != "true")
+      fail(begin, reader.path,
+           " loads none; write load_instance_masks: true in it, with records that have masks, or remove "
+           "the metric set");
+  };
+  if (on_training_data) return check(*root.find("train_input_reader"));
+  for (const settings& reader : root.find("eval_input_reader")->children) check(reader);
+}
+
+ODT_INLINE void check_metrics(const settings& root, bool on_training_data) {
   const settings& names = root.at("eval_config").at("metrics_set");
-  for (const settings& name : names.children) try {
+  for (const settings& name : names.children) {
+    try {
       make_metrics(std::span(&name.text, 1), {});
     } catch (const error& wrong) {
       fail(name.place, ": ", wrong.what());
     }
+    if (compares_masks(name.text)) require_masks(root, name, on_training_data);
+  }
 }
 
 /// Tells how far a survey is, from its second second on.
@@ -136,7 +162,7 @@ ODT_INLINE data_input training_input(const settings& root, const detector& model
 
 ODT_INLINE std::vector<data_input> evaluation_inputs(const settings& root, const detector& model,
                                                      const data_options& how, const evaluation_choice& choice) {
-  detail::data::check_metrics(root);
+  detail::data::check_metrics(root, choice.training_data);
   std::vector<data_input> inputs;
   if (choice.training_data) {
     inputs.push_back(detail::data::evaluation_of(root, root.at("train_input_reader"), model, how));

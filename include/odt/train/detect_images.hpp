@@ -29,9 +29,9 @@ struct detect_summary {
 /// without hidden files), patterns.
 std::vector<std::string> find_images(const std::vector<std::string>& arguments);
 
-/// Detects in every image (turned upright by its EXIF orientation) and writes output/<name> with boxes and labels (as
-/// JPEG or PNG), and output/detections.json, which says as "drawn" which file shows which image. An image that cannot
-/// be read ends the run only without skip_bad_images.
+/// Detects in every image (turned upright by its EXIF orientation) and writes output/<name> with boxes, masks and
+/// labels (as JPEG or PNG), and output/detections.json, which says as "drawn" which file shows which image. An image
+/// that cannot be read ends the run only without skip_bad_images.
 detect_summary detect_images(const ready_detector& detector, const std::vector<std::string>& images,
                              const detect_options& how);
 

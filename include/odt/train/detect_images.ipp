@@ -75,15 +75,15 @@ ODT_INLINE detect_summary detect_images(const ready_detector& detector, const st
   for (std::size_t i = 0; i < images.size(); ++i) {
     const std::string& path = images[i];
     try {
-      image picture = read_upright(path);
-      results.push_back({path, picture.size(), detector.model->detect(picture),
-                         std::filesystem::path(drawings[i]).filename().string()});
-      const detections& found = results.back().found;
+      drawn = read_upright(path);
+      const size2 size = drawn.size();
+      detections found = detector.model->detect(drawn);
       for (const detection& d : found) summary.best_score = std::max(summary.best_score, d.score);
-      drawn = std::move(picture);
       draw_detections(drawn, found, names, drawing);
       const auto shown = std::ranges::count_if(found, [&](const detection& d) { return d.score > how.min_score; });
       summary.boxes += static_cast<std::size_t>(std::min<std::ptrdiff_t>(shown, how.max_boxes));
+      results.push_back(
+          make_result(path, size, std::move(found), std::filesystem::path(drawings[i]).filename().string()));
     } catch (const error& wrong) {
       if (!how.skip_bad_images) throw;
       summary.bad.push_back(wrong.what());

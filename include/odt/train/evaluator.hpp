@@ -22,10 +22,14 @@ using batch_stream = std::function<bool(batch&)>;
 /// What was found in one image.
 struct image_result {
   std::string id;
-  size2 size;  ///< of the original, in pixels
-  detections found;
-  std::string drawn;  ///< the name of the file that shows them; may be empty
+  size2 size;                      ///< of the original, in pixels
+  detections found;                ///< without their masks
+  std::vector<std::string> masks;  ///< of each, COCO's text of its runs in the original (runs_text); or none at all
+  std::string drawn;               ///< the name of the file that shows them; may be empty
 };
+
+/// The result of an image of that size, in which the masks take little memory.
+image_result make_result(std::string id, size2 size, detections found, std::string drawn = {});
 
 /// A picture for TensorBoard.
 struct named_image {
@@ -70,9 +74,10 @@ void write_summaries(event_writer& events, const evaluation& result);
 /// For people: step, images, losses, and the metrics' report.
 std::string summary_text(const evaluation& result);
 
-/// COCO's result format: one element a detection, boxes in pixels as x, y, width, height; with the image's file and
-/// the class' name beside the numbers, and the file that shows it as "drawn" where there is one. image_id is the number
-/// in an id that is one, else the image's place in the list, from 1.
+/// COCO's result format: one element a detection, boxes in pixels as x, y, width, height, and the mask, if there is
+/// one, as "segmentation" {"size": [height, width], "counts": text}; with the image's file and the class' name beside
+/// the numbers, and the file that shows it as "drawn" where there is one. image_id is the number in an id that is one,
+/// else the image's place in the list, from 1.
 std::string coco_results(const std::vector<image_result>& results, const label_map& labels);
 
 }  // namespace odt

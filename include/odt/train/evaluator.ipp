@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/human.hpp>
+#include <odt/core/paste_mask.hpp>
 #include <odt/io/draw.hpp>
 #include <odt/metrics.hpp>
 #include <odt/train/evaluator.hpp>
@@ -51,7 +52,7 @@ ODT_INLINE void add_image(evaluation& result, const batch& b, std::size_t i, det
   if (result.images < how.options.num_visualizations && i < b.originals.size())
     result.pictures.push_back({str("Detections_Left_Groundtruth_Right/", result.images),
                                left_detections_right_groundtruth(b.originals[i], found, b.groundtruth[i], how)});
-  if (how.keep_results) result.results.push_back({b.ids[i], b.original_sizes[i], std::move(found), {}});
+  if (how.keep_results) result.results.push_back(make_result(b.ids[i], b.original_sizes[i], std::move(found)));
   ++result.images;
 }
 
@@ -120,6 +121,16 @@ ODT_INLINE std::string summary_text(const evaluation& result) {
              significant(result.seconds, 3), " s; loss: ", losses, "\n", result.report);
 }
 
+ODT_INLINE image_result make_result(std::string id, size2 size, detections found, std::string drawn) {
+  image_result result{std::move(id), size, std::move(found), {}, std::move(drawn)};
+  if (std::ranges::all_of(result.found, [](const detection& d) { return d.mask.pixels.empty(); })) return result;
+  for (detection& d : result.found) {
+    result.masks.push_back(runs_text(object_pixels(d, size)));
+    d.mask = {};
+  }
+  return result;
+}
+
 ODT_INLINE std::string coco_results(const std::vector<image_result>& results, const label_map& labels) {
   auto list = nlohmann::ordered_json::array();
   std::int64_t place = 0;
@@ -130,7 +141,8 @@ ODT_INLINE std::string coco_results(const std::vector<image_result>& results, co
     const auto [stop, status] = std::from_chars(one.id.data(), end, number);
     const bool is_number = status == std::errc{} && stop == end && !one.id.empty();
     const auto height = static_cast<double>(one.size.height), width = static_cast<double>(one.size.width);
-    for (const detection& d : one.found) {
+    for (std::size_t i = 0; i < one.found.size(); ++i) {
+      const detection& d = one.found[i];
       list.push_back({{"image_id", is_number ? number : place},
                       {"file_name", one.id},
                       {"category_id", d.label + 1},
@@ -139,6 +151,8 @@ ODT_INLINE std::string coco_results(const std::vector<image_result>& results, co
                        {d.bounds.xmin * width, d.bounds.ymin * height, odt::width(d.bounds) * width,
                         odt::height(d.bounds) * height}},
                       {"score", d.score}});
+      if (!one.masks.empty())
+        list.back()["segmentation"] = {{"size", {one.size.height, one.size.width}}, {"counts", one.masks[i]}};
       if (!one.drawn.empty()) list.back()["drawn"] = one.drawn;
     }
   }

@@ -48,10 +48,6 @@ struct ready_detector {
 /// variables. Everything in the config that nothing reads is refused.
 ready_detector load_detector(std::span<const detector_type> types, const model_source& source);
 
-/// The prefix of the checkpoint that a path stands for: a prefix, one of its files, or a directory's (or its file
-/// `checkpoint`'s) newest.
-std::string checkpoint_prefix(const std::string& path);
-
 }  // namespace odt
 
 #if defined(ODT_HEADER_ONLY)

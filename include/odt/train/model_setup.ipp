@@ -3,7 +3,7 @@
 
 #include <odt/core/log.hpp>
 #include <odt/io/checkpoint.hpp>
-#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/checkpoint_files.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/model_setup.hpp>
@@ -14,11 +14,6 @@
 namespace odt {
 
 namespace detail::model_setup {
-
-ODT_INLINE std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
 
 /// The config that is given, that beside the checkpoint, or the one that a run left within it.
 ODT_INLINE pipeline find_config(const model_source& source) {
@@ -83,25 +78,6 @@ ODT_INLINE label_map label_map_of(const settings& root, const std::string& given
     return {};
   }
   return label_map::read(path);
-}
-
-ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
-  if (is_directory(path)) {
-    if (const auto newest = find_checkpoint(path)) {
-      if (!newest->remark.empty()) warn(newest->remark);
-      return newest->prefix;
-    }
-    fail(path, ": this directory has no checkpoint (a file named checkpoint, and model.ckpt-N.index)");
-  }
-  const std::size_t data = path.rfind(".data-0");
-  std::string prefix = path.ends_with(".index")    ? path.substr(0, path.size() - 6)
-                       : path.ends_with(".meta")   ? path.substr(0, path.size() - 5)
-                       : data != std::string::npos ? path.substr(0, data)
-                                                   : path;
-  if (file_exists(prefix + ".index")) return prefix;
-  if (path == "checkpoint" || path.ends_with("/checkpoint"))
-    return checkpoint_prefix(detail::model_setup::directory_of(path));
-  fail(path, ": there is no checkpoint of that name (", path, ".index)");
 }
 
 ODT_INLINE std::vector<std::string> ready_detector::class_names() const {

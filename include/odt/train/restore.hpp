@@ -7,6 +7,7 @@
 #include <odt/train/run_state.hpp>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,15 @@ void restore_variables(detector& model, const checkpoint_reader& checkpoint, boo
 
 /// Which variables a fine_tune_checkpoint is asked for (train_config's fields).
 struct fine_tune_options {
-  std::string checkpoint;                           ///< prefix or directory
+  std::string checkpoint{};                         ///< what checkpoint_prefix takes
   std::string type = "detection";                   ///< or "classification": names without the extractor's scope
   bool load_all_detection_checkpoint_vars = false;  ///< not only the feature extractor's
 };
+
+/// What each variable of a model is called in a checkpoint to start from; empty: it is not asked for.
+std::vector<std::string> fine_tune_names(std::span<const std::string> variables,
+                                         std::span<const feature_extractor_scope> scopes,
+                                         const fine_tune_options& options);
 
 /// What became of one variable of the model.
 struct restore_line {

@@ -20,7 +20,7 @@ ODT_INLINE std::vector<std::int64_t> wide(const std::vector<int>& shape) { retur
 
 template <class T>
 bool fits(const tensor_info& found, const basic_state_tensor<T>& wanted) {
-  return found.type == element_type::float32 && found.shape == wide(wanted.shape) && !found.sliced;
+  return found.type == element_type::float32 && found.shape == wide(wanted.shape);
 }
 
 ODT_INLINE std::string shape_text(const std::vector<int>& shape) { return str("[", join(shape, ","), "]"); }
@@ -59,20 +59,35 @@ ODT_INLINE std::int64_t read_global_step(const checkpoint_reader& checkpoint) {
                                             : checkpoint.read<std::int64_t>("global_step").at(0);
 }
 
-/// The name to look for in a fine-tune checkpoint; empty when the variable is not asked for.
-ODT_INLINE std::string source_name(const std::string& variable, const fine_tune_options& options) {
-  const bool classification = options.type == "classification";
-  if (!classification && options.load_all_detection_checkpoint_vars) return variable;
-  for (const std::string_view scope :
-       {"FeatureExtractor/", "FirstStageFeatureExtractor/", "SecondStageFeatureExtractor/"})
-    if (variable.starts_with(scope)) return classification ? variable.substr(scope.size()) : variable;
-  return {};
+/// The name in a classifier's checkpoint of what is called `name` below the scope.
+ODT_INLINE std::string classifier_name(std::string name, const feature_extractor_scope& scope) {
+  for (const auto& [here, there] : scope.renamed)
+    if (name.starts_with(here)) {
+      name.replace(0, here.size(), there);
+      break;
+    }
+  return name + scope.suffix;
+}
+
+/// The names of a classifier's variables, each for one variable of the model: that of the latest scope.
+ODT_INLINE std::vector<std::string> classifier_names(std::span<const std::string> variables,
+                                                     std::span<const feature_extractor_scope> scopes) {
+  std::vector<std::string> names(variables.size());
+  std::map<std::string, std::size_t> taken_by;
+  for (const feature_extractor_scope& scope : scopes)
+    for (std::size_t i = 0; i < variables.size(); ++i) {
+      if (!variables[i].starts_with(scope.name)) continue;
+      names[i] = classifier_name(variables[i].substr(scope.name.size()), scope);
+      const auto [at, first] = taken_by.try_emplace(names[i], i);
+      if (!first) names[std::exchange(at->second, i)].clear();
+    }
+  return names;
 }
 
 ODT_INLINE restore_line compare(const editable_tensor& wanted, const checkpoint_reader& checkpoint,
-                                const fine_tune_options& options) {
+                                std::string source) {
   using outcome = restore_line::outcome;
-  restore_line line{wanted.name, shape_text(wanted.shape), source_name(wanted.name, options), {}, outcome::missing};
+  restore_line line{wanted.name, shape_text(wanted.shape), std::move(source), {}, outcome::missing};
   if (line.source.empty()) {
     line.what = outcome::not_asked_for;
   } else if (const tensor_info* found = checkpoint.find(line.source)) {
@@ -82,6 +97,19 @@ ODT_INLINE restore_line compare(const editable_tensor& wanted, const checkpoint_
     if (line.what != outcome::restored) line.found = describe(*found);
   }
   return line;
+}
+
+/// What would become of each of the variables.
+ODT_INLINE std::vector<restore_line> compare_all(std::span<const editable_tensor> variables,
+                                                 std::span<const feature_extractor_scope> scopes,
+                                                 const checkpoint_reader& checkpoint,
+                                                 const fine_tune_options& options) {
+  std::vector<std::string> names;
+  for (const editable_tensor& t : variables) names.push_back(t.name);
+  const auto sources = fine_tune_names(names, scopes, options);
+  std::vector<restore_line> lines;
+  for (std::size_t i = 0; i < names.size(); ++i) lines.push_back(compare(variables[i], checkpoint, sources[i]));
+  return lines;
 }
 
 /// "FeatureExtractor/MobilenetV1/Conv2d_3_depthwise/BatchNorm/beta" -> "FeatureExtractor/MobilenetV1".
@@ -124,20 +152,35 @@ ODT_INLINE void restore_variables(detector& model, const checkpoint_reader& chec
   detail::restoring::read_all(model, checkpoint, is_average);
 }
 
+ODT_INLINE std::vector<std::string> fine_tune_names(std::span<const std::string> variables,
+                                                    std::span<const feature_extractor_scope> scopes,
+                                                    const fine_tune_options& options) {
+  if (options.type == "classification") return detail::restoring::classifier_names(variables, scopes);
+  std::vector<std::string> names;
+  for (const std::string& variable : variables) {
+    const bool extracts_features = std::ranges::any_of(
+        scopes, [&variable](const feature_extractor_scope& scope) { return variable.starts_with(scope.name); });
+    names.push_back(extracts_features || options.load_all_detection_checkpoint_vars ? variable : "");
+  }
+  return names;
+}
+
 ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& options) {
   if (options.type != "detection" && options.type != "classification")
     fail("train_config.fine_tune_checkpoint_type: \"", options.type,
          "\" is not available; there are detection, classification");
   const checkpoint_reader checkpoint(options.checkpoint);
+  const auto scopes = model.feature_extractor_scopes();
   restore_report report{checkpoint.prefix(), {}, {}};
   std::set<std::string> used;
   model.edit_state([&](std::span<const editable_tensor> tensors) {
-    for (const editable_tensor& t : tensors) {
-      if (!t.model_variable) continue;
-      report.lines.push_back(detail::restoring::compare(t, checkpoint, options));
-      if (report.lines.back().what != restore_line::outcome::restored) continue;
-      checkpoint.read<float>(report.lines.back().source, t.values);
-      used.insert(report.lines.back().source);
+    std::vector<editable_tensor> variables(tensors.begin(), tensors.end());
+    std::erase_if(variables, [](const editable_tensor& t) { return !t.model_variable; });
+    report.lines = detail::restoring::compare_all(variables, scopes, checkpoint, options);
+    for (std::size_t i = 0; i < variables.size(); ++i) {
+      if (report.lines[i].what != restore_line::outcome::restored) continue;
+      checkpoint.read<float>(report.lines[i].source, variables[i].values);
+      used.insert(report.lines[i].source);
     }
   });
   for (const tensor_info& t : checkpoint.tensors())

@@ -4,6 +4,7 @@
 #include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
 #include <odt/dataset/sample_maker.hpp>
+#include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
 #include <odt/train/choose_detector.hpp>
