@@ -415,6 +415,43 @@ BOOST_AUTO_TEST_CASE(shapes_convert_and_inspect_follow_one_another) {
   BOOST_TEST(contains(inspect.out, "3 images"));
 }
 
+BOOST_AUTO_TEST_CASE(pets_and_coco_become_the_apis_records) {
+  const scratch_directory at;
+  for (const char* folder : {"images", "annotations/xmls", "annotations/trimaps"}) odt::make_directories(at / folder);
+  odt::image trimap(48, 64, 1);
+  for (std::size_t i = 0; i < trimap.pixels.size(); ++i) trimap.pixels[i] = i % 64 < 40 ? 1 : 2;
+  std::string list, images;
+  for (int i = 1; i <= 4; ++i) {
+    const std::string name = odt::str("pug_", i);
+    write_picture(at / ("images/" + name + ".png"));
+    odt::write_image(at / ("annotations/trimaps/" + name + ".png"), trimap);
+    odt::write_file(at / ("annotations/xmls/" + name + ".xml"),
+                    "<annotation><filename>" + name +
+                        ".png</filename><object><name>dog</name><bndbox><xmin>2</xmin>"
+                        "<ymin>3</ymin><xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>");
+    list += name + " 1 2 1\n";
+    images += odt::str(i > 1 ? "," : "", "{\"id\":", i, ",\"file_name\":\"", name, ".png\"}");
+  }
+  odt::write_file(at / "annotations/trainval.txt", list);
+  odt::write_file(at / "coco.json",
+                  "{\"images\":[" + images +
+                      "],\"categories\":[{\"id\":7,\"name\":\"pug\"}],\"annotations\":[{\"id\":1,"
+                      "\"image_id\":2,\"category_id\":7,\"bbox\":[2,3,9,9],\"segmentation\":[[2,3,11,3,11,12]]}]}");
+  const auto faces = run(at, {"convert", "pets", "--data_dir", at.path(), "--output_dir", at / "faces"});
+  BOOST_TEST(faces.status == 0);
+  BOOST_TEST(odt::file_exists(at / "faces/pet_faces_train.record-00009-of-00010"));
+  const auto bodies = run(at, {"convert", "pets", "--data_dir", at.path(), "--output_dir", at / "bodies",
+                               "--faces_only=false", "--mask_type", "numerical", "--num_shards", "1"});
+  BOOST_TEST(bodies.status == 0);
+  BOOST_TEST(contains(bodies.out, "boxes with a mask: 4"));
+  BOOST_TEST(odt::file_exists(at / "bodies/pets_fullbody_with_masks_val.record-00000-of-00001"));
+  const auto coco = run(at, {"convert", "coco", "--train_image_dir", at / "images", "--train_annotations_file",
+                             at / "coco.json", "--include_masks", "--output_dir", at / "coco", "--num_shards", "2"});
+  BOOST_TEST(coco.status == 0);
+  BOOST_TEST(contains(coco.out, "boxes with a mask: 1"));
+  BOOST_TEST(odt::file_exists(at / "coco/coco_train.record-00001-of-00002"));
+}
+
 BOOST_AUTO_TEST_CASE(bench_times_a_config_on_random_data) {
   const scratch_directory at;
   const std::string config = odt::test::write_toy_run(at);

@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_a_picture_is_left_out_and_said) {
   const convert_report report = convert_coco(w.what(true), w.how());
   const std::string text = report.problems_text();
   for (const char* piece : {"annotation id 2: the box of \"person\" lies outside the picture",
-                            "annotation id 3: the mask of \"person\" has 4x4 pixels, the picture 64x48",
+                            "annotation id 3: the segmentation is of 4x4 pixels, its picture of 64x48",
                             "annotation id 4: the box of \"person\" reaches beyond the picture",
                             "annotation id 5: image_id 9 is none", "none.jpg"})
     BOOST_CHECK_MESSAGE(text.find(piece) != std::string::npos, piece << " is not in " << text);

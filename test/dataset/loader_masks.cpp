@@ -109,6 +109,20 @@ BOOST_AUTO_TEST_CASE(evaluations_keep_the_records_masks) {
   BOOST_TEST(b.groundtruth[1].masks.empty());
 }
 
+BOOST_AUTO_TEST_CASE(of_more_boxes_than_fit_the_first_ones_keep_their_masks) {
+  records files;
+  files.write("a.record", {odt::serialize_example(masked(1, 3))});
+  auto o = masked_options(files);
+  o.augmentations = {};
+  o.batch_size = 1;
+  o.max_boxes = 2;
+  const auto b = take(o, 1).at(0);
+  BOOST_TEST(b.counts[0] == 2);
+  BOOST_REQUIRE(b.masks.size() == 2u);
+  for (const odt::image& mask : b.masks) BOOST_TEST((mask.size() == odt::size2{16, 16}));
+  BOOST_TEST(files.warnings.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(masks_are_read_only_on_demand) {
   records files;
   files.write("a.record", {odt::serialize_example(masked(1))});

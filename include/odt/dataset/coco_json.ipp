@@ -19,7 +19,7 @@
 
 namespace odt {
 
-namespace detail::coco {
+namespace detail::coco_json {
 
 using nlohmann::json;
 
@@ -125,7 +125,12 @@ ODT_INLINE std::function<image(size2)> mask_of(const json& object, const std::st
   const json& segmentation = field(object, "segmentation", place);
   if (segmentation.is_object()) {
     run_lengths runs = with_place([&] { return runs_of(segmentation, place); });
-    return [runs = std::move(runs)](size2) { return to_mask(runs); };
+    return [runs = std::move(runs), place](size2 size) {
+      if (runs.size != size)
+        fail(place, ": the segmentation is of ", runs.size.width, "x", runs.size.height, " pixels, its picture of ",
+             size.width, "x", size.height, "; they have to be the same");
+      return to_mask(runs);
+    };
   }
   if (!segmentation.is_array())
     fail(place, ": \"segmentation\" is ", segmentation.type_name(), "; polygons or run lengths are needed");
@@ -215,21 +220,21 @@ class reader {
   std::size_t number_ = 0;
 };
 
-}  // namespace detail::coco
+}  // namespace detail::coco_json
 
 ODT_INLINE coco_labels read_coco_json(const std::string& path, bool masks) {
   return parse_coco_json(read_file(path), path, masks);
 }
 
 ODT_INLINE coco_labels parse_coco_json(std::string_view text, const std::string& path, bool masks) {
-  detail::coco::json root;
+  detail::coco_json::json root;
   try {
-    root = detail::coco::json::parse(text);
-  } catch (const detail::coco::json::parse_error& wrong) {
+    root = detail::coco_json::json::parse(text);
+  } catch (const detail::coco_json::json::parse_error& wrong) {
     const auto before = text.substr(0, std::min(wrong.byte, text.size()));
     fail(path, ":", 1 + std::ranges::count(before, '\n'), ": is no JSON from byte ", wrong.byte, " on");
   }
-  return detail::coco::reader(root, path, masks).run();
+  return detail::coco_json::reader(root, path, masks).run();
 }
 
 }  // namespace odt

@@ -12,7 +12,7 @@
 
 namespace odt {
 
-namespace detail::coco {
+namespace detail::coco_sets {
 
 /// The categories of all files, which have to be the same.
 ODT_INLINE void share_categories(const coco_labels& labels, const std::string& path, const std::string& first,
@@ -36,10 +36,10 @@ ODT_INLINE convert::pending_set to_set(coco_labels labels, const coco_set& sourc
   return set;
 }
 
-}  // namespace detail::coco
+}  // namespace detail::coco_sets
 
 ODT_INLINE convert_report convert_coco(const coco_options& what, const convert_options& how) {
-  namespace d = detail::coco;
+  namespace d = detail::coco_sets;
   if (what.sets.empty()) fail("annotations, images: COCO's JSON and its folder of pictures are needed");
   if (how.output.empty()) fail("output: a folder for the records is needed");
   const std::string map = how.label_map.empty() ? join_path(how.output, "label_map.pbtxt") : how.label_map;

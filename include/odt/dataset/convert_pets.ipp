@@ -32,7 +32,7 @@ ODT_INLINE std::string breed_of(const std::string& picture, const std::string& p
   const std::string stem = without_ending(last_part(picture));
   const std::size_t end = stem.find_last_not_of("0123456789");
   const bool numbered = end != std::string::npos && end > 0 && end + 1 < stem.size() && stem[end] == '_';
-  const std::string breed = numbered ? stem.substr(0, end) : std::string();
+  std::string breed = numbered ? stem.substr(0, end) : std::string();
   const auto is_part = [](unsigned char c) { return std::isalpha(c) || c == '_'; };
   if (breed.empty() || !std::ranges::all_of(breed, is_part))
     fail(place, ": the picture is called ", last_part(picture),

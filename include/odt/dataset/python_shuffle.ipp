@@ -43,7 +43,7 @@ ODT_INLINE std::uint32_t python_random::next() {
 }
 
 ODT_INLINE std::uint32_t python_random::below(std::uint32_t limit) {
-  const int bits = std::bit_width(limit);
+  const auto bits = static_cast<int>(std::bit_width(limit));
   std::uint32_t drawn = next() >> (32 - bits);
   while (drawn >= limit) drawn = next() >> (32 - bits);
   return drawn;
