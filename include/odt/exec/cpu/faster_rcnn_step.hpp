@@ -7,9 +7,9 @@
 #include <odt/exec/cpu/boxes/two_stage_boxes.hpp>
 #include <odt/exec/cpu/boxes/two_stage_detections.hpp>
 #include <odt/exec/cpu/step_core.hpp>
-#include <odt/exec/two_stage_report.hpp>
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/two_stage_detections.hpp>
+#include <odt/exec/two_stage_report.hpp>
 #include <odt/faster_rcnn/devices.hpp>
 #include <odt/faster_rcnn/network.hpp>
 

@@ -15,7 +15,6 @@
 #include <odt/exec/two_stage_detections.hpp>
 #include <odt/exec/two_stage_report.hpp>
 #include <odt/faster_rcnn/devices.hpp>
-#include <odt/losses/sigmoid.hpp>
 #include <odt/second_stage_box_predictor.hpp>
 
 #include <cstddef>
@@ -222,7 +221,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     const two_stage_boxes& own = memory_.boxes();
     const mask_predictions p = masks_of(training_masks);
     assign_masks(stream_, own.taken, own.second.match, memory_.masks(), {p.height, p.width}, own.mask_targets);
-    mask_loss(stream_, weighted_sigmoid{}, options_.loss.second.mask_prediction_loss_weight, own.taken, p,
+    mask_loss(stream_, options_.mask_loss, options_.loss.second.mask_prediction_loss_weight, own.taken, p,
               gradient(training_masks), own.second, own.mask_targets, own.mask_costs);
   }
 
