@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What a train step does with boxes: assignment, non-maximum suppression, and the whole loss with hard example mining,
-// at the sizes of SSD MobileNet v1. Each is checked against the definition first, one number at a time, then timed.
-// ODT_THREADS (2) and ODT_BATCH (8) change the loss's; assignment and suppression of an image run on one thread.
+// What a step does with boxes: assignment, non-maximum suppression, and the whole loss with hard example mining, at the
+// sizes of SSD MobileNet v1; proposals and detections at those of Faster R-CNN. Each is checked against the definition
+// first, one number at a time, then timed. ODT_THREADS (2) and ODT_BATCH (8) change the loss's; assignment and
+// suppression of an image run on one thread.
 #include "timing.hpp"
 
+#include <odt/anchor_generators/grid.hpp>
 #include <odt/anchor_generators/ssd.hpp>
 #include <odt/box_coders/faster_rcnn.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/random.hpp>
 #include <odt/exec/cpu/boxes/assign.hpp>
+#include <odt/exec/cpu/boxes/box_classifier_detections.hpp>
 #include <odt/exec/cpu/boxes/non_max_suppression.hpp>
+#include <odt/exec/cpu/boxes/proposals.hpp>
 #include <odt/exec/cpu/boxes/ssd_loss.hpp>
 #include <odt/losses/sigmoid.hpp>
 #include <odt/losses/smooth_l1.hpp>
@@ -269,6 +273,119 @@ void check_loss() {
   expect_near(p.report.localization, localization / matches, 1e-5, "the localization loss");
 }
 
+constexpr size2 photo{600, 1024};
+constexpr boxf photo_window{0, 0, 600, 1024};
+
+/// A first stage's predictions for one photo, and what it proposes.
+struct proposal_problem {
+  anchor_selection anchors;
+  std::vector<float> encodings, objectness;
+  first_stage_options options;
+  cpu::proposal_workspace space;
+  int count = 0;
+  std::vector<boxf> boxes, normalized;
+  std::vector<float> scores;
+
+  proposal_problem()
+      : anchors(
+            clip_to_window(grid_anchor_generator{}.generate(std::vector{size2{38, 64}}, photo), photo_window, true)),
+        space(anchors.size(), 1),
+        boxes(static_cast<std::size_t>(options.max_proposals)),
+        normalized(boxes.size()),
+        scores(boxes.size()) {
+    random_stream random(4);
+    for (int i = 0; i < 4 * anchors.all; ++i) encodings.push_back(random.normal());
+    for (int i = 0; i < 2 * anchors.all; ++i) objectness.push_back(random.normal());
+  }
+
+  proposals out() { return {1, options.max_proposals, &count, boxes.data(), normalized.data(), scores.data()}; }
+  void run(thread_pool& one) {
+    cpu::propose(one, faster_rcnn_box_coder{}, anchors, options, {1, anchors.all, encodings.data(), objectness.data()},
+                 photo, {&photo_window, 1}, space, out());
+  }
+};
+
+void check_proposals() {
+  proposal_problem p;
+  thread_pool one(1);
+  p.run(one);
+  std::vector<boxf> boxes;
+  std::vector<float> scores;
+  for (std::size_t i = 0; i < p.anchors.boxes.size(); ++i) {
+    const auto row = static_cast<std::size_t>(p.anchors.rows[i]);
+    const float* const code = p.encodings.data() + 4 * row;
+    boxes.push_back(faster_rcnn_box_coder{}.decode(std::array{code[0], code[1], code[2], code[3]}, p.anchors.boxes[i]));
+    scores.push_back(1 / (1 + std::exp(p.objectness[2 * row] - p.objectness[2 * row + 1])));
+  }
+  std::size_t at = 0;
+  for (const int kept : suppress_by_definition(boxes, scores, p.options.nms_iou_threshold, p.boxes.size())) {
+    const boxf expected = clip(boxes[static_cast<std::size_t>(kept)], photo_window);
+    if (!(area(expected) > 0)) continue;
+    expect_near(p.scores[at], scores[static_cast<std::size_t>(kept)], 1e-5, "a proposal's score");
+    expect_near(iou(p.boxes[at++], expected), 1, 1e-4, "a proposal's overlap with that");
+  }
+  expect_near(p.count, static_cast<double>(at), 0, "the number of proposals");
+}
+
+/// A second stage's predictions for the proposals of one photo.
+struct detection_problem {
+  static constexpr int classes = slots - 1;
+  proposal_problem first;
+  post_processing_options options{.converter = score_converter::softmax};
+  std::vector<float> encodings, logits;
+  cpu::box_classifier_detection_workspace space{first.options.max_proposals, classes, 1};
+  std::vector<detections> found;
+
+  explicit detection_problem(thread_pool& one) {
+    options.suppression.max_total_detections = 300;
+    first.run(one);
+    random_stream random(5);
+    for (int i = 0; i < first.options.max_proposals * classes * 4; ++i) encodings.push_back(random.normal());
+    for (int i = 0; i < first.options.max_proposals * slots; ++i) logits.push_back(3 * random.normal());
+  }
+
+  void run(thread_pool& one) {
+    const box_classifier_predictions in{
+        1, first.options.max_proposals, classes, false, encodings.data(), logits.data()};
+    cpu::post_process(one, faster_rcnn_box_coder{}, options, in, first.out(), {&photo_window, 1}, space, found);
+  }
+};
+
+/// By falling score: what suppression leaves of each class.
+std::vector<float> detected_by_definition(detection_problem& p) {
+  std::vector<float> all;
+  for (std::size_t c = 0; c < detection_problem::classes; ++c) {
+    std::vector<boxf> boxes;
+    std::vector<float> scores;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(p.first.count); ++i) {
+      const float *const code = p.encodings.data() + 4 * (i * detection_problem::classes + c), *const row =
+                                                                                                   p.logits.data() +
+                                                                                                   i * slots;
+      boxes.push_back(faster_rcnn_box_coder{}.decode(std::array{code[0], code[1], code[2], code[3]}, p.first.boxes[i]));
+      double sum = 0;
+      for (int k = 0; k < slots; ++k) sum += std::exp(double{row[k]});
+      scores.push_back(static_cast<float>(std::exp(double{row[c + 1]}) / sum));
+    }
+    for (const int i : suppress_by_definition(boxes, scores, 0.6f, 100))
+      if (area(clip(boxes[static_cast<std::size_t>(i)], photo_window)) > 0)
+        all.push_back(scores[static_cast<std::size_t>(i)]);
+  }
+  std::ranges::sort(all, std::greater{});
+  all.resize(std::min<std::size_t>(all.size(), 300));
+  return all;
+}
+
+void check_detections() {
+  thread_pool one(1);
+  detection_problem p(one);
+  p.run(one);
+  const std::vector<float> expected = detected_by_definition(p);
+  expect_near(static_cast<double>(p.found[0].size()), static_cast<double>(expected.size()), 0,
+              "the number of detections");
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    expect_near(p.found[0][i].score, expected[i], 1e-5, "a detection's score");
+}
+
 /// Runs `work` for as long as asked: the best time of it,.
 template <class Work>
 double best_of(benchmark::State& state, const Work& work) {
@@ -328,6 +445,22 @@ void time_loss(benchmark::State& state, const ssd_loss_options& options) {
   state.counters["arithmetic_share_%"] = 100 * elements / best / std::max(before, loss_ceiling());
 }
 
+void time_proposals(benchmark::State& state) {
+  thread_pool one(1);
+  proposal_problem p;
+  const double best = best_of(state, [&] { p.run(one); });
+  state.counters["anchors/s"] = p.anchors.size() / best;
+  state.counters["proposals"] = p.count;
+}
+
+void time_detections(benchmark::State& state) {
+  thread_pool one(1);
+  detection_problem p(one);
+  const double best = best_of(state, [&] { p.run(one); });
+  state.counters["scores/s"] = static_cast<double>(p.logits.size()) / best;
+  state.counters["detections"] = static_cast<double>(p.found[0].size());
+}
+
 template <class Function>
 void add(const std::string& name, const Function& function) {
   benchmark::RegisterBenchmark(name.c_str(), function)->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -339,12 +472,16 @@ int main(int argc, char** argv) try {
   check_assignment();
   for (const suppression& s : suppressions) check(s);
   check_loss();
+  check_proposals();
+  check_detections();
   add("assign/10x1917", time_assignment);
   for (const suppression& s : suppressions)
     add(std::string("non_max_suppression/2000/") + s.name,
         [&s](benchmark::State& state) { time_suppression(state, s); });
   add("ssd_loss/plain", [](benchmark::State& state) { time_loss(state, {}); });
   add("ssd_loss/mining", [](benchmark::State& state) { time_loss(state, mining()); });
+  add("propose/29184", time_proposals);
+  add("detections/300x90", time_detections);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   return 0;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Whole train steps of an SSD on random data: images a second, milliseconds, memory, and the shares of what the machine
-// gives at the same moment. bench/compare.sh runs it beside its peers.
+// Whole train steps of a detector on random data: images a second, milliseconds, memory, and the shares of what the
+// machine gives at the same moment. bench/compare.sh runs it beside its peers.
 #include <odt/cli/roofline.hpp>
 #include <odt/exec/cpu/machine/ceiling.hpp>
 #include <odt/train/benchmark.hpp>
 
 #include "train_step_detector.hpp"
+#include "train_step_two_stage.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -13,20 +14,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace {
 
-using odt::bench::detector;
+using odt::detector;
 using json = nlohmann::ordered_json;
 
 struct arguments {
   std::string model = "ssd_mobilenet_v1";
   int num_classes = 90;
   int image_size = 0;
-  int batch_size = 8;
+  int batch_size = 0;
   std::string precision = "fp32";
   bool layers = false;
   bool ceilings = false;
@@ -63,7 +65,13 @@ double step_bytes(detector& d, const odt::batch& b, bool forward_only) {
   return bytes;
 }
 
-json result_of(const arguments& a, detector& d, const odt::batch& b, const odt::benchmark_report& r) {
+/// What steps of that batch need in all, as it is told before the first of them.
+double foreseen_bytes(const detector& d, const odt::batch& b, bool forward_only) {
+  const odt::step_shape step{b.size, {b.height, b.width}, b.max_boxes, !forward_only};
+  return static_cast<double>(d.foresee({&step, 1}).needed);
+}
+
+json result_of(const arguments& a, detector& d, const odt::batch& b, const odt::benchmark_report& r, double foreseen) {
   const double mega = 1e6, seconds = r.median_seconds, bytes = step_bytes(d, b, a.how.forward_only);
   const odt::detector_description about = d.describe(b.size, {b.height, b.width});
   return {{"program", "odt"},
@@ -86,6 +94,7 @@ json result_of(const arguments& a, detector& d, const odt::batch& b, const odt::
           {"share_of_peak", r.flops / seconds / r.ceilings.flops},
           {"share_of_bandwidth", bytes / seconds / r.ceilings.bytes},
           {"planned_mb", static_cast<double>(r.planned_bytes) / mega},
+          {"foreseen_mb", foreseen / mega},
           {"rss_growth_mb", static_cast<double>(r.growth_bytes) / mega}};
 }
 
@@ -98,16 +107,35 @@ void print_ceilings(const odt::benchmark_options& how) {
   std::puts(json{{"peak_gflops", flops / 1e9}, {"bandwidth_gbs", bytes / 1e9}}.dump().c_str());
 }
 
+/// Takes what is not given from the model; the size of the network's input.
+odt::size2 complete(arguments& a) {
+  const odt::bench::two_stage_model* const two_stage = odt::bench::find_two_stage_model(a.model);
+  if (a.image_size == 0) a.image_size = two_stage ? odt::bench::short_side : odt::bench::find_model(a.model).image_size;
+  if (a.batch_size == 0) a.batch_size = two_stage ? 1 : 8;
+  return {a.image_size, two_stage ? a.image_size * 4 / 3 : a.image_size};
+}
+
+std::unique_ptr<detector> make_detector(const arguments& a) {
+  const odt::run_options run{.seed = 1, .threads = a.how.threads, .compute = a.how.compute};
+  if (const auto* model = odt::bench::find_two_stage_model(a.model))
+    return std::make_unique<odt::bench::two_stage_detector>(odt::bench::options_of(*model, a.num_classes), run);
+  return std::make_unique<odt::bench::detector>(
+      odt::bench::options_of(odt::bench::find_model(a.model), a.num_classes, a.image_size), run);
+}
+
 void add_flags(CLI::App& app, arguments& a) {
-  app.add_option("--model", a.model, "one of " + odt::bench::model_names());
+  app.add_option("--model", a.model,
+                 "one of " + odt::bench::model_names() + ", " + odt::bench::two_stage_model_names());
   app.add_option("--num_classes", a.num_classes);
-  app.add_option("--image_size", a.image_size, "side of the images; when not given, the model's");
-  app.add_option("--batch_size", a.batch_size);
+  app.add_option("--image_size", a.image_size,
+                 "side of the images, for two stages the short one of 3:4; when not given, the model's");
+  app.add_option("--batch_size", a.batch_size, "when not given, 8, for two stages 1");
   app.add_option("--threads", a.how.threads);
   app.add_option("--steps", a.how.steps)->check(CLI::PositiveNumber);
   app.add_option("--warmup", a.how.warmup, "steps before, which also check the results");
   app.add_option("--precision", a.precision)->check(CLI::IsMember({"fp32", "bf16"}));
-  app.add_flag("--forward_only", a.how.forward_only, "the network in evaluation mode, without post-processing");
+  app.add_flag("--forward_only", a.how.forward_only,
+               "the network in evaluation mode, without post-processing; for two stages with it");
   app.add_flag("--layers", a.layers, "every operation, those first that lose most against the machine's ceilings");
   app.add_flag("--ceilings", a.ceilings, "only what the machine gives at this moment");
   app.add_flag("--json", a.json, "one line of JSON (the default output is the same line)");
@@ -117,22 +145,22 @@ void add_flags(CLI::App& app, arguments& a) {
 
 int main(int argc, char** argv) try {
   arguments a;
-  CLI::App app{"Times train steps of an SSD on random data."};
+  CLI::App app{"Times train steps of a detector on random data."};
   add_flags(app, a);
   CLI11_PARSE(app, argc, argv);
   if (a.precision == "bf16") a.how.compute = odt::precision::bf16;
   if (a.ceilings) return print_ceilings(a.how), 0;
 
-  const odt::bench::sample_model& model = odt::bench::find_model(a.model);
-  if (a.image_size == 0) a.image_size = model.image_size;
-  const odt::batch b = odt::random_batch(a.batch_size, {a.image_size, a.image_size}, a.num_classes);
+  const odt::size2 extent = complete(a);
+  const odt::batch b = odt::random_batch(a.batch_size, extent, a.num_classes);
   const odt::memory_growth memory;
-  detector d(odt::bench::options_of(model, a.num_classes, a.image_size),
-             {.seed = 1, .threads = a.how.threads, .compute = a.how.compute});
+  const std::unique_ptr<detector> made = make_detector(a);
+  detector& d = *made;
+  const double foreseen = foreseen_bytes(d, b, a.how.forward_only);
   if (!a.how.forward_only) check_training(d, b, std::exchange(a.how.warmup, 0));
   if (a.layers) return print_layers(d, b, a), 0;
   const odt::benchmark_report report = odt::time_steps(d, b, a.how, memory);
-  std::puts(result_of(a, d, b, report).dump().c_str());
+  std::puts(result_of(a, d, b, report, foreseen).dump().c_str());
   if (a.how.forward_only) check_forward(d, b);
   return 0;
 } catch (const std::exception& e) {

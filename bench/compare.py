@@ -118,11 +118,11 @@ def brief(flags):
 
 
 def choose_peer(programs, judge):
-    """The peer's name; for "best" the quickest one in brief runs (without a network to train: ONNX Runtime)."""
+    """The peer's name; for "best" the quickest one in brief runs (an SSD without training: ONNX Runtime)."""
     wanted = programs.args.peer
     if wanted != "best":
         return wanted
-    if "--forward_only" in programs.flags:
+    if "--forward_only" in programs.flags and not any(f.startswith("faster_rcnn") for f in programs.flags):
         return "onnx"
     rates = {}
     for name in TORCH:
@@ -205,7 +205,7 @@ def parser():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--peer", default="best", choices=["best", "none", "onnx", *TORCH],
-                   help="best: the quickest of PyTorch's in brief runs; with --forward_only ONNX Runtime")
+                   help="best: the quickest of PyTorch's in brief runs; with --forward_only ONNX Runtime for an SSD")
     p.add_argument("--isa", default="native", choices=["native", "avx2"], help="avx2: of both; odt from build/haswell")
     p.add_argument("--limit", type=float, default=0.04, help="of the cores that others may use in a repetition")
     p.add_argument("--max_discards", type=int, default=10, help="then disturbed repetitions count, and are told")

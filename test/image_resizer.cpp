@@ -163,4 +163,20 @@ BOOST_AUTO_TEST_CASE(what_is_not_supported_is_refused_by_its_path) {
   BOOST_TEST(refusal(message_of("conditional_shape_resizer", fields)).find("fixed_shape_resizer") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(no_input_is_larger_than_the_largest) {
+  using odt::size2;
+  const auto kept = odt::image_resizer::keep_aspect_ratio(60, 100);
+  BOOST_TEST((kept.largest_size() == size2{60, 100}));
+  for (int height = 1; height < 400; height += 7)
+    for (int width = 1; width < 400; width += 7) {
+      const size2 input = kept.outer_size({height, width});
+      BOOST_TEST(input.height * input.width <= 60 * 100);
+    }
+  BOOST_TEST((odt::image_resizer::keep_aspect_ratio(60, 100, true).largest_size() == size2{100, 100}));
+  BOOST_TEST((odt::image_resizer::fixed_shape({30, 40}).largest_size() == size2{30, 40}));
+  odt::image_resizer none;
+  none.what = odt::image_resizer::kind::identity;
+  BOOST_TEST(!none.largest_size().has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The train step of odt's benchmark in PyTorch: the same network, losses, optimizer, batch and random data.
 
-Prints one line of JSON with the fields of bench_train_step. `pip install torch` (the CPU build suffices) first; the
-fair setting for a CPU is
+Prints one line of JSON with the fields of bench_train_step. `pip install torch` (the CPU build suffices), for two-stage
+models torchvision too, first; the fair setting for a CPU is
   MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=20000000000 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 """
 import argparse
@@ -14,7 +14,7 @@ import time
 import torch
 from torch.nn import functional as F
 
-from image_sizes import IMAGE_SIZES
+from image_sizes import IMAGE_SIZES, batch_size, extent
 from torch_models import MODELS, multiply_adds, parameter_count
 
 
@@ -98,7 +98,7 @@ def parse():
     parser.add_argument("--model", default="ssd_mobilenet_v1", choices=IMAGE_SIZES)
     parser.add_argument("--num_classes", type=int, default=90)
     parser.add_argument("--image_size", type=int, default=0, help="0: the model's")
-    parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--batch_size", type=int, default=0, help="0: the model's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=3)
@@ -109,11 +109,40 @@ def parse():
     parser.add_argument("--forward_only", action="store_true")
     args = parser.parse_args()
     args.image_size = args.image_size or IMAGE_SIZES[args.model]
+    args.batch_size = args.batch_size or batch_size(args.model)
     return args
 
 
 def make_network(args):
     return MODELS[args.model].make(args.num_classes + 1)
+
+
+def ssd_passes(args, device, model, images, boxes, classes):
+    """Functions of one inference without post-processing, and of the loss."""
+    with torch.no_grad():
+        anchors = make_anchors(model.eval()(images[:1])[0].shape[1], device)
+    run = torch.compile(model) if args.compile else model
+    loss = focal_loss if MODELS[args.model].focal else mined_loss
+    criterion = torch.compile(loss) if args.compile and device.type == "cuda" else loss
+
+    def total_loss(cast):
+        with cast():
+            encodings, logits = run(images)
+        return criterion(encodings.float(), logits.float(), anchors, boxes, classes)
+
+    return lambda: run(images), total_loss
+
+
+def two_stage_passes(args, _, model, images, boxes, classes):
+    """Functions of one inference, detections included, and of the loss."""
+    if args.compile:
+        model.compile_networks()
+
+    def total_loss(cast):
+        with cast():
+            return model(images, boxes, classes)
+
+    return lambda: model(images), total_loss
 
 
 def make_step(args, device, images):
@@ -125,21 +154,16 @@ def make_step(args, device, images):
     boxes = torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.3, 0.4, 0.9, 0.8], [0.5, 0.05, 0.75, 0.35]], device=device)
     boxes = boxes.expand(args.batch_size, -1, -1).contiguous()
     classes = (torch.tensor([1, 5, 9], device=device) % args.num_classes).expand(args.batch_size, -1).contiguous()
-    with torch.no_grad():
-        anchors = make_anchors(model.eval()(images[:1])[0].shape[1], device)
-    model.train(not args.forward_only)
-    run = torch.compile(model) if args.compile else model
-    loss = focal_loss if MODELS[args.model].focal else mined_loss
-    criterion = torch.compile(loss) if args.compile and device.type == "cuda" else loss
     cast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16")
+    make = two_stage_passes if MODELS[args.model].two_stage else ssd_passes
+    infer, total_loss = make(args, device, model, images, boxes, classes)
+    model.train(not args.forward_only)
 
     def step():
         if args.forward_only:
             with torch.no_grad(), cast():
-                return run(images)
-        with cast():
-            encodings, logits = run(images)
-        value = criterion(encodings.float(), logits.float(), anchors, boxes, classes)
+                return infer()
+        value = total_loss(cast)
         optimizer.zero_grad(set_to_none=False)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
@@ -181,7 +205,8 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     device = torch.device(args.device)
-    images = (torch.rand(args.batch_size, 3, args.image_size, args.image_size, device=device) * 2 - 1)
+    height, width = extent(args.model, args.image_size)
+    images = (torch.rand(args.batch_size, 3, height, width, device=device) * 2 - 1)
     if args.layout == "channels_last":
         images = images.to(memory_format=torch.channels_last)
     memory = MemoryGrowth()
@@ -200,7 +225,7 @@ def main():
     network = make_network(args)
     print(json.dumps({
         "program": "torch " + torch.__version__, "model": args.model, "image_size": args.image_size,
-        "parameters": parameter_count(network), "multiply_adds": multiply_adds(network, args.image_size),
+        "parameters": parameter_count(network), "multiply_adds": multiply_adds(network, height, width),
         "batch_size": args.batch_size,
         "threads": args.threads, "precision": args.precision, "layout": args.layout, "compile": args.compile,
         "forward_only": args.forward_only, "img_per_s": args.batch_size / median, "median_ms": median * 1e3,

@@ -17,6 +17,7 @@
 #include <odt/core/recipe.hpp>
 #include <odt/core/settings.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <memory>
@@ -128,6 +129,10 @@ class augmentation_chain {
   std::size_t size() const { return steps_.size(); }
   bool empty() const { return steps_.empty(); }
   std::string_view name(std::size_t i) const { return steps_[i]->name(); }
+  /// Whether images may become of another size: one of them says `changes_size`.
+  bool changes_size() const {
+    return std::ranges::any_of(steps_, [](const auto& s) { return s->changes_size(); });
+  }
 
   /// Draws for sample `sample` of the run `seed`: changes the ground truth, returns the new size, and appends to the
   /// recipe. The i-th augmentation has a stream of its own.
@@ -137,12 +142,19 @@ class augmentation_chain {
   struct step {
     virtual ~step() = default;
     virtual std::string_view name() const = 0;
+    virtual bool changes_size() const = 0;
     virtual void draw(sketch& photo, random_stream& random) const = 0;
   };
   template <class A>
   struct model final : step {
     explicit model(A p) : policy(std::move(p)) {}
     std::string_view name() const override { return A::name; }
+    bool changes_size() const override {
+      if constexpr (requires { A::changes_size; })
+        return A::changes_size;
+      else
+        return false;
+    }
     void draw(sketch& photo, random_stream& random) const override { policy.draw(photo, random); }
     A policy;
   };

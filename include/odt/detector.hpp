@@ -58,7 +58,8 @@ struct part_description {
 struct detector_description {
   std::vector<part_description> parts;
   std::int64_t parameters = 0;
-  std::int64_t multiply_adds = 0;  ///< forward, one image
+  std::int64_t multiply_adds = 0;        ///< forward, one image
+  std::int64_t train_multiply_adds = 0;  ///< the same in training, where a second stage looks at fewer boxes
   int anchors = 0;
   std::int64_t step_bytes = 0;      ///< of activations and gradients of a train step (the arena)
   std::int64_t variable_bytes = 0;  ///< of variables, gradients, slots and averages
@@ -163,7 +164,8 @@ class detector {
 
   // For benchmarks; a detector may leave them out.
 
-  /// The network alone in evaluation mode, without what detect() does with its predictions.
+  /// The network alone in evaluation mode, without what detect() does with its predictions; where there are two stages,
+  /// with it.
   virtual void forward(const batch& b) { detect(b); }
   /// A train step, or forward(), timed operation by operation, in their order.
   virtual std::vector<operation_time> profile(const batch&, bool /*forward_only*/) {

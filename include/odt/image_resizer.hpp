@@ -43,6 +43,9 @@ struct image_resizer {
   /// The size of every network input, if it does not depend on the image.
   std::optional<size2> constant_size() const;
 
+  /// No network input has more pixels; none where images stay as large as they are.
+  std::optional<size2> largest_size() const;
+
   friend bool operator==(const image_resizer&, const image_resizer&) = default;
 };
 

@@ -161,6 +161,11 @@ ODT_INLINE std::optional<size2> image_resizer::constant_size() const {
   return std::nullopt;
 }
 
+ODT_INLINE std::optional<size2> image_resizer::largest_size() const {
+  if (what == kind::identity) return std::nullopt;
+  return constant_size().value_or(size2{min_dimension, max_dimension});
+}
+
 ODT_INLINE image_resizer image_resizer_from(const settings& message) {
   using namespace detail::resizing;
   const settings& chosen = choose(message, {"fixed_shape_resizer", "keep_aspect_ratio_resizer", "identity_resizer"});

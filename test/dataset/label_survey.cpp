@@ -21,8 +21,9 @@ odt::labelled_object object(const odt::boxf& bounds, std::string text) {
 
 constexpr odt::boxf good{0.1f, 0.2f, 0.6f, 0.7f}, in_pixels{12, 16, 36, 48};
 
-std::string record(const std::vector<odt::labelled_object>& objects) {
+std::string record(const std::vector<odt::labelled_object>& objects, odt::size2 size = {}) {
   odt::example e;
+  e.height = size.height, e.width = size.width;
   e.encoded = "no picture at all: it is not looked at";
   e.source_id = "a.jpg";
   e.objects = objects;
@@ -40,6 +41,7 @@ odt::label_survey survey(const std::vector<std::string>& records, int every = 1)
   o.input_path = {at / "a.record"};
   o.classes = odt::label_map::from_names({"cat", "dog"});
   o.sample_1_of_n_examples = every;
+  o.resizer = odt::image_resizer::keep_aspect_ratio(60, 100);
   return odt::survey_labels(odt::record_set(o.input_path), o);
 }
 
@@ -73,6 +75,13 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_example_are_unusable_images) {
   BOOST_TEST(s.images == 2u);
   BOOST_TEST(s.unusable_images == 1u);
   BOOST_TEST(contains(s.first_unusable_image, "8 bytes that are not a tf.Example"));
+}
+
+BOOST_AUTO_TEST_CASE(the_largest_input_is_that_of_the_records_sizes) {
+  const auto s = survey({record({}, {300, 400}), record({}, {50, 30}), record({}, {100, 400})});
+  BOOST_TEST(s.unsized_images == 0u);
+  BOOST_TEST((s.largest_input == odt::size2{100, 60}));  // the longest side of all, but 25 x 100 are fewer pixels
+  BOOST_TEST(survey({record({}, {300, 400}), record({})}).unsized_images == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(only_the_examples_of_an_epoch_count) {

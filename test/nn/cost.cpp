@@ -74,6 +74,24 @@ BOOST_AUTO_TEST_CASE(forward_convolutions_are_the_networks_multiply_adds) {
   BOOST_TEST(forward_flops<odt::inception_v2>(1, size) == 2 * odt::multiply_adds(sample<odt::inception_v2>(), size));
 }
 
+BOOST_AUTO_TEST_CASE(what_nobody_reads_costs_nothing_unless_it_moves_averages) {
+  const auto adds = [](bool has_norm, bool trains) {
+    odt::network net;
+    odt::hyperparams plain, other;
+    plain.has_batch_norm = false;
+    other.has_batch_norm = has_norm;
+    other.norm.train = trains;
+    const int a = odt::convolve(net, 0, {.scope = "a", .channels = 4}, plain);
+    odt::convolve(net, a, {.scope = "unread", .channels = 8}, other);
+    net.outputs.push_back({.name = "a", .columns = 4, .layers = {a}});
+    return odt::multiply_adds(net, {6, 8});
+  };
+  const std::int64_t a = 6 * 8 * 3 * 4, unread = 6 * 8 * 4 * 8;
+  BOOST_TEST(adds(false, false) == a);
+  BOOST_TEST(adds(true, false) == a);
+  BOOST_TEST(adds(true, true) == a + unread);
+}
+
 BOOST_AUTO_TEST_CASE(backward_repeats_forward_twice_but_for_the_images_gradient) {
   const odt::network net = sample<odt::mobilenet_v1>();
   const odt::plan p = odt::lower(net, 8, {300, 300}, odt::run_mode::train);

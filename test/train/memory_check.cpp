@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <odt/core/log.hpp>
+#include <odt/core/random.hpp>
+#include <odt/train/benchmark.hpp>
 #include <odt/train/memory_check.hpp>
 
+#include "any_faster_rcnn.hpp"
 #include "any_ssd.hpp"
 #include "train/toy_detector.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <variant>
 #include <vector>
 
 namespace odt::test {
@@ -86,6 +90,41 @@ BOOST_AUTO_TEST_CASE(a_detector_on_the_cpu_needs_about_what_it_then_has) {
   d.train_step(batch::zeros(2, 96, 96, 4));
   BOOST_TEST(f.needed <= d.planned_bytes());
   BOOST_TEST(static_cast<double>(f.needed) >= 0.7 * static_cast<double>(d.planned_bytes()));
+}
+
+any_faster_rcnn small_two_stage_detector() {
+  any_faster_rcnn::options o;
+  o.num_classes = 3;
+  o.feature_extractor = faster_rcnn_inception_v2{};
+  o.regions.depth = 32;
+  o.loss.first.max_proposals = o.loss.second.sampler.size = 8;
+  std::get<0>(o.anchor_generator).opts.scales = {0.0625f, 0.125f};
+  return any_faster_rcnn(o, {.seed = 1, .threads = 2});
+}
+
+BOOST_AUTO_TEST_CASE(two_stages_need_about_what_they_then_have) {
+  any_faster_rcnn d = small_two_stage_detector();
+  const std::vector<step_shape> steps{{1, {96, 128}, 4, true}, {1, {128, 192}, 4, false}};
+  const auto needed = static_cast<double>(d.foresee(steps).needed);
+  d.train_step(batch::zeros(1, 96, 128, 4));
+  d.evaluate(batch::zeros(1, 128, 192, 4));
+  BOOST_TEST(needed == static_cast<double>(d.planned_bytes()), boost::test_tools::tolerance(0.05));
+  BOOST_TEST(static_cast<double>(d.foresee(steps).needed) == static_cast<double>(d.planned_bytes()));
+}
+
+BOOST_AUTO_TEST_CASE(pictures_of_many_sizes_do_not_fill_the_memory) {
+  any_faster_rcnn d = small_two_stage_detector();
+  random_stream random(1);
+  const auto evaluate = [&d](int height, int width) { d.evaluate(batch::zeros(1, height, width, 4)); };
+  const auto side = [&random] { return static_cast<int>(random.integer(64, 112)); };
+  evaluate(112, 112);
+  for (int i = 0; i < 40; ++i) evaluate(side(), side());
+  const std::int64_t planned = d.planned_bytes();
+  const memory_growth resident;
+  for (int i = 0; i < 200; ++i) evaluate(side(), side());
+  BOOST_TEST(static_cast<double>(d.planned_bytes()) == static_cast<double>(planned),
+             boost::test_tools::tolerance(0.02));
+  BOOST_TEST(static_cast<double>(resident.bytes()) < 0.02 * static_cast<double>(planned));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .backbones import InceptionV2, MobilenetV1, MobilenetV2, Resnet50V1
 from .heads import SeparateHeads, SharedHeads
 from .necks import FPN, PPN, ExtraLayers
+from .two_stage import inception_v2, resnet
 
 
 class SSD(nn.Module):
@@ -42,6 +43,7 @@ def pooling_pyramid(backbone, slots):
 class Model:
     make: Callable  # of the number of class slots, background included
     focal: bool = False  # the loss; else the sigmoid one with mined negatives
+    two_stage: bool = False  # the network has its losses in itself
 
 
 MODELS = {
@@ -53,6 +55,9 @@ MODELS = {
     "ssd_mobilenet_v2_fpnlite": Model(lambda slots: pyramid(MobilenetV2((7, 14, 19), 256), slots, 128, True), True),
     "ssd_resnet50_v1_fpn": Model(lambda slots: pyramid(Resnet50V1(), slots), True),
     "ssd_mobilenet_v1_ppn": Model(lambda slots: pooling_pyramid(MobilenetV1((11,)), slots)),
+    "faster_rcnn_resnet50": Model(lambda slots: resnet((3, 4, 6, 3), slots), two_stage=True),
+    "faster_rcnn_resnet101": Model(lambda slots: resnet((3, 4, 23, 3), slots), two_stage=True),
+    "faster_rcnn_inception_v2": Model(inception_v2, two_stage=True),
 }
 
 
@@ -60,8 +65,8 @@ def parameter_count(network):
     return sum(p.numel() for p in network.parameters())
 
 
-def multiply_adds(network, image_size):
+def multiply_adds(network, height, width):
     """Of the forward pass of one image, as PyTorch counts them."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network.eval()(torch.zeros(1, 3, image_size, image_size))
+        network.eval()(torch.zeros(1, 3, height, width))
     return counter.get_total_flops() // 2

@@ -77,11 +77,12 @@ class MobilenetV2(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, cin, depth):
+    def __init__(self, cin, depth, stride=1):
         super().__init__()
-        self.branch = nn.Sequential(Conv(cin, depth, eps=1e-5), Conv(depth, depth, 3, eps=1e-5),
+        self.branch = nn.Sequential(Conv(cin, depth, eps=1e-5), Conv(depth, depth, 3, stride, eps=1e-5),
                                     Conv(depth, 4 * depth, linear=True, eps=1e-5))
-        self.shortcut = nn.Identity() if cin == 4 * depth else Conv(cin, 4 * depth, linear=True, eps=1e-5)
+        subsample = nn.MaxPool2d(1, stride) if stride > 1 else nn.Identity()
+        self.shortcut = subsample if cin == 4 * depth else Conv(cin, 4 * depth, stride=stride, linear=True, eps=1e-5)
 
     def forward(self, x):
         return F.relu(self.shortcut(x) + self.branch(x), inplace=True)

@@ -35,6 +35,11 @@ class SameConv2d(nn.Conv2d):
 class BatchNorm(nn.BatchNorm2d):
     """Trains also on one value a channel (batch 1, the last maps), which nn.BatchNorm2d refuses."""
 
+    frozen = False  # in training as in evaluation
+
+    def train(self, mode=True):
+        return super().train(mode and not self.frozen)
+
     def forward(self, x):
         if not self.training or x.numel() > x.shape[1]:
             return super().forward(x)
@@ -45,6 +50,8 @@ class BatchNorm(nn.BatchNorm2d):
 class Conv(nn.Module):
     """Convolution, batch norm, and ReLU6 unless it is linear."""
 
+    act = staticmethod(F.relu6)
+
     def __init__(self, cin, cout, kernel=1, stride=1, groups=1, linear=False, eps=1e-3):
         super().__init__()
         self.conv = SameConv2d(cin, cout, kernel, stride, groups=groups, bias=False)
@@ -52,7 +59,7 @@ class Conv(nn.Module):
 
     def forward(self, x):
         x = self.norm(self.conv(x))
-        return x if self.linear else F.relu6(x, inplace=True)
+        return x if self.linear else self.act(x, inplace=True)
 
 
 def convolution(cin, cout, kernel, stride=1, separable=False, bias=False):

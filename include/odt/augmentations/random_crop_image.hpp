@@ -9,6 +9,7 @@ namespace odt {
 /// Crops to a sampled window (see crop_options).
 struct random_crop_image {
   static constexpr std::string_view name = "random_crop_image";
+  static constexpr bool changes_size = true;
 
   using options = crop_options;
 

@@ -11,6 +11,7 @@ namespace odt {
 /// Pads to a random size in [min, max) (0: the image's own, and twice that), with the mean colour unless one is given.
 struct random_pad_image {
   static constexpr std::string_view name = "random_pad_image";
+  static constexpr bool changes_size = true;
 
   struct options {
     int min_image_height = 0;

@@ -11,6 +11,7 @@ namespace odt {
 /// Draws one of `operations` and crops by it.
 struct ssd_random_crop {
   static constexpr std::string_view name = "ssd_random_crop";
+  static constexpr bool changes_size = true;
 
   /// Rules, as the file gives them; the paper's seven when it gives none.
   struct rules : std::vector<crop_options> {

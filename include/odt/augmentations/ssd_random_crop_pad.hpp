@@ -11,6 +11,7 @@ namespace odt {
 /// Draws one of `operations`, crops by it, and pads.
 struct ssd_random_crop_pad {
   static constexpr std::string_view name = "ssd_random_crop_pad";
+  static constexpr bool changes_size = true;
 
   /// A crop and the canvas behind it, relative to the size before the crop.
   struct rule {

@@ -17,6 +17,8 @@ struct label_survey {
   std::uint64_t unusable_images = 0;  ///< no tf.Example, or with objects of which none can be used
   std::uint64_t objects = 0;
   std::uint64_t usable_objects = 0;
+  std::uint64_t unsized_images = 0;  ///< of unknown height and width
+  size2 largest_input{};             ///< that with the most pixels of what the resizer makes of the others
   std::string first_unusable_image;  ///< with its place and what is wrong
   std::string first_problem;         ///< of any object
 };

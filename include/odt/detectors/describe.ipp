@@ -14,6 +14,7 @@ ODT_INLINE detector_description describe_network(const network& net, const varia
   detector_description d;
   d.parameters = parameter_count(net);
   d.multiply_adds = multiply_adds(net, size);
+  d.train_multiply_adds = multiply_adds(net, size, run_mode::train);
   d.anchors = anchor_count(net, size);
   d.step_bytes = peak_bytes(lower(net, batch, size, run_mode::train));
   d.variable_bytes = (layout.floats + layout.trainable_floats * copies) * std::int64_t{sizeof(float)};

@@ -37,7 +37,7 @@ class device_step {
   virtual step_report evaluate(const batch& b) = 0;
   /// Detections, normalized to the network's input without its padding.
   virtual std::vector<detections> detect(const batch& b) = 0;
-  /// The network alone, in evaluation mode.
+  /// The network alone, in evaluation mode; where it has two stages, what follows from their predictions too.
   virtual void forward(const batch& b) = 0;
   /// The first layer of a forward run whose output is not finite, or empty.
   virtual std::string first_non_finite_layer(const batch& b) = 0;

@@ -409,11 +409,31 @@ constexpr std::vector<shape3> shapes(const network& net, size2 size, run_mode mo
   return result;
 }
 
-/// Multiply-adds of the forward pass of one image (convolutions only, as is usual).
-constexpr std::int64_t multiply_adds(const network& net, size2 size) {
-  const auto all = shapes(net, size);
+namespace detail {
+
+/// The layers that an output depends on in some mode, or that move averages in training.
+constexpr std::vector<char> used_layers(const network& net) {
+  std::vector<char> used(static_cast<std::size_t>(net.size()), net.outputs.empty());
+  for (const network_output& o : net.outputs)
+    for (const int l : o.layers) used[static_cast<std::size_t>(l)] = 1;
+  for (int i = net.size() - 1; i >= 0; --i) {
+    char& own = used[static_cast<std::size_t>(i)];
+    if (net[i].kind == layer_kind::batch_norm && net[i].norm.train) own = 1;
+    if (!own) continue;
+    for (const int input : net[i].inputs) used[static_cast<std::size_t>(input)] = 1;
+  }
+  return used;
+}
+
+}  // namespace detail
+
+/// Multiply-adds of the forward pass of one image (convolutions only, as is usual), of the layers that have an effect.
+constexpr std::int64_t multiply_adds(const network& net, size2 size, run_mode mode = run_mode::infer) {
+  const auto all = shapes(net, size, mode);
+  const std::vector<char> used = detail::used_layers(net);
   std::int64_t sum = 0;
   for (int i = 0; i < net.size(); ++i) {
+    if (!used[static_cast<std::size_t>(i)]) continue;
     const layer& l = net[i];
     const std::int64_t taps = std::int64_t{l.kernel_height} * l.kernel_width;
     const shape3& out = all[static_cast<std::size_t>(i)];

@@ -106,8 +106,9 @@ ODT_INLINE benchmark_report time_steps(detector& model, const batch& data, const
   }
   report.median_seconds = detail::benchmark::median(times);
   report.least_seconds = std::ranges::min(times);
-  report.flops = (how.forward_only ? 2.0 : 6.0) * data.size *
-                 static_cast<double>(model.describe(data.size, {data.height, data.width}).multiply_adds);
+  const detector_description about = model.describe(data.size, {data.height, data.width});
+  report.flops = data.size * (how.forward_only ? 2.0 * static_cast<double>(about.multiply_adds)
+                                               : 6.0 * static_cast<double>(about.train_multiply_adds));
   report.ceilings = meter.medians();
   report.planned_bytes = model.planned_bytes();
   return report;

@@ -72,9 +72,17 @@ ODT_INLINE void tell_ignored(const settings& root) {
   if (!paths.empty()) info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
 }
 
-/// Where the size of the network's input depends on the image, that of a photo of 3:4 is taken.
-ODT_INLINE step_shape shape_of(const loader_options& data, bool trains) {
-  return {data.batch_size, data.resizer.outer_size({1536, 2048}), data.max_boxes, trains, data.raw};
+/// The network's largest input: by the records' own sizes where all say them and no augmentation changes them, else by
+/// the resizer, and without one by the sizes that are said.
+ODT_INLINE size2 largest_input(const loader_options& data, const label_survey& labels) {
+  const bool known = labels.unsized_images == 0 && labels.largest_input.height > 0;
+  if (known && !data.augmentations.changes_size()) return labels.largest_input;
+  if (const auto largest = data.resizer.largest_size()) return *largest;
+  return known ? labels.largest_input : data.resizer.outer_size({1536, 2048});
+}
+
+ODT_INLINE step_shape shape_of(const loader_options& data, const label_survey& labels, bool trains) {
+  return {data.batch_size, largest_input(data, labels), data.max_boxes, trains, data.raw};
 }
 
 /// A label map that contradicts that of the training would make numbers of no meaning.
@@ -95,13 +103,15 @@ ODT_INLINE void check_fine_tune_checkpoint(const settings& root) {
 }
 
 ODT_INLINE void open_data(training_setup& s, data_input input, const train_flags& flags, console* out) {
-  s.steps = {shape_of(input.options, true)};
-  for (const data_input& evaluation : s.evaluations) {
-    s.steps.push_back(shape_of(evaluation.options, false));
+  for (const data_input& evaluation : s.evaluations)
     if (!flags.evaluations.training_data) check_same_labels(input, evaluation);
-  }
   checked_input training = check_input(input, out);
-  for (data_input& evaluation : s.evaluations) evaluation.options.records = check_input(evaluation, out).records;
+  s.steps = {shape_of(input.options, training.labels, true)};
+  for (data_input& evaluation : s.evaluations) {
+    checked_input checked = check_input(evaluation, out);
+    s.steps.push_back(shape_of(evaluation.options, checked.labels, false));
+    evaluation.options.records = std::move(checked.records);
+  }
   s.labels = std::move(training.labels);
   s.run.labels = input.options.classes;
   input.options.records = std::move(training.records);

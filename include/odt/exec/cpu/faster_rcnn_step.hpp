@@ -55,6 +55,9 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     return report_of(compute_losses(b, false), static_cast<float>(core::penalty()));
   }
 
+  /// Detections are found too: with masks the network needs them itself.
+  void forward(const batch& b) override { detect(b); }
+
   std::vector<detections> detect(const batch& b) override {
     core::infer(b);
     if (!options_.has_second_stage()) return as_detections(current_->propose(first_stage()), current_->windows());
@@ -68,14 +71,21 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   two_stage_boxes<Axes>& boxes() { return *current_; }
 
  private:
-  std::size_t workspace_bytes() const override { return 0; }
+  /// Sizes whose boxes are kept: what they take is planned again in far less than a step.
+  static constexpr std::size_t most_sizes = 8;
+
+  std::size_t workspace_bytes() const override {
+    std::size_t bytes = core::bytes_of(mask_targets_);
+    for (const auto& s : sizes_) bytes += s->bytes();
+    return bytes;
+  }
 
   void begin(const batch& b, run_mode mode) override {
     const auto found = std::ranges::find_if(sizes_, [&](const auto& s) { return s->suits(b, mode); });
     if (found != sizes_.end()) {
       std::rotate(found, found + 1, sizes_.end());
     } else {
-      if (sizes_.size() == runner::most_plans) sizes_.erase(sizes_.begin());
+      if (sizes_.size() == most_sizes) sizes_.erase(sizes_.begin());
       const std::vector<size2> maps = feature_map_sizes(net_, {b.height, b.width});
       sizes_.push_back(std::make_unique<two_stage_boxes<Axes>>(options_, pool_, seed_, b, mode, maps));
     }

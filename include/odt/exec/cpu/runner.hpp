@@ -36,9 +36,6 @@ struct dropout_key {
 /// The plan that a runner makes: in evaluation, depthwise layers are fused with pointwise ones where that is quicker.
 plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode);
 
-/// Bytes of an arena that suffices for steps of these shapes, without the kernels' scratch memory.
-std::int64_t arena_bytes_for(const network& net, std::span<const step_shape> steps);
-
 class runner {
  public:
   /// Plans that are kept, those used last: pictures of many sizes do not fill the memory with plans.
@@ -76,6 +73,8 @@ class runner {
   std::size_t scratch_bytes() const { return scratch_bytes_; }
   /// Bytes of packed weights, beside the arena.
   std::size_t packed_bytes() const { return packed_.bytes(); }
+  /// What both will be in all when steps of these shapes have run too. Allocates none of it.
+  std::size_t bytes_with(std::span<const step_shape> steps) const;
 
   /// What a layer's reader sees, copied out dense: [batch, height, width, channels]. Only where the buffer still
   /// lives: use keep_all for tests.

@@ -56,14 +56,6 @@ ODT_INLINE plan lower_for_cpu(const network& net, int batch, size2 image, run_mo
   return lower(net, batch, image, mode, detail::cpu_back_end);
 }
 
-ODT_INLINE std::int64_t arena_bytes_for(const network& net, std::span<const step_shape> steps) {
-  std::int64_t floats = 0;
-  for (const step_shape& s : steps)
-    floats = std::max(floats,
-                      pack(lower_for_cpu(net, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer)).floats);
-  return floats * std::int64_t{sizeof(float)};
-}
-
 struct runner::placed_plan {
   plan what;
   arena_layout where;
@@ -116,6 +108,23 @@ ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
   for (const plan_operation& op : p.operations)
     if (op.adds)
       earlier_.resize(std::max(earlier_.size(), static_cast<std::size_t>(trainable_floats(net_, variables_of(p, op)))));
+}
+
+ODT_INLINE std::size_t runner::bytes_with(std::span<const step_shape> steps) const {
+  std::int64_t floats = 0;
+  std::size_t scratch = scratch_bytes_;
+  std::vector<packed_weights::request> packed;
+  for (const auto& each : plans_) floats = std::max(floats, each->where.floats);
+  for (const step_shape& s : steps) {
+    const plan p = lower_for_cpu(net_, s.batch, s.image, s.trains ? run_mode::train : run_mode::infer);
+    floats = std::max(floats, pack(p).floats);
+    scratch = std::max(scratch, scratch_of(p));
+    if (s.trains) continue;
+    const auto own = convolutions_of(p);
+    packed.insert(packed.end(), own.begin(), own.end());
+  }
+  const std::size_t arena = static_cast<std::size_t>(floats) * sizeof(float) + scratch;
+  return std::max(arena, memory_.size()) + packed_.bytes_with(packed);
 }
 
 ODT_INLINE void runner::keep_all(bool keep) {

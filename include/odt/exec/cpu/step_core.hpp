@@ -82,10 +82,12 @@ class step_core : public device_step {
     return arena_bytes() + static_cast<std::int64_t>(bytes);
   }
 
-  /// The kernels' workspaces, a small part, are not in it.
+  /// The family's workspaces of sizes to come, a small part, are not in it.
   memory_forecast foresee(std::span<const step_shape> steps) const override {
     const std::int64_t own = planned_bytes(), available = available_memory();
-    return {arena_bytes_for(net_, steps) + own - arena_bytes(), available > 0 ? available + own : 0, false};
+    const auto runs = static_cast<std::int64_t>(runner_.arena_bytes() + runner_.packed_bytes());
+    return {own - runs + static_cast<std::int64_t>(runner_.bytes_with(steps)), available > 0 ? available + own : 0,
+            false};
   }
 
   void observe(step_observer observer) override {
@@ -93,6 +95,7 @@ class step_core : public device_step {
     runner_.observer = {};
     if (!observer_) return;
     runner_.observer = [this](const plan_operation& op, double seconds) {
+      if (op.kind == operation::regions) return;  // the family times what chooses them
       const operation_cost cost = cost_of(net_, runner_.current(), op);
       observer_({net_[op.layer].name, std::string(name_of(op.kind)), seconds, static_cast<double>(cost.flops),
                  static_cast<double>(cost.bytes)});

@@ -58,6 +58,12 @@ class assign_workspace {
     std::vector<int> favourite;  // of each row: the column that it resembles most; or an image matcher's scratch
   };
 
+  std::size_t bytes() const {
+    std::size_t floats = 4 * anchors_.size() + coordinates_.size();
+    for (const memory& m : threads_) floats += m.best.size() + m.row.size() + m.similarities.size();
+    return floats * sizeof(float);
+  }
+
   std::span<const boxf> anchors() const { return anchors_; }
   std::size_t columns() const { return columns_; }
   std::size_t max_boxes() const { return max_boxes_; }

@@ -42,6 +42,13 @@ class proposal_workspace {
 
   memory& of(int thread) { return threads_[static_cast<std::size_t>(thread)]; }
 
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const memory& m : threads_)
+      sum += m.boxes.size() * (sizeof(boxf) + sizeof(float)) + m.suppression.keys.capacity() * sizeof(rank_key);
+    return sum;
+  }
+
  private:
   std::vector<memory> threads_;
 };

@@ -24,6 +24,10 @@ struct sampling_workspace {
     sampled.reserve(n);
   }
 
+  std::size_t bytes() const {
+    return (positives.capacity() + negatives.capacity()) * sizeof(rank_key) + sampled.capacity() * sizeof(int);
+  }
+
   std::vector<rank_key> positives, negatives;
   std::vector<int> sampled;
 };

@@ -38,6 +38,8 @@ struct target_memory {
   std::vector<int> match, classes;
   std::vector<float> class_weights, regression, regression_weights;
 
+  std::size_t bytes() const { return (4 * match.size() + regression.size()) * sizeof(float); }
+
   assigned_targets views() {
     return {match.data(), classes.data(), class_weights.data(), regression.data(), regression_weights.data()};
   }
@@ -143,6 +145,14 @@ class two_stage_boxes {
                            second_targets_.views());
         },
         options_.similarity, options_.box_coder);
+  }
+
+  /// Of what grows with the image.
+  std::size_t bytes() const {
+    std::size_t sum = anchors_.boxes.size() * (sizeof(boxf) + sizeof(int)) + assign_.bytes() + propose_.bytes() +
+                      first_targets_.bytes();
+    for (const sampling_workspace& s : first_loss.sampling) sum += s.bytes();
+    return sum;
   }
 
   const anchor_selection& anchors() const { return anchors_; }

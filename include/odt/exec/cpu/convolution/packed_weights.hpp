@@ -32,6 +32,8 @@ class packed_weights {
   void forget() { ++version_; }
 
   std::size_t bytes() const;
+  /// What bytes() will be once there is room for these too.
+  std::size_t bytes_with(const std::vector<request>& wanted) const;
 
  private:
   struct slot {

@@ -35,6 +35,21 @@ ODT_INLINE const float* packed_weights::get(thread_pool& pool, const request& r,
   return s.panels;
 }
 
+ODT_INLINE std::size_t packed_weights::bytes_with(const std::vector<request>& wanted) const {
+  packed_weights later;  // the room that is there, without memory
+  for (const forms& each : slots_) {
+    forms& own = later.slots_.emplace_back();
+    for (std::size_t i = 0; i < own.size(); ++i) own[i].version = each[i].panels ? 1 : 0;
+  }
+  std::size_t sum = bytes();
+  for (const request& r : wanted) {
+    later.slots_.resize(std::max(later.slots_.size(), static_cast<std::size_t>(r.variable) + 1));
+    slot& own = later.slot_of(r);
+    if (std::exchange(own.version, 1) == 0) sum += conv_packed_bytes(r.window, r.in, r.out);
+  }
+  return sum;
+}
+
 ODT_INLINE std::size_t packed_weights::bytes() const {
   std::size_t sum = 0;
   for (const arena_memory& block : blocks_) sum += block.size();
