@@ -26,6 +26,7 @@ CONTRACTS = {
     "neck": "necks",
     "optimizer": "optimizers",
     "post_processing": None,
+    "second_stage_box_predictor": "box_predictors",
     "similarity": "similarities",
     "two_stage_feature_extractor": "feature_extractors",
 }

@@ -35,6 +35,7 @@
 #include <memory>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #if !defined(__CUDACC__)
 #include <odt/exec/cpu/faster_rcnn_step.hpp>
@@ -42,13 +43,14 @@
 
 namespace odt {
 
-/// The losses: of the second stage's classes, of the first one's objects, and of both stages' boxes.
+/// The losses: of the second stage's classes, of the first one's objects, of both stages' boxes, and of masks' pixels.
 template <class Classification = any_of<weighted_softmax, weighted_sigmoid, weighted_sigmoid_focal>,
-          class Objectness = weighted_softmax, class Localization = weighted_smooth_l1>
+          class Objectness = weighted_softmax, class Localization = weighted_smooth_l1, class Mask = weighted_sigmoid>
 struct faster_rcnn_losses {
   using classification = Classification;
   using objectness = Objectness;
   using localization = Localization;
+  using mask = Mask;
 };
 
 /// What the second stage predicts, how anchors are laid over the map, and how boxes are compared.
@@ -111,6 +113,11 @@ class faster_rcnn final
 
   pixel_transform pixels() const override {
     return std::visit([](const auto& extractor) { return extractor.pixels; }, core::options_.feature_extractor);
+  }
+
+  std::vector<feature_extractor_scope> feature_extractor_scopes() const override {
+    return std::visit([](const auto& extractor) { return detail::scopes_of(extractor); },
+                      core::options_.feature_extractor);
   }
 
  private:

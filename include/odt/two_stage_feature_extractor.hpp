@@ -15,10 +15,17 @@
 
 namespace odt {
 
+/// A beginning of variables' names below the second stage's scope, and in classification checkpoints.
+struct renamed_scope {
+  std::string_view here, in_classifiers;
+};
+
 /// Required of T: a policy whose name is its feature_extractor.type in pipeline.config ("faster_rcnn_resnet50"),
 /// `variable_scope` (the name that classification checkpoints give its variables' scope), `pixels` (how an RGB value of
 /// 0..255 enters the network), and two builders, which add layers behind one and return the last: below
 /// "FirstStageFeatureExtractor/", and below "SecondStageFeatureExtractor/".
+/// Optional: `second_stage_in_classifiers`, a list of renamed_scope, where classification checkpoints call parts of the
+/// second half otherwise.
 template <class T>
 concept two_stage_feature_extractor = policy<T> && requires(const T& extractor, network& net, int input) {
   { T::variable_scope } -> std::convertible_to<std::string_view>;

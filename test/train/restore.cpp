@@ -166,6 +166,35 @@ BOOST_AUTO_TEST_CASE(a_classifier_has_the_names_without_the_scope) {
   BOOST_TEST(report.unused.front() == "Logits/weights");
 }
 
+// As an SSD's base of a detector of two stages.
+BOOST_AUTO_TEST_CASE(a_detector_serves_as_a_classifier_where_one_scope_has_all_names) {
+  const scratch_directory at;
+  const std::array<std::int64_t, 1> three{3};
+  const std::array<float, 3> weights{1, 2, 3};
+  const auto write = [&](const std::string& name, const std::vector<std::string>& tensors) {
+    odt::checkpoint_writer writer(at / name);
+    for (const std::string& tensor : tensors) writer.add<float>(tensor, three, weights);
+    writer.commit();
+  };
+  write("one", {"Backbone/Toy/weights", "Backbone/Toy/weights/Momentum", "Backbone/Other/weights"});
+  toy_detector model;
+  const auto report = odt::fine_tune(model, {.checkpoint = at / "one", .type = "classification"});
+  BOOST_TEST(line(report, "FeatureExtractor/Toy/weights").source == "Backbone/Toy/weights");
+  BOOST_TEST(model.weights()[2] == 3);
+  BOOST_TEST(report.table().find("the names below its scope Backbone/ are taken") != std::string::npos);
+
+  write("two", {"First/Toy/weights", "Second/Toy/weights"});
+  BOOST_CHECK_EXCEPTION(
+      odt::fine_tune(model, {.checkpoint = at / "two", .type = "classification"}), odt::error, [](const odt::error& e) {
+        return message_has(e, "no variable that fits") && message_has(e, "below several scopes: First/, Second/");
+      });
+
+  write("both", {"Backbone/Toy/weights", "Toy/weights"});
+  const auto plain = odt::fine_tune(model, {.checkpoint = at / "both", .type = "classification"});
+  BOOST_TEST(line(plain, "FeatureExtractor/Toy/weights").source == "Toy/weights");
+  BOOST_TEST(plain.classifier_scopes.empty());
+}
+
 BOOST_AUTO_TEST_CASE(shapes_that_differ_are_named_and_nothing_that_fits_is_refused) {
   const scratch_directory at;
   odt::checkpoint_writer writer(at / "other");

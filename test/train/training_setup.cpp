@@ -75,6 +75,27 @@ void write_records(const std::string& path, int images, const odt::boxf& bounds,
   writer.commit();
 }
 
+/// What training_input refuses a toy run with these changes for.
+std::string input_refusal(const std::string& changes, const odt::detector& model = toy_detector()) {
+  const scratch_directory at;
+  odt::pipeline config = odt::pipeline::load(odt::test::write_toy_run(at));
+  config.merge(changes);
+  try {
+    odt::training_input(config.root(), model, {});
+  } catch (const odt::error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+/// Of images of different sizes.
+struct keeps_aspect_ratio : toy_detector {
+  const odt::image_resizer& resizer() const override { return resizer_; }
+
+ private:
+  odt::image_resizer resizer_ = odt::image_resizer::keep_aspect_ratio(8, 16);
+};
+
 constexpr odt::boxf good{0.1f, 0.2f, 0.6f, 0.7f}, in_pixels{12, 16, 36, 48};
 
 }  // namespace
@@ -88,6 +109,35 @@ BOOST_AUTO_TEST_CASE(a_good_config_is_set_up_and_described_without_a_model_dir) 
   const auto s = set_up(flags);
   BOOST_TEST(contains(odt::describe(s), "10 training images with 10 boxes, seed 0, up to step 20"));
   BOOST_TEST(s.evaluations.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(three_stages_without_masks_are_refused_with_the_field_that_loads_them) {
+  const std::string three = "model { faster_rcnn { num_classes: 1 number_of_stages: 3 } }";
+  const std::string said = input_refusal(three);
+  BOOST_TEST(contains(said,
+                      "model.faster_rcnn.number_of_stages: is 3, which is trained with masks, but "
+                      "train_input_reader loads none; write load_instance_masks: true"));
+  BOOST_TEST(input_refusal(three + " train_input_reader { load_instance_masks: true mask_type: PNG_MASKS }") ==
+             "no error");
+  BOOST_TEST(input_refusal("model { faster_rcnn { num_classes: 1 number_of_stages: 2 } }") == "no error");
+}
+
+BOOST_AUTO_TEST_CASE(records_without_the_masks_that_are_to_be_loaded_are_refused_before_the_training) {
+  const scratch_directory at;
+  const std::string config = odt::test::write_toy_run(at);
+  replace(config, "train_input_reader {", "train_input_reader { load_instance_masks: true mask_type: PNG_MASKS ");
+  const std::string said = refusal(config);
+  BOOST_TEST(contains(said, "train_input_reader.tf_record_input_reader.input_path[0]: " + (at / "train.record")));
+  BOOST_TEST(contains(said, "image/object/mask has 0 PNG files for 1 boxes; load_instance_masks wants a mask of each"));
+}
+
+BOOST_AUTO_TEST_CASE(images_of_different_sizes_are_no_batch) {
+  const keeps_aspect_ratio model;
+  const std::string said = input_refusal("train_config { batch_size: 2 }", model);
+  BOOST_TEST(contains(said,
+                      "train_config.batch_size: is 2, but the image_resizer makes images of different sizes; "
+                      "write batch_size: 1, pad_to_max_dimension: true in keep_aspect_ratio_resizer"));
+  BOOST_TEST(input_refusal("train_config { batch_size: 1 }", model) == "no error");
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_of_the_evaluation_are_refused_before_the_training_with_their_fields) {

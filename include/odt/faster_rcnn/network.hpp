@@ -5,6 +5,7 @@
 #include <odt/anchor_generator.hpp>
 #include <odt/box_coder.hpp>
 #include <odt/core/any_of.hpp>
+#include <odt/detector.hpp>
 #include <odt/detectors/axes.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/loss.hpp>
@@ -17,7 +18,9 @@
 
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace odt {
 
@@ -162,6 +165,8 @@ constexpr bool fits_faster_rcnn() {
   static_assert(
       all_fit<typename A::localization_loss>([]<class P>(std::type_identity<P>) { return localization_loss<P>; }),
       "odt::faster_rcnn: the localization loss has to be one of losses/ for boxes, or any_of several");
+  static_assert(classification_loss<typename A::mask_loss>,
+                "odt::faster_rcnn: the mask loss has to be one of losses/ for classes");
   static_assert(
       all_fit<typename A::box_predictor>([]<class P>(std::type_identity<P>) { return second_stage_box_predictor<P>; }),
       "odt::faster_rcnn: BoxPredictor has to be a policy of second_stage_box_predictor.hpp, or any_of several");
@@ -171,6 +176,16 @@ constexpr bool fits_faster_rcnn() {
   static_assert(all_fit<typename A::similarity>([]<class P>(std::type_identity<P>) { return similarity<P>; }),
                 "odt::faster_rcnn: Similarity has to be a policy of similarity.hpp, or any_of several");
   return true;
+}
+
+/// The scopes of an extractor's two halves in checkpoints to start from.
+template <two_stage_feature_extractor Extractor>
+std::vector<feature_extractor_scope> scopes_of(const Extractor& /*extractor*/) {
+  feature_extractor_scope first{str(first_stage_scope, "/")}, second{str(second_stage_scope, "/")};
+  if constexpr (requires { Extractor::second_stage_in_classifiers; })
+    for (const renamed_scope& r : Extractor::second_stage_in_classifiers)
+      second.renamed.emplace_back(r.here, r.in_classifiers);
+  return {std::move(first), std::move(second)};
 }
 
 /// "faster_rcnn<faster_rcnn_resnet50 | faster_rcnn_resnet101, ...>"

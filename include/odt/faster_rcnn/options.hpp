@@ -3,7 +3,6 @@
 // pipeline.config that belong to no policy.
 #pragma once
 
-#include <odt/anchor_generators/grid.hpp>
 #include <odt/core/any_of.hpp>
 #include <odt/core/settings.hpp>
 #include <odt/detectors/axes.hpp>
@@ -25,6 +24,7 @@ struct faster_rcnn_axes {
   using classification_loss = typename Losses::classification;
   using objectness_loss = typename Losses::objectness;
   using localization_loss = typename Losses::localization;
+  using mask_loss = typename Losses::mask;
   using box_predictor = typename Layout::box_predictor;
   using anchor_generator = typename Layout::anchor_generator;
   using similarity = typename Layout::similarity;
@@ -72,6 +72,7 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
       {.matched_threshold = 0.7f, .unmatched_threshold = 0.3f, .force_match_for_each_row = true}};
   typename Axes::matcher detection_matcher{};
   typename Axes::objectness_loss objectness_loss{};
+  typename Axes::mask_loss mask_loss{};
   region_options regions;
   faster_rcnn_loss_options loss;
   post_processing_options post_processing{.converter = score_converter::softmax};

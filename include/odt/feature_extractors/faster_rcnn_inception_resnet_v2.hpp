@@ -14,6 +14,9 @@ struct faster_rcnn_inception_resnet_v2 {
   static constexpr std::string_view name = "faster_rcnn_inception_resnet_v2";
   static constexpr std::string_view variable_scope = "InceptionResnetV2";
   static constexpr pixel_transform pixels = pixel_transform::minus_one_to_one();
+  /// A whole network has three kinds of repeated blocks; the second half has the last kind alone.
+  static constexpr renamed_scope second_stage_in_classifiers[] = {
+      {"InceptionResnetV2/Repeat/", "InceptionResnetV2/Repeat_2/"}};
 
   using options = two_stage_extractor_options;
 

@@ -3,6 +3,7 @@
 
 #include <odt/augmentations/catalogue.hpp>
 #include <odt/core/log.hpp>
+#include <odt/io/example.hpp>
 #include <odt/io/file.hpp>
 #include <odt/metrics.hpp>
 #include <odt/train/data.hpp>
@@ -77,21 +78,40 @@ ODT_INLINE data_input evaluation_of(const settings& root, const settings& reader
   return result;
 }
 
-ODT_INLINE bool predicts_masks(const settings& message) {
-  return std::ranges::any_of(message.children, [](const settings& child) {
-    return child.set && (child.name == "predict_instance_masks" ? child.text == "true" : predicts_masks(child));
-  });
+/// Of models, only detectors of three stages predict masks, and without them they do not train.
+ODT_INLINE const settings* mask_stages(const settings& root) {
+  const settings* two_stages = root.find("model")->find("faster_rcnn");
+  if (!two_stages || !two_stages->set) return nullptr;
+  const settings* stages = two_stages->find("number_of_stages");
+  return stages->text == "3" ? stages : nullptr;
+}
+
+ODT_INLINE bool loads_masks(const settings& reader) { return reader.find("load_instance_masks")->text == "true"; }
+
+ODT_INLINE void require_training_masks(const settings& root, const settings& reader) {
+  const settings* stages = mask_stages(root);
+  if (stages && !loads_masks(reader))
+    fail(stages->where(), "is 3, which is trained with masks, but ", reader.path,
+         " loads none; write load_instance_masks: true in it, with records that have masks, or set 2 stages");
+}
+
+/// Images of different sizes make no batch.
+ODT_INLINE void require_one_size(const settings& root, const loader_options& o) {
+  if (o.batch_size > 1 && !o.resizer.constant_size())
+    fail(root.at("train_config").at("batch_size").where(), "is ", o.batch_size,
+         ", but the image_resizer makes images of different sizes; write batch_size: 1, pad_to_max_dimension: true in "
+         "keep_aspect_ratio_resizer, or a fixed_shape_resizer");
 }
 
 /// Refuses a metric set of masks where the model predicts none, or an input leaves them in its records.
 ODT_INLINE void require_masks(const settings& root, const settings& metric_set, bool on_training_data) {
   const std::string begin = str(metric_set.where(), metric_set.text, " compares masks, but ");
-  if (!predicts_masks(*root.find("model")))
+  if (!mask_stages(root))
     fail(begin,
          "the model predicts none; take one that does (faster_rcnn with number_of_stages: 3 and a "
          "mask_rcnn_box_predictor with predict_instance_masks: true), or remove the metric set");
   const auto check = [&begin](const settings& reader) {
-    if (reader.find("load_instance_masks")->text != "true")
+    if (!loads_masks(reader))
       fail(begin, reader.path,
            " loads none; write load_instance_masks: true in it, with records that have masks, or remove "
            "the metric set");
@@ -141,16 +161,30 @@ ODT_INLINE void refuse_useless(const data_input& input, const label_survey& labe
          " objects can be used; the first: ", labels.first_problem);
 }
 
+/// Masks are not looked at with the other labels; those of the first picture with objects tell whether there are any.
+ODT_INLINE void refuse_maskless(const data_input& input, const record_set& records) {
+  constexpr std::uint64_t most = 16;
+  if (!input.options.masks) return;
+  try {
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(records.size(), most); ++i)
+      if (!parse_example(records.read(i), records.place(i), input.options.masks).objects.empty()) return;
+  } catch (const error& wrong) {
+    fail(input.where, wrong.what());
+  }
+}
+
 }  // namespace detail::data
 
 ODT_INLINE data_input training_input(const settings& root, const detector& model, const data_options& how) {
   const settings& reader = root.at("train_input_reader");
   const train_options train = read_train_options(root);
   const input_options input = read_input_options(reader);
+  detail::data::require_training_masks(root, reader);
   data_input result = detail::data::common(root, reader, model, how);
   loader_options& o = result.options;
   o.first_sample = how.first_sample;
   o.batch_size = train.batch_size;
+  detail::data::require_one_size(root, o);
   o.max_boxes = std::min(train.max_number_of_boxes, input.max_number_of_boxes);
   o.shuffle = input.shuffle;
   o.num_epochs = input.num_epochs;
@@ -190,7 +224,10 @@ ODT_INLINE checked_input check_input(const data_input& input, console* out) {
     fail(input.where, wrong.what());
   }
   result.labels = survey_labels(*result.records, input.options, detail::data::survey_progress(input, out));
-  if (input.options.on_bad_example == bad_example::fail) detail::data::refuse_useless(input, result.labels);
+  if (input.options.on_bad_example == bad_example::fail) {
+    detail::data::refuse_useless(input, result.labels);
+    detail::data::refuse_maskless(input, *result.records);
+  }
   detail::data::refuse_nothing(input, result.labels);
   if (input.options.evaluation && result.labels.usable_objects == 0)
     warn(input.where, "none of the ", result.labels.images,

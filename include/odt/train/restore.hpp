@@ -53,6 +53,9 @@ struct restore_report {
   std::string checkpoint;
   std::vector<restore_line> lines;  ///< one a model variable
   std::vector<std::string> unused;  ///< tensors of the checkpoint that no variable asked for
+  /// For type "classification", where the checkpoint has none of the names at its root: the scopes below which it has
+  /// them, as a detector's has those of its feature extractor. A single one is taken.
+  std::vector<std::string> classifier_scopes;
 
   std::size_t count(restore_line::outcome what) const;
 

@@ -84,6 +84,20 @@ ODT_INLINE std::vector<std::string> classifier_names(std::span<const std::string
   return names;
 }
 
+/// The scopes, "FeatureExtractor/", below which a checkpoint has the names that it lacks at its root; empty where it
+/// has one of them there.
+ODT_INLINE std::set<std::string> scopes_of_names(const checkpoint_reader& checkpoint,
+                                                 std::span<const std::string> names) {
+  std::set<std::string> scopes;
+  for (const std::string& name : names) {
+    if (name.empty()) continue;
+    if (checkpoint.find(name)) return {};
+    for (const tensor_info& t : checkpoint.tensors())
+      if (t.name.ends_with("/" + name)) scopes.insert(t.name.substr(0, t.name.size() - name.size()));
+  }
+  return scopes;
+}
+
 ODT_INLINE restore_line compare(const editable_tensor& wanted, const checkpoint_reader& checkpoint,
                                 std::string source) {
   using outcome = restore_line::outcome;
@@ -99,17 +113,21 @@ ODT_INLINE restore_line compare(const editable_tensor& wanted, const checkpoint_
   return line;
 }
 
-/// What would become of each of the variables.
-ODT_INLINE std::vector<restore_line> compare_all(std::span<const editable_tensor> variables,
-                                                 std::span<const feature_extractor_scope> scopes,
-                                                 const checkpoint_reader& checkpoint,
-                                                 const fine_tune_options& options) {
+/// What would become of each of the variables, into the report.
+ODT_INLINE void compare_all(std::span<const editable_tensor> variables, std::span<const feature_extractor_scope> scopes,
+                            const checkpoint_reader& checkpoint, const fine_tune_options& options,
+                            restore_report& report) {
   std::vector<std::string> names;
   for (const editable_tensor& t : variables) names.push_back(t.name);
-  const auto sources = fine_tune_names(names, scopes, options);
-  std::vector<restore_line> lines;
-  for (std::size_t i = 0; i < names.size(); ++i) lines.push_back(compare(variables[i], checkpoint, sources[i]));
-  return lines;
+  auto sources = fine_tune_names(names, scopes, options);
+  if (options.type == "classification") {
+    const auto below = scopes_of_names(checkpoint, sources);
+    report.classifier_scopes.assign(below.begin(), below.end());
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (report.classifier_scopes.size() == 1 && !sources[i].empty()) sources[i].insert(0, report.classifier_scopes[0]);
+    report.lines.push_back(compare(variables[i], checkpoint, sources[i]));
+  }
 }
 
 /// "FeatureExtractor/MobilenetV1/Conv2d_3_depthwise/BatchNorm/beta" -> "FeatureExtractor/MobilenetV1".
@@ -171,12 +189,12 @@ ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& op
          "\" is not available; there are detection, classification");
   const checkpoint_reader checkpoint(options.checkpoint);
   const auto scopes = model.feature_extractor_scopes();
-  restore_report report{checkpoint.prefix(), {}, {}};
+  restore_report report{checkpoint.prefix(), {}, {}, {}};
   std::set<std::string> used;
   model.edit_state([&](std::span<const editable_tensor> tensors) {
     std::vector<editable_tensor> variables(tensors.begin(), tensors.end());
     std::erase_if(variables, [](const editable_tensor& t) { return !t.model_variable; });
-    report.lines = detail::restoring::compare_all(variables, scopes, checkpoint, options);
+    detail::restoring::compare_all(variables, scopes, checkpoint, options, report);
     for (std::size_t i = 0; i < variables.size(); ++i) {
       if (report.lines[i].what != restore_line::outcome::restored) continue;
       checkpoint.read<float>(report.lines[i].source, variables[i].values);
@@ -201,6 +219,11 @@ ODT_INLINE std::string restore_report::table() const {
   using outcome = restore_line::outcome;
   std::string text =
       str("checkpoint ", checkpoint, ": ", count(outcome::restored), " of ", lines.size(), " variables restored\n");
+  if (classifier_scopes.size() == 1)
+    text += str("  no classifier, but a detector: the names below its scope ", classifier_scopes[0], " are taken\n");
+  if (classifier_scopes.size() > 1)
+    text += str("  no classifier, but a detector with the names below several scopes: ", join(classifier_scopes, ", "),
+                "\n");
   std::map<std::pair<std::string, outcome>, int> groups;
   for (const restore_line& line : lines)
     if (line.what == outcome::restored || line.what == outcome::not_asked_for)

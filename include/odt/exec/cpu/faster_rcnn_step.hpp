@@ -10,7 +10,6 @@
 #include <odt/exec/part_timer.hpp>
 #include <odt/faster_rcnn/devices.hpp>
 #include <odt/faster_rcnn/network.hpp>
-#include <odt/losses/sigmoid.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -179,7 +178,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
       mask_space_ = std::make_unique<mask_loss_workspace>(p.batch, p.proposals, size2{p.height, p.width}, pool_.size());
     assign_masks(pool_, current_->taken(), current_->second_targets(), b.masks, b.max_boxes, {p.height, p.width},
                  mask_targets_.data());
-    return mask_loss(pool_, weighted_sigmoid{}, options_.loss.second.mask_prediction_loss_weight, current_->taken(), p,
+    return mask_loss(pool_, options_.mask_loss, options_.loss.second.mask_prediction_loss_weight, current_->taken(), p,
                      runner_.output_gradient(training_masks), current_->second_targets(), mask_targets_.data(),
                      *mask_space_, core::ranks());
   }

@@ -282,6 +282,7 @@ ODT_INLINE void runner::run_forward(const plan_operation& op, float* values) {
     case operation::pad:
       return pad(pool_, input(op), written(op));
     case operation::regions:
+      if (!choose_regions) fail(l.name, ": nobody chooses the boxes of this layer; set runner::choose_regions");
       return choose_regions(op.layer, reinterpret_cast<boxf*>(written(op).data));
     case operation::crop_and_resize:
     case operation::position_sensitive_crop:
