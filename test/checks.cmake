@@ -98,7 +98,12 @@ if(ODT_EXAMPLES)
                               ${PROJECT_SOURCE_DIR}/examples/shapes.config)
   add_test(NAME examples COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/examples.py
                                  $<TARGET_FILE_DIR:odt> ${PROJECT_SOURCE_DIR}/examples/shapes.config)
-  set_tests_properties(kills examples PROPERTIES TIMEOUT 900)
+  # The commands of a page, on small data.
+  add_test(NAME docs_commands COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/docs_commands.py
+                                      $<TARGET_FILE:odt> ${PROJECT_SOURCE_DIR}/docs/pets.md
+                                      ${PROJECT_SOURCE_DIR}/../shared)
+  set_tests_properties(docs_commands PROPERTIES SKIP_RETURN_CODE 77)
+  set_tests_properties(kills examples docs_commands PROPERTIES TIMEOUT 900)
 endif()
 
 include(toolchains.cmake)

@@ -41,6 +41,7 @@ pack() {
 parity() {
   for suite in 'cuda_convolution/float*' 'cuda_convolution/bf16*' 'cuda_convolution/predictions*,a_depthwise*' \
     cuda_boxes,cuda_mining,cuda_post_processing,cuda_passes,cuda_depthwise,cuda_make_images \
+    cuda_two_stage_boxes,cuda_faster_rcnn_step \
     'cuda_ssd_step/every*,two*,evaluation*' 'cuda_ssd_step/a_step*' 'cuda_ssd_step/the_curve*' \
     'cuda_ssd_step/detections*,graphs*,a_run*,raw*,announced*,several*'; do
     log=$out/parity_$(echo "$suite" | tr -c 'a-z0-9_\n' _).log

@@ -3,7 +3,9 @@
 // cuda.cmake writes such units.
 #pragma once
 
+#include <odt/exec/cuda/faster_rcnn_step.cuh>
 #include <odt/exec/cuda/ssd_step.cuh>
+#include <odt/faster_rcnn.hpp>
 #include <odt/ssd.hpp>
 
 namespace odt::cuda {
@@ -14,6 +16,15 @@ bool register_detector(const ssd<Policies...>*) {
   using registry = ssd_cuda_registry<typename ssd<Policies...>::axes>;
   registry::has_device = has_device;
   registry::maker = make_ssd_step<typename ssd<Policies...>::axes>;
+  return true;
+}
+
+/// The same of a detector of two stages.
+template <class... Policies>
+bool register_detector(const faster_rcnn<Policies...>*) {
+  using axes = typename faster_rcnn<Policies...>::axes;
+  faster_rcnn_cuda_registry<axes>::has_device = has_device;
+  faster_rcnn_cuda_registry<axes>::maker = make_faster_rcnn_step<axes>;
   return true;
 }
 

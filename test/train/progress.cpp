@@ -37,6 +37,12 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_left_out_from_the_end) {
   for (std::size_t columns = 30; columns < 140; ++columns) BOOST_TEST(meter.line(100, columns).size() <= columns);
 }
 
+BOOST_AUTO_TEST_CASE(losses_of_two_stages_are_told_apart) {
+  BOOST_TEST(odt::short_loss_name("Loss/localization_loss") == "localization");
+  BOOST_TEST(odt::short_loss_name("Loss/RPNLoss/localization_loss") == "RPN localization");
+  BOOST_TEST(odt::short_loss_name("Loss/BoxClassifierLoss/localization_loss") == "BoxClassifier localization");
+}
+
 BOOST_AUTO_TEST_CASE(a_description_fits_the_terminal) {
   const odt::test::toy_detector model;
   const std::string whole = odt::describe_detector(model, 3);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <odt/core/box.hpp>
+#include <odt/core/error.hpp>
+#include <odt/core/image.hpp>
 
 #include <cstddef>
 #include <span>
@@ -50,6 +52,18 @@ inline anchor_selection clip_to_window(std::span<const boxf> anchors, const boxf
     kept.boxes.push_back(clipped);
     kept.rows.push_back(i);
   }
+  return kept;
+}
+
+/// Those that a first stage works with on inputs of that size: in training the ones that lie inside, or with
+/// `clips` all of them; else what of them lies inside. Throws where there are none.
+inline anchor_selection select_anchors(std::span<const boxf> anchors, size2 input, bool trains, bool clips) {
+  const boxf window{0, 0, static_cast<float>(input.height), static_cast<float>(input.width)};
+  anchor_selection kept =
+      trains && !clips ? prune_outside_window(anchors, window) : clip_to_window(anchors, window, !trains);
+  if (kept.size() == 0)
+    fail("none of the ", anchors.size(), " anchors lies within an image of ", input.height, "x", input.width,
+         "; smaller scales, or clip_anchors_to_image: true, are needed");
   return kept;
 }
 

@@ -6,7 +6,6 @@
 #include <odt/core/random.hpp>
 #include <odt/core/rank.hpp>
 
-#include <algorithm>
 #include <cstdint>
 
 namespace odt {
@@ -21,11 +20,11 @@ struct balanced_sampler {
   float positive_fraction = 0.5f;  ///< of the size
   bool lowest_indices = false;     ///< instead of random ones: for comparisons
 
-  constexpr int most_positives(int positives) const {
+  ODT_HD constexpr int most_positives(int positives) const {
     return size > 0 ? static_cast<int>(static_cast<double>(positive_fraction) * size) : positives;
   }
-  constexpr int most_negatives(int sampled_positives) const {
-    if (size > 0) return std::max(size - sampled_positives, 0);
+  ODT_HD constexpr int most_negatives(int sampled_positives) const {
+    if (size > 0) return size > sampled_positives ? size - sampled_positives : 0;
     const double fraction = positive_fraction;
     return static_cast<int>((1 - fraction) / fraction * sampled_positives);
   }

@@ -7,6 +7,7 @@
 #include <odt/core/settings.hpp>
 #include <odt/detectors/axes.hpp>
 #include <odt/detectors/training_options.hpp>
+#include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/faster_rcnn/loss_options.hpp>
 #include <odt/image_resizer.hpp>
 #include <odt/nn/hyperparams.hpp>
@@ -90,6 +91,20 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
   bool has_second_stage() const { return number_of_stages > 1; }
   bool has_masks() const {
     return number_of_stages > 2 && std::visit([](const auto& p) { return p.predicts_masks(); }, box_predictor);
+  }
+
+  /// Predictions of its masks, still without data: height, width and number of those of a box; zeros where it has none.
+  mask_predictions masks() const {
+    mask_predictions p;
+    std::visit(
+        [&](const auto& predictor) {
+          if constexpr (requires { predictor.mask_classes(0); }) {
+            p.height = predictor.opts.mask_height, p.width = predictor.opts.mask_width;
+            p.classes = predictor.mask_classes(num_classes);
+          }
+        },
+        box_predictor);
+    return has_masks() ? p : mask_predictions{};
   }
 
   /// Reads `model.faster_rcnn` and what `train_config` says of the update. Marks what it reads, so that the caller can

@@ -82,7 +82,8 @@ class step_meter {
   std::vector<std::pair<std::string, double>> losses_;
 };
 
-/// A tag's last part without "_loss": "Loss/localization_loss" is "localization".
+/// A tag without what all have: "Loss/localization_loss" is "localization", "Loss/RPNLoss/localization_loss" is
+/// "RPN localization".
 std::string short_loss_name(std::string_view tag);
 
 }  // namespace odt

@@ -75,9 +75,13 @@ ODT_INLINE void step_meter::add(const step_report& report, int images, double wa
 }
 
 ODT_INLINE std::string short_loss_name(std::string_view tag) {
-  tag = tag.substr(tag.rfind('/') + 1);
-  if (tag.ends_with("_loss")) tag.remove_suffix(5);
-  return std::string(tag);
+  const auto without = [](std::string_view word, std::string_view ending) {
+    return word.substr(0, word.size() - (word.ends_with(ending) ? ending.size() : 0));
+  };
+  if (constexpr std::string_view all = "Loss/"; tag.starts_with(all)) tag.remove_prefix(all.size());
+  const std::size_t slash = tag.rfind('/');
+  const std::string_view name = without(tag.substr(slash == tag.npos ? 0 : slash + 1), "_loss");
+  return slash == tag.npos ? std::string(name) : str(without(tag.substr(0, slash), "Loss"), " ", name);
 }
 
 ODT_INLINE std::string step_meter::line(std::int64_t step, std::size_t columns) const {

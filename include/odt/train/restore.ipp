@@ -223,7 +223,7 @@ ODT_INLINE std::string restore_report::table() const {
     text += str("  no classifier, but a detector: the names below its scope ", classifier_scopes[0], " are taken\n");
   if (classifier_scopes.size() > 1)
     text += str("  no classifier, but a detector with the names below several scopes: ", join(classifier_scopes, ", "),
-                "\n");
+                "; for the same kind of detector, the type is \"detection\"\n");
   std::map<std::pair<std::string, outcome>, int> groups;
   for (const restore_line& line : lines)
     if (line.what == outcome::restored || line.what == outcome::not_asked_for)

@@ -53,6 +53,17 @@ BOOST_DATA_TEST_CASE(outputs_and_gradients_are_those_of_the_layers_one_by_one,
   check_gradients(n, n.layout, n.sums, 1e-4);
 }
 
+BOOST_AUTO_TEST_CASE(regions_that_nobody_chooses_are_named) {
+  const auto cases = network_cases();
+  const auto crops = std::ranges::find(cases, "crops of a map that is read beside", &network_case::name);
+  BOOST_REQUIRE(crops != cases.end());
+  cpu_network n(*crops);
+  n.runner.choose_regions = {};
+  BOOST_CHECK_EXCEPTION(n.forward(run_mode::infer), error, [](const error& e) {
+    return std::string_view(e.what()).find("boxes: nobody chooses the boxes of this layer") != std::string_view::npos;
+  });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -40,7 +40,7 @@ host_targets assign_on_gpu(const Similarity& similarity, const Matcher& matcher,
   const auto scratch = scratch_of(cuda::assign_scratch_bytes<Matcher>(truth.size, count, truth.max_boxes));
   cuda::assign(nullptr, similarity, matcher, coder,
                {truth.size, truth.max_boxes, counts.data(), boxes.data(), classes.data(), weights.data()},
-               device_anchors.data(), count, negative_class_weight, scratch.data(),
+               {device_anchors.data(), count}, negative_class_weight, scratch.data(),
                {match.data(), target_classes.data(), class_weights.data(), regression.data(), regression_weights.data(),
                 sums.data(), anchor_counts.data()});
   return {fetched(match),        fetched(target_classes),     fetched(class_weights),

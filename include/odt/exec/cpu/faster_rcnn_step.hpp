@@ -3,11 +3,13 @@
 // it calls back when proposals are wanted, and when the boxes are whose masks are.
 #pragma once
 
-#include <odt/exec/cpu/boxes/box_classifier_detections.hpp>
 #include <odt/exec/cpu/boxes/mask_loss.hpp>
 #include <odt/exec/cpu/boxes/two_stage_boxes.hpp>
+#include <odt/exec/cpu/boxes/two_stage_detections.hpp>
 #include <odt/exec/cpu/step_core.hpp>
 #include <odt/exec/part_timer.hpp>
+#include <odt/exec/two_stage_detections.hpp>
+#include <odt/exec/two_stage_report.hpp>
 #include <odt/faster_rcnn/devices.hpp>
 #include <odt/faster_rcnn/network.hpp>
 
@@ -34,13 +36,13 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     for (int l = 0; l < net.size() && proposals_layer_ < 0; ++l)
       if (net[l].kind == layer_kind::regions) proposals_layer_ = l;
     runner_.choose_regions = [this](int layer, boxf* boxes) {
-      layer == proposals_layer_ ? put_proposals(boxes) : put_detections(boxes);
+      layer == proposals_layer_ ? put_proposals(boxes) : put_wanted(boxes);
     };
   }
 
   step_report train(const batch& b, float learning_rate, std::int64_t step) override {
     core::propagate(b, step);
-    const losses found = compute_losses(b, true);
+    const two_stage_losses found = compute_losses(b, true);
     const update_report updated = core::learn(std::isfinite(found.sum()), learning_rate);
     step_report report = report_of(found, static_cast<float>(updated.regularization_loss));
     report.gradient_norm = static_cast<float>(updated.gradient_norm);
@@ -58,10 +60,10 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
 
   std::vector<detections> detect(const batch& b) override {
     core::infer(b);
-    if (!options_.has_second_stage()) return proposals_as_detections();
+    if (!options_.has_second_stage()) return as_detections(current_->propose(first_stage()), current_->windows());
     if (!options_.has_masks()) find_detections();
     std::vector<detections> found = found_;
-    if (options_.has_masks()) take_masks(found);
+    if (options_.has_masks()) put_masks(masks_of(detection_masks), found);
     return found;
   }
 
@@ -69,16 +71,6 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   two_stage_boxes<Axes>& boxes() { return *current_; }
 
  private:
-  struct losses {
-    rpn_losses_report first;
-    box_classifier_losses_report second;
-    float masks = 0;
-
-    float sum() const {
-      return first.localization + first.objectness + second.localization + second.classification + masks;
-    }
-  };
-
   /// Sizes whose boxes are kept: what they take is planned again in far less than a step.
   static constexpr std::size_t most_sizes = 8;
 
@@ -124,53 +116,46 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
                 boxes);
   }
 
-  losses compute_losses(const batch& b, bool trains) {
+  two_stage_losses compute_losses(const batch& b, bool trains) {
     const part_timer timer(observer_, "loss", loss_cost(runner_.current()));
-    losses found;
+    two_stage_losses found;
     if (!options_.has_second_stage()) current_->propose(first_stage());
     current_->assign_first();
     const auto gradient = [&](int output) { return trains ? runner_.output_gradient(output) : nullptr; };
     std::visit(
         [&](const auto& boxes) {
-          found.first = rpn_loss(pool_, options_.objectness_loss, boxes, options_.loss.first, current_->anchors(),
-                                 first_stage(), {gradient(rpn_box_encodings), gradient(rpn_objectness)},
-                                 current_->first_targets(), current_->sampled(), current_->first_loss, core::ranks());
+          const auto first =
+              rpn_loss(pool_, options_.objectness_loss, boxes, options_.loss.first, current_->anchors(), first_stage(),
+                       {gradient(rpn_box_encodings), gradient(rpn_objectness)}, current_->first_targets(),
+                       current_->sampled(), current_->first_loss, core::ranks());
+          found.rpn_localization = first.localization, found.rpn_objectness = first.objectness;
         },
         options_.localization_loss);
     if (!options_.has_second_stage()) return found;
     current_->assign_second();
     std::visit(
         [&](const auto& classes, const auto& boxes) {
-          found.second =
+          const auto second =
               box_classifier_loss(pool_, classes, boxes, options_.loss.second, current_->taken(), second_stage(),
                                   {gradient(refined_box_encodings), gradient(class_predictions)},
                                   current_->second_targets(), current_->second_loss, core::ranks());
+          found.localization = second.localization, found.classification = second.classification;
         },
         options_.classification_loss, options_.localization_loss);
     if (options_.has_masks() && trains) found.masks = compute_mask_loss(b);
     return found;
   }
 
-  /// Height and width of a predicted mask, and how many a box has; for three stages.
+  /// For three stages.
   mask_predictions masks_of(int output) {
-    mask_predictions p{.batch = batch_size(), .logits = runner_.output(output)};
-    std::visit(
-        [&](const auto& predictor) {
-          if constexpr (requires { predictor.mask_classes(0); }) {
-            p.height = predictor.opts.mask_height, p.width = predictor.opts.mask_width;
-            p.classes = predictor.mask_classes(options_.num_classes);
-          }
-        },
-        options_.box_predictor);
-    p.proposals = runner_.current().rows(output) / (p.height * p.width);
+    mask_predictions p = options_.masks();
+    p.batch = batch_size(), p.proposals = runner_.current().rows(output) / (p.height * p.width);
+    p.logits = runner_.output(output);
     return p;
   }
 
   float compute_mask_loss(const batch& b) {
-    if (b.masks.empty() && std::ranges::any_of(b.counts, [](int n) { return n > 0; }))
-      fail("a batch of ", b.ids.empty() ? std::string("images") : join(b.ids, ", "),
-           " has no masks, which number_of_stages: 3 is trained with; set load_instance_masks: true in "
-           "train_input_reader, or 2 stages");
+    require_masks(b);
     const mask_predictions p = masks_of(training_masks);
     const std::size_t rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.proposals);
     mask_targets_.resize(rows * static_cast<std::size_t>(p.height) * static_cast<std::size_t>(p.width));
@@ -183,74 +168,20 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
                      *mask_space_, core::ranks());
   }
 
-  /// A detection's box within the network's input, normalized to that.
-  boxf in_input(const boxf& box, std::size_t image) const {
-    const boxf& w = current_->windows()[image];
-    const auto h = static_cast<float>(current_->image().height), v = static_cast<float>(current_->image().width);
-    return {box.ymin * w.ymax / h, box.xmin * w.xmax / v, box.ymax * w.ymax / h, box.xmax * w.xmax / v};
-  }
-
   void find_detections() {
     const part_timer timer(observer_, "detections");
-    const box_classifier_predictions p = second_stage();
-    if (!detection_space_ || p.proposals > detection_proposals_) {
-      detection_space_ = std::make_unique<box_classifier_detection_workspace>(p.proposals, p.classes, pool_.size());
-      detection_proposals_ = p.proposals;
-    }
-    std::visit(
-        [&](const auto& coder) {
-          post_process(pool_, coder, options_.post_processing, p, current_->taken(), current_->windows(),
-                       *detection_space_, found_);
-        },
-        options_.box_coder);
+    detections_(second_stage(), current_->taken(), current_->windows(), found_);
   }
 
-  /// With one stage: objects of a single class.
-  std::vector<detections> proposals_as_detections() {
-    const proposals found = current_->propose(first_stage());
-    std::vector<detections> all(static_cast<std::size_t>(found.batch));
-    for (std::size_t i = 0; i < all.size(); ++i)
-      for (int k = 0; k < found.counts[i]; ++k) {
-        const std::size_t at = i * static_cast<std::size_t>(found.capacity) + static_cast<std::size_t>(k);
-        all[i].push_back({change_coordinate_frame(found.boxes[at], current_->windows()[i]), 0, found.scores[at], k});
-      }
-    return all;
-  }
-
-  /// The boxes whose masks are wanted; zeros behind those of an image.
-  void put_detections(boxf* boxes) {
+  /// The boxes whose masks are wanted.
+  void put_wanted(boxf* boxes) {
     find_detections();
-    const auto capacity = static_cast<std::size_t>(options_.post_processing.suppression.max_total_detections);
-    std::fill_n(boxes, found_.size() * capacity, boxf{0, 0, 0, 0});
-    for (std::size_t i = 0; i < found_.size(); ++i)
-      for (std::size_t k = 0; k < found_[i].size(); ++k) boxes[i * capacity + k] = in_input(found_[i][k].bounds, i);
+    put_detections(found_, current_->windows(), current_->image(),
+                   static_cast<std::size_t>(options_.post_processing.suppression.max_total_detections), boxes);
   }
 
-  /// The mask of each detection's class.
-  void take_masks(std::vector<detections>& found) {
-    const mask_predictions p = masks_of(detection_masks);
-    const auto classes = static_cast<std::size_t>(p.classes), pixels = static_cast<std::size_t>(p.height * p.width);
-    for (std::size_t i = 0; i < found.size(); ++i)
-      for (std::size_t k = 0; k < found[i].size(); ++k) {
-        const float* logits = p.logits + (i * static_cast<std::size_t>(p.proposals) + k) * pixels * classes;
-        if (classes > 1) logits += found[i][k].label;
-        float_image& own = found[i][k].mask = float_image(p.height, p.width, 1);
-        for (std::size_t at = 0; at < pixels; ++at) own.pixels[at] = 1 / (1 + std::exp(-logits[at * classes]));
-      }
-  }
-
-  step_report report_of(const losses& found, float penalty) const {
-    step_report report;
-    report.losses = {{"Loss/RPNLoss/localization_loss", found.first.localization},
-                     {"Loss/RPNLoss/objectness_loss", found.first.objectness}};
-    if (options_.has_second_stage()) {
-      report.losses.emplace_back("Loss/BoxClassifierLoss/localization_loss", found.second.localization);
-      report.losses.emplace_back("Loss/BoxClassifierLoss/classification_loss", found.second.classification);
-    }
-    if (options_.has_masks()) report.losses.emplace_back("Loss/BoxClassifierLoss/mask_loss", found.masks);
-    report.losses.emplace_back("Loss/regularization_loss", penalty);
-    report.total_loss = found.sum() + penalty;
-    return report;
+  step_report report_of(const two_stage_losses& found, float penalty) const {
+    return make_report(found, penalty, options_.has_second_stage(), options_.has_masks());
   }
 
   const faster_rcnn_options<Axes>& options_;
@@ -259,8 +190,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   std::vector<std::unique_ptr<two_stage_boxes<Axes>>> sizes_;
   two_stage_boxes<Axes>* current_ = nullptr;
   std::vector<detections> found_;  ///< of the last inference
-  std::unique_ptr<box_classifier_detection_workspace> detection_space_;
-  int detection_proposals_ = 0;
+  two_stage_detections<Axes> detections_{options_, pool_};
   std::vector<float> mask_targets_;
   std::unique_ptr<mask_loss_workspace> mask_space_;
 };

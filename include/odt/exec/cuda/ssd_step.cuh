@@ -37,7 +37,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
         memory_(options, net) {}
 
   step_report train(const batch& b, float learning_rate, std::int64_t step) override {
-    sized_batch& sized = load_batch(b, run_mode::train);
+    sized_batch& sized = core::load_batch(b, run_mode::train);
     const update_report updated = core::learn(sized, learning_rate, step, [&] {
       core::launch_propagate(sized);
       launch_losses(sized, {runner_->output_gradient(box_encodings), runner_->output_gradient(class_logits)});
@@ -50,7 +50,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   }
 
   step_report evaluate(const batch& b) override {
-    sized_batch& sized = load_batch(b, run_mode::infer);
+    sized_batch& sized = core::load_batch(b, run_mode::infer);
     core::run(sized, evaluate_, [&] {
       core::launch_infer(sized);
       launch_losses(sized, {});
@@ -61,7 +61,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
 
   std::vector<detections> detect(const batch& b) override {
     if (!memory_.post_processes(run_mode::infer)) return detect_on_host(b);
-    sized_batch& sized = load_batch(b, run_mode::infer);
+    sized_batch& sized = core::load_batch(b, run_mode::infer);
     detection_buffers& found = memory_.detections();
     found.upload(stream_, b);
     core::run(sized, detect_, [&] {
@@ -86,10 +86,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
             options_.loss.add_background_class};
   }
 
-  sized_batch& load_batch(const batch& b, run_mode mode) {
-    memory_.reserve(b, mode);
-    return core::load_batch(b, mode);
-  }
+  void begin(const batch& b, const sized_batch&, run_mode mode) override { memory_.reserve(b, mode); }
 
   void launch_losses(sized_batch& sized, const ssd_prediction_gradients& gradients) {
     const device_anchors& anchors = memory_.anchors_of(sized.image);
@@ -102,7 +99,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     const part_timer timer = core::time_part("assign targets");
     std::visit(
         [&](const auto& compare, const auto& match, const auto& coder) {
-          assign(stream_, compare, match, coder, sized.buffers.truth(), anchors.data(), anchors.count(),
+          assign(stream_, compare, match, coder, sized.buffers.truth(), {anchors.data(), anchors.count()},
                  options_.loss.negative_class_weight, memory_.scratch(), memory_.targets());
         },
         options_.similarity, options_.matcher, options_.box_coder);

@@ -116,18 +116,26 @@ class step_core : public device_step {
   /// Changes when the family's memory moved: graphs captured before are void.
   virtual int workspace_generation() const = 0;
 
+  /// Sees to what the family keeps beside for a step over that batch, which lies on the device.
+  virtual void begin(const batch& b, const sized_batch& sized, run_mode mode) = 0;
+  /// Whether what the current batch's step launches may be replayed as a graph: it does not wait for the host.
+  virtual bool replays() const { return true; }
+
   /// The batch on the device, with the plan for its size and the newest variables.
   sized_batch& load_batch(const batch& b, run_mode mode) {
     runner_->use_plan(b.size, {b.height, b.width}, mode);
     stores_.to_device(stream_);
-    return batches_.take(stream_, b, mode);
+    sized_batch& sized = batches_.take(stream_, b, mode);
+    begin(b, sized, mode);
+    return sized;
   }
 
   /// Runs what `launch` launches, and waits for it.
   template <class Launch>
   void run(const sized_batch& sized, replayed& how, const Launch& launch) {
     const replayed::key of{workspace_generation() + runner_->generation(), &sized};
-    const graph* const captured = observer_ ? nullptr : how.captured(stream_, of, sized.buffers.turn(), launch);
+    const bool replays_launches = !observer_ && replays();
+    const graph* const captured = replays_launches ? how.captured(stream_, of, sized.buffers.turn(), launch) : nullptr;
     clock_.begin(stream_);
     captured ? captured->launch(stream_) : launch();
     clock_.end(stream_);

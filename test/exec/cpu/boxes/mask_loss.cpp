@@ -130,11 +130,11 @@ BOOST_AUTO_TEST_CASE(crops_are_bilinear_and_zero_outside) {
   odt::image mask(3, 3, 1);
   mask.pixels = {0, 0, 1, 0, 1, 1, 0, 0, 1};
   float out[4];
-  cpu::detail::crop_mask(mask, {0, 0, 1, 1}, 2, 2, out);
+  cpu::detail::crop_mask(mask, {0, 0, 1, 1}, {2, 2}, out);
   BOOST_TEST(out == (std::vector<float>{0, 1, 0, 1}), boost::test_tools::per_element());
-  cpu::detail::crop_mask(mask, {0.25f, 0.25f, 0.5f, 0.75f}, 2, 2, out);
+  cpu::detail::crop_mask(mask, {0.25f, 0.25f, 0.5f, 0.75f}, {2, 2}, out);
   BOOST_TEST(out == (std::vector<float>{0.25f, 0.75f, 0.5f, 1}), boost::test_tools::per_element());
-  cpu::detail::crop_mask(mask, {0, 0.5f, 2, 1}, 2, 2, out);
+  cpu::detail::crop_mask(mask, {0, 0.5f, 2, 1}, {2, 2}, out);
   BOOST_TEST(out == (std::vector<float>{0, 1, 0, 0}), boost::test_tools::per_element());
 }
 

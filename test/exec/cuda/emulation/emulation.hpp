@@ -126,6 +126,8 @@ inline unsigned long long atomicMax(unsigned long long* at, unsigned long long v
   return std::exchange(*at, value > *at ? value : *at);
 }
 
+inline int atomicAdd(int* at, int value) { return std::exchange(*at, *at + value); }
+
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
   return cudaSuccess;

@@ -11,6 +11,7 @@
 #include <odt/exec/cpu/boxes/mining.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
+#include <odt/exec/two_stage_elements.hpp>
 #include <odt/faster_rcnn/loss_options.hpp>
 #include <odt/loss.hpp>
 
@@ -74,7 +75,7 @@ struct box_classifier_loss_pass {
 
   std::array<double, 2> run(int image, memory& mine) const {
     const int count = boxes.counts[image];
-    const float normalizer = static_cast<float>(std::max(count, 1)) * images;
+    const float normalizer = image_normalizer(count, images);
     clear(image);
     // With a miner, the API's loss is that of the first image alone: its loop over the images returns in the first
     // pass.

@@ -10,10 +10,10 @@
 #include <odt/exec/cpu/boxes/loss_rows.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
+#include <odt/exec/two_stage_elements.hpp>
 #include <odt/loss.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -23,42 +23,11 @@ inline namespace ODT_ISA {
 
 namespace detail {
 
-/// Where one row or column of a crop is read: two lines of the picture and the share of the second; none beyond it.
-struct crop_tap {
-  int low = -1, high = -1;
-  float share = 0;
-
-  /// Sample `i` of `count` between `from` and `to` (normalized) of a picture of `size` pixels, as TensorFlow's
-  /// crop_and_resize computes it: in this order, since one rounding decides whether the last sample is outside.
-  crop_tap(float from, float to, int size, int i, int count) {
-    const auto last = static_cast<float>(size - 1);
-    const float at = count > 1
-                         ? from * last + static_cast<float>(i) * ((to - from) * last / static_cast<float>(count - 1))
-                         : 0.5f * (from + to) * last;
-    if (!(at >= 0 && at <= last)) return;
-    low = static_cast<int>(std::floor(at));
-    high = static_cast<int>(std::ceil(at));
-    share = at - static_cast<float>(low);
-  }
-};
-
 /// The part of a mask (one channel, 0 or 1) that the box frames, bilinearly; 0 outside the picture.
-inline void crop_mask(const image& picture, const boxf& normalized, int height, int width, float* out) {
-  for (int y = 0; y < height; ++y) {
-    const crop_tap row(normalized.ymin, normalized.ymax, picture.height, y, height);
-    for (int x = 0; x < width; ++x) {
-      const crop_tap column(normalized.xmin, normalized.xmax, picture.width, x, width);
-      float& to = out[y * width + x] = 0;
-      if (row.low < 0 || column.low < 0) continue;
-      const auto between = [&](int line) {
-        const auto left = static_cast<float>(*picture.at(line, column.low));
-        const auto right = static_cast<float>(*picture.at(line, column.high));
-        return left + (right - left) * column.share;
-      };
-      const float top = between(row.low), bottom = between(row.high);
-      to = top + (bottom - top) * row.share;
-    }
-  }
+inline void crop_mask(const image& mask, const boxf& normalized, size2 size, float* out) {
+  for (int y = 0; y < size.height; ++y)
+    for (int x = 0; x < size.width; ++x)
+      out[y * size.width + x] = mask_sample(mask.pixels.data(), mask.size(), normalized, size, y, x);
 }
 
 }  // namespace detail
@@ -75,8 +44,8 @@ inline void assign_masks(thread_pool& pool, const proposals& boxes, const assign
     if (row % boxes.capacity >= boxes.counts[image] || match < 0)
       std::fill_n(own, area, 0.0f);
     else
-      detail::crop_mask(masks[static_cast<std::size_t>(image * max_boxes + match)], boxes.normalized[row],
-                        mask_size.height, mask_size.width, own);
+      detail::crop_mask(masks[static_cast<std::size_t>(image * max_boxes + match)], boxes.normalized[row], mask_size,
+                        own);
   });
 }
 

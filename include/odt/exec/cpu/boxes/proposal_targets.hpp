@@ -10,6 +10,7 @@
 #include <odt/exec/cpu/boxes/proposals.hpp>
 #include <odt/exec/cpu/boxes/sampling.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
+#include <odt/exec/two_stage_elements.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,11 +23,8 @@ inline namespace ODT_ISA {
 
 /// Writes the ground truth's boxes in pixels, where `out` has room for all of its capacity, and gives a view of them.
 inline ground_truth in_pixels(const ground_truth& truth, size2 input, boxf* out) {
-  const auto h = static_cast<float>(input.height), w = static_cast<float>(input.width);
-  for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{1} * truth.size * truth.max_boxes; ++i) {
-    const boxf& b = truth.boxes[i];
-    out[i] = {b.ymin * h, b.xmin * w, b.ymax * h, b.xmax * w};
-  }
+  for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{1} * truth.size * truth.max_boxes; ++i)
+    out[i] = odt::in_pixels(truth.boxes[i], input);
   ground_truth moved = truth;
   moved.boxes = out;
   return moved;
@@ -91,11 +89,7 @@ void sample_proposals(thread_pool& pool, const Similarity& similarity_of, const 
     const std::span<int> match = std::span(mine.match).first(count);
     const detail::truth_of_image own = detail::truth_of(truth, image);
     detail::match_boxes(similarity_of, matches, own, {in.boxes + first, count}, mine.assignment, match);
-    const auto kind = [&](int p) {
-      const int row = match[static_cast<std::size_t>(p)];
-      if (row == unmatched) return candidate::negative;
-      return row >= 0 && own.weights[row] > 0 ? candidate::positive : candidate::none;
-    };
+    const auto kind = [&](int p) { return proposal_candidate(match[static_cast<std::size_t>(p)], own.weights); };
     int taken = 0;
     for (const int p :
          sample(how, {seed, first_sample + image, second_stage_sampling}, in.counts[image], kind, mine.sampling)) {

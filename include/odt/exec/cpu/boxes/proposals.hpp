@@ -11,8 +11,8 @@
 #include <odt/exec/cpu/boxes/non_max_suppression.hpp>
 #include <odt/exec/cpu/machine/simd.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
+#include <odt/exec/two_stage_elements.hpp>
 #include <odt/faster_rcnn/loss_options.hpp>
-#include <odt/post_processing.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -55,28 +55,23 @@ class proposal_workspace {
 
 namespace detail {
 
-/// Softmax of background and object, the object's share. `logits` is [all anchors, 2].
+/// Of the anchors with these rows in `logits`, [all anchors, 2].
 inline void objectness_scores(const float* logits, std::span<const int> rows, float* scores) {
-  const vec one(1.0f);
   for (std::size_t begin = 0; begin < rows.size(); begin += lanes) {
     const std::size_t count = std::min<std::size_t>(lanes, rows.size() - begin);
     alignas(64) float logit[2][lanes] = {}, score[lanes];
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t k = 0; k < 2; ++k) logit[k][i] = logits[2 * rows[begin + i] + static_cast<int>(k)];
-    const vec background = load(logit[0]), object = load(logit[1]), most = max(background, object);
-    const vec share = softmax_term(object, most, one);
-    store(score, vec(share / (softmax_term(background, most, one) + share)));
+    store(score, vec(objectness_score<vec>(load(logit[0]), load(logit[1]))));
     std::copy_n(score, count, scores + begin);
   }
 }
 
 /// Appends a proposal to those of an image.
-inline void put_proposal(const proposals& out, std::size_t image, int at, const boxf& in_pixels, float score,
-                         size2 input) {
+inline void put_proposal(const proposals& out, std::size_t image, int at, const boxf& found, float score, size2 input) {
   const std::size_t to = image * static_cast<std::size_t>(out.capacity) + static_cast<std::size_t>(at);
-  const float y = 1 / static_cast<float>(input.height), x = 1 / static_cast<float>(input.width);
-  out.boxes[to] = in_pixels;
-  out.normalized[to] = {in_pixels.ymin * y, in_pixels.xmin * x, in_pixels.ymax * y, in_pixels.xmax * x};
+  out.boxes[to] = found;
+  out.normalized[to] = normalized(found, input);
   out.scores[to] = score;
 }
 

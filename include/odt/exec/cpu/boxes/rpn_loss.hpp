@@ -12,6 +12,7 @@
 #include <odt/exec/cpu/boxes/sampling.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
+#include <odt/exec/two_stage_elements.hpp>
 #include <odt/faster_rcnn/loss_options.hpp>
 #include <odt/loss.hpp>
 #include <odt/matcher.hpp>
@@ -51,8 +52,7 @@ inline void sample_anchors(thread_pool& pool, const balanced_sampler& how, std::
     const auto image = static_cast<std::size_t>(i);
     const std::ptrdiff_t first = std::ptrdiff_t{1} * i * anchors;
     const auto kind = [&](int a) {
-      if (!(targets.class_weights[first + a] > 0)) return candidate::none;
-      return targets.classes[first + a] > 0 ? candidate::positive : candidate::negative;
+      return anchor_candidate(targets.class_weights[first + a], targets.classes[first + a]);
     };
     const auto taken = sample(how, {seed, first_sample + image, first_stage_sampling}, anchors, kind,
                               space.sampling[static_cast<std::size_t>(thread)]);
@@ -128,7 +128,7 @@ rpn_losses_report rpn_loss(thread_pool& pool, const Objectness& objectness, cons
   pool.run(p.batch, [&](int i, int) {
     const auto image = static_cast<std::size_t>(i);
     const auto count = static_cast<std::size_t>(sampled.counts[image]);
-    const float normalizer = std::max(static_cast<float>(count), 1.0f) * images;
+    const float normalizer = image_normalizer(sampled.counts[image], images);
     pass.clear(image);
     space.costs[image] = pass.run(image, {sampled.indices + image * static_cast<std::size_t>(sampled.capacity), count},
                                   o.localization_loss_weight / normalizer, o.objectness_loss_weight / normalizer);

@@ -12,6 +12,7 @@
 #include <odt/exec/cpu/boxes/rpn_loss.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
+#include <odt/exec/two_stage_detections.hpp>
 #include <odt/faster_rcnn/options.hpp>
 
 #include <algorithm>
@@ -76,7 +77,7 @@ class two_stage_boxes {
         image_{b.height, b.width},
         mode_(mode),
         max_boxes_(b.max_boxes),
-        anchors_(select_anchors(maps)),
+        anchors_(select(maps)),
         windows_(static_cast<std::size_t>(b.size)),
         truth_(windows_.size() * static_cast<std::size_t>(b.max_boxes)),
         assign_(anchors_.boxes, b.max_boxes, pool.size(), keeps_similarities),
@@ -97,11 +98,7 @@ class two_stage_boxes {
 
   /// Takes the ground truth of a batch, whose arrays have to live until the next one.
   void begin(const batch& b) {
-    for (std::size_t i = 0; i < windows_.size(); ++i) {
-      const boxf w = b.window(i);
-      const auto h = static_cast<float>(image_.height), v = static_cast<float>(image_.width);
-      windows_[i] = {w.ymin * h, w.xmin * v, w.ymax * h, w.xmax * v};
-    }
+    for (std::size_t i = 0; i < windows_.size(); ++i) windows_[i] = window_in_pixels(b, i);
     truth_of_batch_ = in_pixels(b.truth(), image_, truth_.data());
     first_sample_ = b.first_sample;
   }
@@ -176,17 +173,10 @@ class two_stage_boxes {
   }
   bool samples_proposals() const { return mode_ == run_mode::train && !options_.loss.second.miner; }
 
-  anchor_selection select_anchors(std::span<const size2> maps) const {
+  anchor_selection select(std::span<const size2> maps) const {
     const std::vector<boxf> all =
         std::visit([&](const auto& g) { return g.generate(maps, image_); }, options_.anchor_generator);
-    const boxf window{0, 0, static_cast<float>(image_.height), static_cast<float>(image_.width)};
-    const bool trains = mode_ == run_mode::train;
-    anchor_selection kept = trains && !options_.loss.first.clip_anchors_to_image ? prune_outside_window(all, window)
-                                                                                 : clip_to_window(all, window, !trains);
-    if (kept.size() == 0)
-      fail("none of the ", all.size(), " anchors lies within an image of ", image_.height, "x", image_.width,
-           "; smaller scales, or clip_anchors_to_image: true, are needed");
-    return kept;
+    return select_anchors(all, image_, mode_ == run_mode::train, options_.loss.first.clip_anchors_to_image);
   }
 
   static void copy(const proposals& from, const proposals& to) {

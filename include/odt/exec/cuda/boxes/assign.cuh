@@ -70,7 +70,7 @@ __device__ void match_columns(const Similarity& how, const Matcher& matcher, con
       matches[a] = mine.rows > 0 ? static_cast<int>(matcher.decide(best, static_cast<float>(best_row))) : unmatched;
   }
   __syncthreads();
-  if (!forces || threadIdx.x != 0) return;
+  if (!forces || threadIdx.x != 0 || count == 0) return;
   for (int r = mine.rows; r-- > 0;)
     if (mine.weights[r] > 0) matches[column_of(favourites[r])] = r;
 }
@@ -93,9 +93,10 @@ struct image_matching {
 
 template <class Similarity, image_matcher Matcher>
 __device__ void match_image(const Similarity& how, const Matcher& matcher, const image_of_block& mine,
-                            const boxf* anchors, int count, int max_boxes, const image_matching& memory, int* matches) {
+                            const boxf* anchors, int count, int capacity, int max_boxes, const image_matching& memory,
+                            int* matches) {
   const std::int64_t image = blockIdx.x;
-  float* const similarities = memory.similarities + image * max_boxes * count;
+  float* const similarities = memory.similarities + image * max_boxes * capacity;
   std::uint8_t* const valid = memory.valid + image * max_boxes;
   for (int a = static_cast<int>(threadIdx.x); a < count; a += assign_threads) {
     matches[a] = unmatched;
@@ -104,7 +105,7 @@ __device__ void match_image(const Similarity& how, const Matcher& matcher, const
   }
   for (int r = static_cast<int>(threadIdx.x); r < mine.rows; r += assign_threads) valid[r] = mine.weights[r] > 0;
   __syncthreads();
-  if (threadIdx.x != 0 || mine.rows == 0) return;
+  if (threadIdx.x != 0 || mine.rows == 0 || count == 0) return;
   const auto rows = static_cast<std::size_t>(mine.rows), scratch = Matcher::scratch(max_boxes);
   matcher.match(
       similarity_matrix{similarities, mine.rows, count, count}, std::span<const std::uint8_t>(valid, rows),
@@ -150,18 +151,21 @@ __device__ void write_targets(const BoxCoder& coder, const image_of_block& mine,
 
 template <class Similarity, class Matcher, class BoxCoder>
 __global__ __launch_bounds__(assign_threads) void assign_image(Similarity how, Matcher matcher, BoxCoder coder,
-                                                               ground_truth truth, const boxf* anchors, int count,
+                                                               ground_truth truth, matched_boxes boxes,
                                                                float negative_class_weight, image_matching memory,
                                                                counted_targets out) {
   extern __shared__ unsigned long long favourites[];
   const image_of_block mine(truth);
-  int* const matches = out.match + std::int64_t{blockIdx.x} * count;
+  const boxf* const anchors = boxes.of(blockIdx.x);
+  const int count = boxes.count(blockIdx.x);
+  int* const matches = out.match + std::int64_t{blockIdx.x} * boxes.capacity;
+  for (int a = count + static_cast<int>(threadIdx.x); a < boxes.capacity; a += assign_threads) matches[a] = unmatched;
   if constexpr (column_matcher<Matcher>)
     match_columns(how, matcher, mine, anchors, count, favourites, matches);
   else
-    match_image(how, matcher, mine, anchors, count, truth.max_boxes, memory, matches);
+    match_image(how, matcher, mine, anchors, count, boxes.capacity, truth.max_boxes, memory, matches);
   __syncthreads();
-  write_targets(coder, mine, anchors, count, negative_class_weight, out);
+  write_targets(coder, mine, anchors, boxes.capacity, negative_class_weight, out);
 }
 
 }  // namespace detail
@@ -174,19 +178,19 @@ std::int64_t assign_scratch_bytes(int batch, int anchors, int max_boxes) {
   return space.used();
 }
 
-/// Fills the targets of a batch. `truth` and `anchors` lie in device memory.
+/// Fills the targets of a batch. `truth` lies in device memory. Behind the count of an image, boxes are unmatched.
 template <similarity Similarity, matcher Matcher, box_coder BoxCoder>
 void assign(cudaStream_t stream, const Similarity& how, const Matcher& matches, const BoxCoder& coder,
-            const ground_truth& truth, const boxf* anchors, int anchor_count, float negative_class_weight,
-            void* scratch, const counted_targets& out) {
+            const ground_truth& truth, const matched_boxes& boxes, float negative_class_weight, void* scratch,
+            const counted_targets& out) {
   detail::image_matching memory{};
   scratch_space space(scratch);
   if constexpr (image_matcher<Matcher>)
-    memory = detail::image_matching::take<Matcher>(space, truth.size, anchor_count, truth.max_boxes);
+    memory = detail::image_matching::take<Matcher>(space, truth.size, boxes.capacity, truth.max_boxes);
   const std::size_t shared =
       sizeof(unsigned long long) * static_cast<std::size_t>(truth.max_boxes > 0 ? truth.max_boxes : 1);
   detail::assign_image<<<static_cast<unsigned>(truth.size), detail::assign_threads, shared, stream>>>(
-      how, matches, coder, truth, anchors, anchor_count, negative_class_weight, memory, out);
+      how, matches, coder, truth, boxes, negative_class_weight, memory, out);
   check_launch("assign");
 }
 

@@ -176,7 +176,7 @@ __global__ __launch_bounds__(nms_threads) void merge_lists(nms_memory memory, nm
   each_chunk(
       slots, [&](int i) { return ranked(memory.selected_scores[first + i], -INFINITY, i); },
       [&](const rank_key* keys, int found) {
-        detection mine;
+        found_box mine;
         if (thread < found) {
           const auto slot = static_cast<int>(ranked_index(keys[thread]));
           mine.anchor = memory.selected[first + slot], mine.score = memory.selected_scores[first + slot];

@@ -2,7 +2,7 @@
 // The API's multiclass NMS of a batch, on the device from scores to detections.
 #pragma once
 
-#include <odt/core/batch.hpp>
+#include <odt/core/box.hpp>
 #include <odt/exec/cuda/machine/scratch.hpp>
 #include <odt/post_processing.hpp>
 
@@ -36,18 +36,26 @@ struct scored_batch {
   const boxf* windows = nullptr;  ///< [batch] that detections are clipped to
 };
 
+/// A detection, but for what only the host adds.
+struct found_box {
+  boxf bounds;
+  int label = 0;
+  float score = 0;
+  int anchor = -1;
+};
+
 /// What is found, in one piece of memory: that of the device, or the host's copy.
 struct found_batch {
   int most;          ///< detections of an image
   int* counts;       ///< [batch]
-  detection* found;  ///< [batch, most], the first counts[i] of image i, best first
+  found_box* found;  ///< [batch, most], the first counts[i] of image i, best first
   std::int64_t bytes;
 
   /// Lies at `memory`; null only measures.
   found_batch(void* memory, int batch, int capacity) : most(capacity) {
     scratch_space space(memory);
     counts = space.take<int>(batch);
-    found = space.take<detection>(std::int64_t{1} * batch * most);
+    found = space.take<found_box>(std::int64_t{1} * batch * most);
     bytes = space.used();
   }
 };

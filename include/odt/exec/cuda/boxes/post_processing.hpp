@@ -2,6 +2,7 @@
 // From an SSD's predictions to detections, but for the coder of its boxes.
 #pragma once
 
+#include <odt/core/batch.hpp>
 #include <odt/exec/cuda/boxes/non_max_suppression.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
 #include <odt/exec/cuda/machine/scratch.hpp>
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace odt::cuda {
@@ -74,8 +76,10 @@ class detection_buffers {
     const found_batch all = on_host().found;
     std::vector<detections> images;
     for (int i = 0; i < batch_; ++i) {
-      const detection* const first = all.found + std::ptrdiff_t{i} * most_;
-      images.emplace_back(first, first + all.counts[i]);
+      const found_box* const first = all.found + std::ptrdiff_t{i} * most_;
+      detections& own = images.emplace_back();
+      for (const found_box& f : std::span(first, static_cast<std::size_t>(all.counts[i])))
+        own.push_back({f.bounds, f.label, f.score, f.anchor});
     }
     return images;
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <odt/exec/cuda/boxes/loss_rows.cuh>
 #include <odt/exec/cuda/boxes/loss_scales.cuh>
 #include <odt/exec/cuda/machine/error.hpp>
 

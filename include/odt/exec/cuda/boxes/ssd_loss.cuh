@@ -5,50 +5,18 @@
 
 #include <odt/box_coder.hpp>
 #include <odt/exec/cuda/boxes/decode.cuh>
+#include <odt/exec/cuda/boxes/loss_rows.cuh>
 #include <odt/exec/cuda/boxes/loss_scales.cuh>
 #include <odt/exec/cuda/boxes/mining.hpp>
 #include <odt/exec/cuda/boxes/ssd_loss.hpp>
 #include <odt/exec/cuda/machine/error.hpp>
-#include <odt/exec/cuda/machine/reduce.cuh>
 #include <odt/loss.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 
 namespace odt::cuda {
 
 namespace detail {
-
-template <std::size_t I, loss L, class Element>
-__device__ void fold_lanes(const L& how, int columns, const Element& element, row_folds<float, fold_count<L>>& folds) {
-  if constexpr (I < fold_count<L>) {
-    constexpr bool sums = L::folds[I] == row_fold::sum;
-    float folded = sums ? 0.0f : -INFINITY;
-    for (int c = static_cast<int>(threadIdx.x) % 32; c < columns; c += 32) {
-      const auto [prediction, target] = element(c);
-      const float term = how.template fold_term<I>(prediction, target, folds);
-      folded = sums ? folded + term : max(folded, term);
-    }
-    folds[I] = warp_fold(folded, [](float a, float b) { return sums ? a + b : (a < b ? b : a); });
-    fold_lanes<I + 1>(how, columns, element, folds);
-  }
-}
-
-/// row_cost by the lanes of a warp: each gets the cost of the row, and `gradient` its columns' derivatives.
-template <loss L, class Element, class Gradient>
-__device__ float warp_row_cost(const L& how, int columns, float weight, const Element& element,
-                               const Gradient& gradient) {
-  row_folds<float, fold_count<L>> folds{};
-  fold_lanes<0>(how, columns, element, folds);
-  float cost = 0;
-  for (int c = static_cast<int>(threadIdx.x) % 32; c < columns; c += 32) {
-    const loss_term<float> term = odt::detail::term_of(how, element(c), weight, folds);
-    cost += term.value;
-    gradient(c, term.gradient);
-  }
-  return warp_sum(cost);
-}
 
 /// What a warp has of its anchor.
 template <class Classification, class Localization, int CodeSize>
@@ -95,14 +63,6 @@ struct anchor_losses {
   }
 };
 
-/// Calls body(row, anchor) for the rows of this warp.
-template <class Body>
-__device__ void each_row_of_warp(const ssd_predictions& in, const Body& body) {
-  const std::int64_t rows = std::int64_t{1} * in.batch * in.anchors, warps = loss_threads / 32;
-  for (std::int64_t row = std::int64_t{blockIdx.x} * warps + threadIdx.x / 32; row < rows; row += gridDim.x * warps)
-    body(row, static_cast<int>(row % in.anchors));
-}
-
 /// Costs of all anchors; without mining the gradients too, with it the boxes and losses that rank them.
 template <class Classification, class Localization, class BoxCoder>
 __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification classes, Localization boxes, BoxCoder coder,
@@ -112,7 +72,7 @@ __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification clas
   constexpr int code_size = BoxCoder::code_size;
   const loss_scales scale = loss_scales::of(o, code_size, t.weight_sums, in.batch);
   const bool gradients = !mines && out.logits;
-  each_row_of_warp(in, [&](std::int64_t row, int anchor) {
+  each_row_of_warp(std::int64_t{1} * in.batch * in.anchors, [&](std::int64_t row) {
     const anchor_losses<Classification, Localization, code_size> losses{classes, boxes, o, in, out, t, row};
     float* const to_classes = gradients ? out.logits + row * in.class_slots : nullptr;
     float* const to_boxes = gradients ? out.encodings + row * code_size : nullptr;
@@ -125,7 +85,7 @@ __global__ __launch_bounds__(loss_threads) void anchor_costs(Classification clas
     if (threadIdx.x % 32 != 0) return;
     memory.classification[row] = cls, memory.localization[row] = loc;
     if (!mines) return;
-    memory.boxes[row] = decoded(coder, in.encodings + row * code_size, anchors[anchor]);
+    memory.boxes[row] = decoded(coder, in.encodings + row * code_size, anchors[row % in.anchors]);
     memory.losses[row] = o.ranks_by == mining_loss::both ? cls * o.classification_weight + loc * o.localization_weight
                          : o.ranks_by == mining_loss::classification ? cls
                                                                      : loc;
@@ -139,7 +99,7 @@ __global__ __launch_bounds__(loss_threads) void kept_gradients(Classification cl
                                                                ssd_prediction_gradients out, counted_targets t,
                                                                loss_memory memory) {
   const loss_scales scale = loss_scales::of(o, CodeSize, t.weight_sums, in.batch);
-  each_row_of_warp(in, [&](std::int64_t row, int) {
+  each_row_of_warp(std::int64_t{1} * in.batch * in.anchors, [&](std::int64_t row) {
     const anchor_losses<Classification, Localization, CodeSize> losses{classes, boxes, o, in, out, t, row};
     memory.kept[row] != 0 ? losses.write_gradients(scale) : losses.clear_gradients();
   });
@@ -164,8 +124,7 @@ void ssd_loss(cudaStream_t stream, const Classification& classes, const Localiza
   const bool mines = options.miner.has_value();
   const loss_numbers numbers(options);
   const loss_memory memory(scratch, in.batch, in.anchors, mines);
-  const std::int64_t rows = std::int64_t{1} * in.batch * in.anchors;
-  const auto blocks = static_cast<unsigned>(std::clamp<std::int64_t>((rows + 31) / 32, 1, 4096));
+  const unsigned blocks = blocks_of_rows(std::int64_t{1} * in.batch * in.anchors);
   anchor_costs<<<blocks, loss_threads, 0, stream>>>(classes, boxes, coder, numbers, anchors, in, gradients, targets,
                                                     memory, mines);
   check_launch("anchor_costs");

@@ -27,8 +27,6 @@ struct ssd_losses_report {
 
 namespace detail {
 
-inline constexpr int loss_threads = 256;
-
 /// What the kernels take of ssd_loss_options.
 struct loss_numbers {
   float classification_weight, localization_weight;

@@ -2,13 +2,26 @@
 // What a batch's anchors are to predict, in device memory.
 #pragma once
 
+#include <odt/core/box.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
+#include <odt/exec/cuda/machine/scratch.hpp>
 #include <odt/exec/ssd_targets.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 namespace odt::cuda {
+
+/// Boxes that are matched, in device memory: the same for all images, or each image's own.
+struct matched_boxes {
+  const boxf* boxes = nullptr;  ///< [capacity], or [batch, capacity] where there are counts
+  int capacity = 0;
+  const int* counts = nullptr;  ///< [batch]; null: all images share all boxes
+
+  ODT_HD constexpr const boxf* of(std::int64_t image) const { return counts ? boxes + image * capacity : boxes; }
+  ODT_HD constexpr int count(std::int64_t image) const { return counts ? counts[image] : capacity; }
+};
 
 /// Anchors of one image by their match.
 struct match_counts {
@@ -20,6 +33,17 @@ struct counted_targets : assigned_targets {
   double* weight_sums = nullptr;   ///< [batch] of the regression weights
   match_counts* counts = nullptr;  ///< [batch]
 };
+
+/// Room for the targets of [batch, boxes].
+inline counted_targets take_targets(scratch_space& space, int batch, int boxes, int code_size) {
+  const std::int64_t rows = std::int64_t{1} * batch * boxes;
+  counted_targets t;
+  t.match = space.take<int>(rows), t.classes = space.take<int>(rows);
+  t.class_weights = space.take<float>(rows), t.regression_weights = space.take<float>(rows);
+  t.regression = space.take<float>(rows * code_size);
+  t.weight_sums = space.take<double>(batch), t.counts = space.take<match_counts>(batch);
+  return t;
+}
 
 /// How many there are of each; of several batches, the most.
 struct target_sizes {
