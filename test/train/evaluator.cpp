@@ -116,18 +116,17 @@ BOOST_AUTO_TEST_CASE(a_metric_of_masks_needs_masks_on_both_sides) {
 BOOST_AUTO_TEST_CASE(a_config_with_a_metric_of_masks_but_without_masks_is_refused) {
   const toy_detector model;
   const auto check = [&](const std::string& stages, const std::string& reader) {
-    const pipeline config = pipeline::parse(
-        str("model { faster_rcnn { second_stage_box_predictor { mask_rcnn_box_predictor { ", stages, " } } } }\n",
-            "eval_config { metrics_set: 'coco_mask_metrics' }\neval_input_reader { ", reader, " }"),
-        "a.config");
+    const pipeline config =
+        pipeline::parse(str("model { faster_rcnn { ", stages, " } }\n",
+                            "eval_config { metrics_set: 'coco_mask_metrics' }\neval_input_reader { ", reader, " }"),
+                        "a.config");
     return error_of([&] { evaluation_inputs(config.root(), model, {}, {}); });
   };
   const std::string both = "a.config:2:15: eval_config.metrics_set[0]: coco_mask_metrics compares masks, but ";
   BOOST_TEST(check("", "load_instance_masks: true").find(both + "the model predicts none") == 0u);
-  BOOST_TEST(check("predict_instance_masks: false", "load_instance_masks: true").find(both + "the model") == 0u);
-  BOOST_TEST(check("predict_instance_masks: true", "").find(both + "eval_input_reader[0] loads none") == 0u);
-  BOOST_TEST(check("predict_instance_masks: true", "load_instance_masks: true").find("compares masks") ==
-             std::string::npos);
+  BOOST_TEST(check("number_of_stages: 2", "load_instance_masks: true").find(both + "the model") == 0u);
+  BOOST_TEST(check("number_of_stages: 3", "").find(both + "eval_input_reader[0] loads none") == 0u);
+  BOOST_TEST(check("number_of_stages: 3", "load_instance_masks: true").find("compares masks") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
