@@ -8,15 +8,15 @@
 namespace odt::detail {
 
 /// Whether a step is CUDA's: as `run` says, "cpu", "cuda", or "auto" for a GPU where there is one. `has_device` is null
-/// where the program was compiled for the CPU only.
+/// where the detector was compiled for the CPU only.
 inline bool chooses_gpu(const run_options& run, bool (*has_device)()) {
   if (run.device == "cpu") return false;
   if (run.device == "auto") return has_device && has_device();
   if (run.device != "cuda") fail("device \"", run.device, "\" is not known; there are cpu, cuda, auto");
   if (!has_device)
     fail(
-        "this program was compiled for the CPU only; build it with ODT_CUDA=ON and odt_add_detector(), or run with "
-        "--device cpu");
+        "this program was compiled for the CPU only, or this detector of it; build it with ODT_CUDA=ON and name the "
+        "detector in odt_add_detector(), or run with --device cpu");
   if (!has_device())
     fail(
         "no NVIDIA GPU was found that gives a block 163 KiB of shared memory (A100, H100 and their successors do), or "

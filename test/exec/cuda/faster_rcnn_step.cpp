@@ -10,6 +10,10 @@
 
 #include <algorithm>
 
+namespace odt {
+inline std::ostream& operator<<(std::ostream& out, precision p) { return out << name_of(p); }
+}  // namespace odt
+
 namespace odt::test {
 namespace {
 
@@ -81,8 +85,8 @@ struct pair_of_detectors {
   tiny_faster_rcnn cpu, gpu;
 
   explicit pair_of_detectors(const std::string& kind)
-      : cpu(options_of(kind), {.seed = 3, .device = "cpu", .threads = 1, .compute = precision::fp32}),
-        gpu(options_of(kind), {.seed = 3, .device = "cuda", .threads = 1, .compute = precision::fp32}) {}
+      : cpu(options_of(kind), {.seed = 3, .threads = 1, .device = "cpu", .compute = precision::fp32}),
+        gpu(options_of(kind), {.seed = 3, .threads = 1, .device = "cuda", .compute = precision::fp32}) {}
 
   auto& cpu_step() { return static_cast<odt::cpu::faster_rcnn_step<tiny_faster_rcnn::axes>&>(cpu.device()); }
 
@@ -209,7 +213,7 @@ BOOST_DATA_TEST_CASE(detections_agree_with_the_cpus, data::make(kinds), kind) {
 
 BOOST_DATA_TEST_CASE(two_runs_agree_bit_for_bit, data::make({precision::fp32, precision::bf16}), compute) {
   const auto run = [compute] {
-    tiny_faster_rcnn d(options_of("mask_rcnn"), {.seed = 3, .device = "cuda", .threads = 1, .compute = compute});
+    tiny_faster_rcnn d(options_of("mask_rcnn"), {.seed = 3, .threads = 1, .device = "cuda", .compute = compute});
     for (int i = 0; i < 2; ++i) BOOST_TEST(d.train_step(objects(i)).finite);
     const auto values = d.device().stores().values;
     return std::vector<float>(values.begin(), values.end());
@@ -218,7 +222,7 @@ BOOST_DATA_TEST_CASE(two_runs_agree_bit_for_bit, data::make({precision::fp32, pr
 }
 
 BOOST_AUTO_TEST_CASE(a_run_takes_the_memory_that_was_foreseen) {
-  tiny_faster_rcnn d(options_of("mask_rcnn"), {.seed = 3, .device = "cuda", .threads = 1});
+  tiny_faster_rcnn d(options_of("mask_rcnn"), {.seed = 3, .threads = 1, .device = "cuda"});
   const batch trained = objects(0, 1), evaluated = objects(1);
   const auto shape = [](const batch& b, bool trains) {
     return step_shape{b.size, {b.height, b.width}, b.max_boxes, trains};
@@ -233,7 +237,7 @@ BOOST_AUTO_TEST_CASE(a_run_takes_the_memory_that_was_foreseen) {
 }
 
 BOOST_AUTO_TEST_CASE(masks_that_are_missing_are_refused) {
-  tiny_faster_rcnn d(options_of("mask_rcnn"), {.seed = 3, .device = "cuda", .threads = 1});
+  tiny_faster_rcnn d(options_of("mask_rcnn"), {.seed = 3, .threads = 1, .device = "cuda"});
   batch b = objects(0);
   b.masks.clear();
   BOOST_CHECK_EXCEPTION(d.train_step(b), error, [](const error& e) {
@@ -242,7 +246,7 @@ BOOST_AUTO_TEST_CASE(masks_that_are_missing_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(layers_that_are_not_finite_are_found) {
-  tiny_faster_rcnn d(options_of("faster_rcnn"), {.seed = 3, .device = "cuda", .threads = 1});
+  tiny_faster_rcnn d(options_of("faster_rcnn"), {.seed = 3, .threads = 1, .device = "cuda"});
   batch b = objects(0);
   BOOST_TEST(d.first_non_finite_layer(b).empty());
   b.images[7] = INFINITY;

@@ -37,7 +37,7 @@ struct two_stage_extent {
   int taken = 0;      ///< of them, for the second stage; 0: there is none
   bool samples_proposals = false;
   int code_size = 4;
-  size2 mask;  ///< where masks are trained
+  size2 mask{};  ///< where masks are trained
 };
 
 /// The boxes of a batch in one piece of device memory, and what becomes of them from the first stage to the losses.
