@@ -14,7 +14,7 @@ using any_faster_rcnn = presets::any_faster_rcnn;
 
 extern template std::unique_ptr<device_step> make_cpu_faster_rcnn_step<test::any_faster_rcnn::axes>(
     const test::any_faster_rcnn::options&, const network&, const variable_layout&, const run_options&);
-extern template box_classifier_post_processing make_host_post_processing<test::any_faster_rcnn::axes>(
+extern template box_classifier_post_processing make_faster_rcnn_post_processing<test::any_faster_rcnn::axes>(
     const test::any_faster_rcnn::options&, const run_options&);
 
 }  // namespace odt

@@ -40,8 +40,8 @@ template <class Axes>
 std::unique_ptr<device_step> make_cpu_faster_rcnn_step(const faster_rcnn_options<Axes>& options, const network& net,
                                                        const variable_layout& layout, const run_options& run);
 template <class Axes>
-box_classifier_post_processing make_host_post_processing(const faster_rcnn_options<Axes>& options,
-                                                         const run_options& run);
+box_classifier_post_processing make_faster_rcnn_post_processing(const faster_rcnn_options<Axes>& options,
+                                                                const run_options& run);
 
 namespace detail {
 
@@ -51,7 +51,7 @@ std::unique_ptr<device_step> make_faster_rcnn_step(const faster_rcnn_options<Axe
                                                    const variable_layout& layout, const run_options& run) {
   using cuda = faster_rcnn_cuda_registry<Axes>;
   if (!chooses_gpu(run, cuda::has_device)) return make_cpu_faster_rcnn_step<Axes>(options, net, layout, run);
-  return cuda::maker(options, net, layout, run, make_host_post_processing<Axes>(options, run));
+  return cuda::maker(options, net, layout, run, make_faster_rcnn_post_processing<Axes>(options, run));
 }
 
 }  // namespace detail

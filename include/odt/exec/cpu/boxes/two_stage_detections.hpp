@@ -49,8 +49,8 @@ class two_stage_detections {
 namespace odt {
 
 template <class Axes>
-box_classifier_post_processing make_host_post_processing(const faster_rcnn_options<Axes>& options,
-                                                         const run_options& run) {
+box_classifier_post_processing make_faster_rcnn_post_processing(const faster_rcnn_options<Axes>& options,
+                                                                const run_options& run) {
   struct tail {
     tail(const faster_rcnn_options<Axes>& o, int threads) : pool(threads), detect(o, pool) {}
     thread_pool pool;
