@@ -44,7 +44,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     core::propagate(b, step);
     const two_stage_losses found = compute_losses(b, true);
     const update_report updated = core::learn(std::isfinite(found.sum()), learning_rate);
-    step_report report = report_of(found, static_cast<float>(updated.regularization_loss));
+    step_report report = report_of(found, static_cast<float>(updated.regularization_loss), true);
     report.gradient_norm = static_cast<float>(updated.gradient_norm);
     report.finite = updated.finite;
     return report;
@@ -52,7 +52,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
 
   step_report evaluate(const batch& b) override {
     core::infer(b);
-    return report_of(compute_losses(b, false), static_cast<float>(core::penalty()));
+    return report_of(compute_losses(b, false), static_cast<float>(core::penalty()), false);
   }
 
   /// Detections are found too: with masks the network needs them itself.
@@ -119,7 +119,6 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   two_stage_losses compute_losses(const batch& b, bool trains) {
     const part_timer timer(observer_, "loss", loss_cost(runner_.current()));
     two_stage_losses found;
-    if (!options_.has_second_stage()) current_->propose(first_stage());
     current_->assign_first();
     const auto gradient = [&](int output) { return trains ? runner_.output_gradient(output) : nullptr; };
     std::visit(
@@ -180,8 +179,9 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
                    static_cast<std::size_t>(options_.post_processing.suppression.max_total_detections), boxes);
   }
 
-  step_report report_of(const two_stage_losses& found, float penalty) const {
-    return make_report(found, penalty, options_.has_second_stage(), options_.has_masks());
+  /// As in the API, masks have a loss in training only.
+  step_report report_of(const two_stage_losses& found, float penalty, bool trains) const {
+    return make_report(found, penalty, options_.has_second_stage(), trains && options_.has_masks());
   }
 
   const faster_rcnn_options<Axes>& options_;

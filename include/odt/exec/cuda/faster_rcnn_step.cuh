@@ -279,7 +279,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
 
   step_report report_of(double penalty) const {
     return make_report(losses_.host().losses, static_cast<float>(penalty), options_.has_second_stage(),
-                       options_.has_masks());
+                       trains_ && options_.has_masks());
   }
 
   const faster_rcnn_options<Axes>& options_;
