@@ -116,8 +116,10 @@ inline xtensor<float, 2> to_xtensor(std::span<const boxf> boxes) {
 inline xtensor<float, 2> to_xtensor(const detections& found) {
   xtensor<float, 2> rows(std::array<std::size_t, 2>{found.size(), 6});
   float* out = rows.data();
-  for (const auto& [b, label, score, anchor] : found)
-    for (const float value : {b.ymin, b.xmin, b.ymax, b.xmax, static_cast<float>(label), score}) *out++ = value;
+  for (const detection& d : found) {
+    const boxf& b = d.bounds;
+    for (const float value : {b.ymin, b.xmin, b.ymax, b.xmax, static_cast<float>(d.label), d.score}) *out++ = value;
+  }
   return rows;
 }
 
