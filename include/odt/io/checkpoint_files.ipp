@@ -95,7 +95,7 @@ ODT_INLINE bool is_checkpoint_file(const std::string& path) {
 ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
   namespace d = detail::checkpoint_place;
   if (is_directory(path)) return d::in_directory(path);
-  const std::string prefix = d::without_ending(path);
+  std::string prefix = d::without_ending(path);
   if (file_exists(prefix + ".index") || d::is_v1(prefix)) return prefix;
   if (path == "checkpoint" || path.ends_with("/checkpoint")) return checkpoint_prefix(directory_of(path));
   if (file_exists(path)) {

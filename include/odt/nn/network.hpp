@@ -413,7 +413,7 @@ namespace detail {
 
 /// The layers that an output depends on in some mode, or that move averages in training.
 constexpr std::vector<char> used_layers(const network& net) {
-  std::vector<char> used(static_cast<std::size_t>(net.size()), net.outputs.empty());
+  std::vector<char> used(static_cast<std::size_t>(net.size()), net.outputs.empty());  // NOLINT(*-narrowing-conversions)
   for (const network_output& o : net.outputs)
     for (const int l : o.layers) used[static_cast<std::size_t>(l)] = 1;
   for (int i = net.size() - 1; i >= 0; --i) {
