@@ -70,7 +70,7 @@ DOORS = [
     (r"xsimd/", {"exec/cpu"}, "open"),
     (r"(xtensor/|xtl/)", {"adapt.hpp"}, "open"),
     (r"(cuda|cub/|cutlass/|cudnn)", {"exec/cuda"}, "open"),
-    (r"(google/protobuf/|odt/[a-z_]+\.pb\.h$)", {"io", "config"}, ""),
+    (r"(google/protobuf/|odt/[a-z_]+\.pb\.h$)", {"io", "config", "export"}, ""),
     (r"stb_[a-z_]+\.h$", {"io"}, ""),
     (r"(turbojpeg|jpeglib)\.h$", {"io"}, ""),
     (r"zlib\.h$", {"io"}, ""),

@@ -22,6 +22,7 @@
 namespace odt {
 
 class communicator;
+class graph_writer;
 
 /// What a train or evaluation step has to say. Losses are as the API reports them: weighted and normalized.
 struct step_report {
@@ -161,6 +162,10 @@ class detector {
 
   /// The memory that steps of these shapes will need, before the first of them. Allocates nothing.
   virtual memory_forecast foresee(std::span<const step_shape>) const { return {}; }
+
+  /// Writes its inference, image to detections, for another program (export/). A detector that has no words for it
+  /// fails.
+  virtual void write_inference(graph_writer&) const { fail("this detector cannot be exported"); }
 
   // For benchmarks; a detector may leave them out.
 

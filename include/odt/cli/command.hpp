@@ -22,6 +22,7 @@ void add_convert(CLI::App& app, program& p);
 void add_train(CLI::App& app, program& p);
 void add_eval(CLI::App& app, program& p);
 void add_detect(CLI::App& app, program& p);
+void add_export(CLI::App& app, program& p);
 void add_inspect(CLI::App& app, program& p);
 void add_shapes(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);
