@@ -3,12 +3,19 @@
 
 #include <odt/cli/cli11.hpp>
 #include <odt/cli/command.hpp>
+#include <odt/core/error.hpp>
+#include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
+#include <odt/export/check_export.hpp>
 #include <odt/export/export_model.hpp>
+#include <odt/io/image_file.hpp>
+#include <odt/train/detect_images.hpp>
 
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace odt {
 
@@ -18,16 +25,52 @@ struct export_command {
   model_source source;
   export_options how;
   std::string input_shape = "-1,-1,-1,3";
+  std::vector<std::string> photos;
+  std::string python = "python3";
+  bool no_check = false;
 };
+
+/// The photos that an export is tried on: those given, else the first ten that the config evaluates on. Those that the
+/// graph's input does not take are left out.
+ODT_INLINE std::vector<check_photo> photos_to_check(const export_command& c, const pipeline& config,
+                                                    const std::vector<int>& shape) {
+  std::vector<check_photo> photos;
+  if (c.photos.empty()) photos = evaluation_photos(config.root(), 10);
+  if (!c.photos.empty())
+    for (const std::string& path : find_images(c.photos)) photos.push_back({path, read_upright(path)});
+  std::erase_if(photos, [&](const check_photo& p) {
+    return (shape[1] > 0 && shape[1] != p.pixels.height) || (shape[2] > 0 && shape[2] != p.pixels.width) ||
+           shape[0] > 1;
+  });
+  return photos;
+}
+
+/// Has the program that the export is for run it. What was asked for and cannot be done is an error.
+ODT_INLINE void check(const export_command& c, const ready_detector& detector, const pipeline& config,
+                      const export_options& how) {
+  const std::vector<check_photo> photos = photos_to_check(c, config, how.input_shape);
+  std::string why = photos.empty() ? "there are no photos of its size; --check names some" : "";
+  check_report report;
+  if (!photos.empty()) {
+    report = check_export(detector, how.output_directory, photos, c.python);
+    if (report.runner.empty())
+      why = str(c.python, " has no tensorflow: pip install tensorflow, and --python names the one that has it");
+  }
+  if (!why.empty() && !c.photos.empty()) fail("--check: the export was written, but not checked: ", why);
+  if (!why.empty()) return warn("the export was not checked: ", why);
+  if (!report.problems.empty()) fail(how.output_directory, ": ", describe(report));
+  std::printf("%s\n", describe(report).c_str());
+}
 
 ODT_INLINE int run_export(const export_command& c, const program& p) {
   export_options how = c.how;
   how.input_shape = parse_input_shape(c.input_shape);
   model_source source = c.source;
   source.device = "cpu";
+  const pipeline config = load_config(source);
   const ready_detector detector = load_detector(p.detectors, source);
-  for (const std::string& path : export_tensorflow(detector, load_config(source).text(), how))
-    std::printf("%s\n", path.c_str());
+  for (const std::string& path : export_tensorflow(detector, config.text(), how)) std::printf("%s\n", path.c_str());
+  if (!c.no_check) check(c, detector, config, how);
   return 0;
 }
 
@@ -61,6 +104,13 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
                    "operations of the graph that are outputs too, separated by commas")
       ->delimiter(',');
   command->add_option("--label_map_path", c.source.label_map_path, "instead of the config's");
+  CLI::Option* const photos =
+      command->add_option("--check", c.photos,
+                          "photos or directories that TensorFlow and odt have to find the same in; when not given, "
+                          "the first ten that the config evaluates on");
+  command->add_option("--python", c.python, "the interpreter with tensorflow that runs the export for that")
+      ->capture_default_str();
+  command->add_flag("--no_check", c.no_check, "do not compare")->excludes(photos);
   command->add_flag("--overwrite", c.how.overwrite, "replace an export that is there");
   command->callback([state, &p] { p.action = [state, &p] { return run_export(*state, p); }; });
 }

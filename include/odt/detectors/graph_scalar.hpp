@@ -6,7 +6,6 @@
 #include <odt/detectors/graph_writer.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 

@@ -22,11 +22,12 @@
 
 namespace odt {
 
-/// A tensor of a graph that is being written, as its format calls it.
+/// A tensor of a graph that is being written, as its format calls it; as an operand also a number.
 struct graph_tensor {
-  std::string name;
+  std::string name{};
+  std::optional<float> number{};
 
-  bool given() const { return !name.empty(); }
+  bool given() const { return number || !name.empty(); }
 };
 
 /// Functions of one or two tensors, element by element; where one of two is a scalar, it goes with each element of the

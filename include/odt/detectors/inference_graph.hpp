@@ -95,8 +95,7 @@ inline graph_scalar only_where(const graph_scalar& mask, const graph_scalar& sco
 inline graph_tensor convert_scores(graph_writer& graph, const post_processing_options& options,
                                    const graph_tensor& logits) {
   graph_tensor scaled = logits;
-  if (options.logit_scale != 1)
-    scaled = graph.apply(graph_function::divide, logits, graph.constant({}, std::array{options.logit_scale}));
+  if (options.logit_scale != 1) scaled = graph.apply(graph_function::divide, logits, {.number = options.logit_scale});
   switch (options.converter) {
     case score_converter::identity:
       return scaled;
@@ -113,7 +112,7 @@ inline graph_tensor convert_scores(graph_writer& graph, const post_processing_op
 inline void write_detections(graph_writer& graph, const graph_detections& found, const graph_tensor& raw_boxes,
                              const graph_tensor& raw_scores, int most, int class_slots) {
   graph.enter("");
-  const graph_tensor classes = graph.apply(graph_function::add, found.classes, graph.constant({}, std::array{1.0f}));
+  const graph_tensor classes = graph.apply(graph_function::add, found.classes, {.number = 1.0f});
   graph.output("detection_boxes", found.boxes, {-1, most, 4});
   graph.output("detection_scores", found.scores, {-1, most});
   if (found.carried.given()) graph.output("detection_multiclass_scores", found.carried, {-1, most, class_slots});

@@ -19,11 +19,11 @@ enum class graph_input : std::uint8_t { image_tensor, float_image_tensor, encode
 std::string_view name_of(graph_input input);
 
 struct export_options {
-  std::string output_directory;
+  std::string output_directory{};
   graph_input input = graph_input::image_tensor;
-  std::vector<int> input_shape{-1, -1, -1, 3};  ///< batch, height, width, 3; -1: any
-  bool write_inference_graph = false;           ///< also inference_graph.pbtxt, whose variables are no constants
-  std::vector<std::string> additional_outputs;  ///< operations of the graph that are outputs too
+  std::vector<int> input_shape{-1, -1, -1, 3};    ///< batch, height, width, 3; -1: any
+  bool write_inference_graph = false;             ///< also inference_graph.pbtxt, whose variables are no constants
+  std::vector<std::string> additional_outputs{};  ///< operations of the graph that are outputs too
   bool overwrite = false;
 };
 

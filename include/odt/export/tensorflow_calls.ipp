@@ -86,9 +86,13 @@ ODT_INLINE graph_tensor writer::apply(graph_function f, const graph_tensor& a, c
                        {type_attribute("SrcT", element_type::boolean), type_attribute("DstT", float_type)})};
   }
   const auto& [op, name] = table[static_cast<std::size_t>(f)];
-  std::vector<tensor> inputs{a.name};
-  if (b.given()) inputs.push_back(b.name);
-  return {graph_.add(op, name, std::move(inputs), {type_attribute("T", float_type)})};
+  const std::string own = graph_.free(name);
+  const auto operand = [&](const graph_tensor& t, const char* which) {
+    return t.number ? graph_.scalar(str(own, "/", which), *t.number) : t.name;
+  };
+  std::vector<tensor> inputs{operand(a, "x")};
+  if (b.given()) inputs.push_back(operand(b, "y"));
+  return {graph_.add(op, own, std::move(inputs), {type_attribute("T", float_type)})};
 }
 
 ODT_INLINE std::vector<graph_tensor> writer::split(const graph_tensor& rows, int columns) {
