@@ -52,8 +52,16 @@ BOOST_AUTO_TEST_CASE(each_detection_is_taken_once) {
 }
 
 BOOST_AUTO_TEST_CASE(another_class_score_or_box_is_a_problem_of_both_sides) {
-  for (const odt::detection& other : {found(1, 0.9f, 0.2f), found(0, 0.898f, 0.2f), found(0, 0.9f, 0.202f)})
+  for (const odt::detection& other : {found(1, 0.9f, 0.2f), found(0, 0.898f, 0.2f), found(0, 0.9f, 0.55f)})
     BOOST_CHECK_EQUAL(compare({found(0, 0.9f, 0.2f)}, {other}).problems.size(), 2U);
+}
+
+BOOST_AUTO_TEST_CASE(of_equal_scores_each_may_keep_the_other) {
+  const auto report = compare({found(0, 0.9f, 0.2f), found(0, 0.7f, 0.3f)}, {found(0, 0.9001f, 0.25f)});
+  BOOST_CHECK(report.problems.empty());
+  BOOST_CHECK_EQUAL(report.ties, 3U);
+  BOOST_CHECK_EQUAL(compare({found(0, 0.9f, 0.2f)}, {found(0, 0.89f, 0.25f)}).problems.size(), 2U);
+  BOOST_CHECK_EQUAL(compare({found(0, 0.9f, 0.2f)}, {found(0, 0.9f, 0.55f)}).problems.size(), 2U);
 }
 
 BOOST_AUTO_TEST_CASE(low_scores_are_not_compared) {
@@ -66,7 +74,9 @@ BOOST_AUTO_TEST_CASE(an_interpreter_that_lacks_the_package_is_told_from_one_that
   const scratch_directory at;
   odt::ready_detector detector;
   const std::vector<odt::check_photo> photos;
-  const auto check = [&](const std::string& python) { return odt::check_export(detector, at.path(), photos, python); };
+  const auto check = [&](const std::string& python) {
+    return odt::check_export(detector, at.path(), odt::export_format::onnx, photos, python);
+  };
   BOOST_CHECK(check(program(at, "exit 77")).runner.empty());
   BOOST_CHECK(check(at / "no such program").runner.empty());
   const std::string broken = program(at, "echo it broke >&2; exit 1");
@@ -94,10 +104,11 @@ BOOST_AUTO_TEST_CASE(what_the_export_finds_is_compared_with_the_detector) {
                      "cat > \"$2/found.json\" <<END\n", "{\"runner\": \"a runner\", \"found\": [{\"boxes\": [", boxes,
                      "], \"scores\": [", scores, "], \"classes\": [", classes, "]}]}\nEND\n"));
   };
-  const auto same = odt::check_export(detector, at.path(), photos, answer(0));
+  const auto same = odt::check_export(detector, at.path(), odt::export_format::onnx, photos, answer(0));
   BOOST_CHECK_EQUAL(same.runner, "a runner");
   BOOST_CHECK(same.problems.empty());
-  BOOST_CHECK(!odt::check_export(detector, at.path(), photos, answer(0.01f)).problems.empty());
+  BOOST_CHECK(
+      !odt::check_export(detector, at.path(), odt::export_format::onnx, photos, answer(0.01f)).problems.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

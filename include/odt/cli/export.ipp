@@ -25,6 +25,8 @@ struct export_command {
   model_source source;
   export_options how;
   std::string input_shape = "-1,-1,-1,3";
+  export_format format = export_format::tensorflow;
+  bool raw = false;
   std::vector<std::string> photos;
   std::string python = "python3";
   bool no_check = false;
@@ -52,9 +54,10 @@ ODT_INLINE void check(const export_command& c, const ready_detector& detector, c
   std::string why = photos.empty() ? "there are no photos of its size; --check names some" : "";
   check_report report;
   if (!photos.empty()) {
-    report = check_export(detector, how.output_directory, photos, c.python);
+    report = check_export(detector, how.output_directory, c.format, photos, c.python);
     if (report.runner.empty())
-      why = str(c.python, " has no tensorflow: pip install tensorflow, and --python names the one that has it");
+      why = str(c.python, " has no ", package_of(c.format), ": pip install ", package_of(c.format),
+                ", and --python names the one that has it");
   }
   if (!why.empty() && !c.photos.empty()) fail("--check: the export was written, but not checked: ", why);
   if (!why.empty()) return warn("the export was not checked: ", why);
@@ -65,17 +68,22 @@ ODT_INLINE void check(const export_command& c, const ready_detector& detector, c
 ODT_INLINE int run_export(const export_command& c, const program& p) {
   export_options how = c.how;
   how.input_shape = parse_input_shape(c.input_shape);
+  if (c.format == export_format::onnx && how.input != graph_input::image_tensor)
+    fail("--input_type ", name_of(how.input), ": ONNX takes image_tensor");
+  if (c.format != export_format::onnx && c.raw) fail("--raw: is for --format onnx");
   model_source source = c.source;
   source.device = "cpu";
   const pipeline config = load_config(source);
   const ready_detector detector = load_detector(p.detectors, source);
-  for (const std::string& path : export_tensorflow(detector, config.text(), how)) std::printf("%s\n", path.c_str());
-  if (!c.no_check) check(c, detector, config, how);
+  const auto paths = c.format == export_format::onnx ? export_onnx(detector, config.text(), how, !c.raw)
+                                                     : export_tensorflow(detector, config.text(), how);
+  for (const std::string& path : paths) std::printf("%s\n", path.c_str());
+  if (!c.no_check && !c.raw) check(c, detector, config, how);
   return 0;
 }
 
 ODT_INLINE void add_export(CLI::App& app, program& p) {
-  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow");
+  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow or ONNX");
   command->footer("Example: odt export --trained_checkpoint_prefix model --output_directory exported");
   const auto state = std::make_shared<export_command>();
   export_command& c = *state;
@@ -86,6 +94,10 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   command->add_option("--pipeline_config_path", c.source.pipeline_config_path,
                       "the pipeline.config; when not given, the one beside the checkpoint");
   command->add_option("--output_directory", c.how.output_directory, "where the files go")->required();
+  command->add_option("--format", c.format, "tensorflow: what the API's exporter writes; onnx: model.onnx")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, export_format>{
+          {"tensorflow", export_format::tensorflow}, {"onnx", export_format::onnx}}))
+      ->default_str("tensorflow");
   std::map<std::string, graph_input> inputs;
   for (const graph_input input : {graph_input::image_tensor, graph_input::float_image_tensor,
                                   graph_input::encoded_image_string_tensor, graph_input::tf_example})
@@ -106,11 +118,13 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   command->add_option("--label_map_path", c.source.label_map_path, "instead of the config's");
   CLI::Option* const photos =
       command->add_option("--check", c.photos,
-                          "photos or directories that TensorFlow and odt have to find the same in; when not given, "
+                          "photos or directories that the export and odt have to find the same in; when not given, "
                           "the first ten that the config evaluates on");
-  command->add_option("--python", c.python, "the interpreter with tensorflow that runs the export for that")
+  command
+      ->add_option("--python", c.python, "the interpreter with tensorflow or onnxruntime that runs the export for that")
       ->capture_default_str();
   command->add_flag("--no_check", c.no_check, "do not compare")->excludes(photos);
+  command->add_flag("--raw", c.raw, "ONNX: boxes and scores only, before the best of them are chosen");
   command->add_flag("--overwrite", c.how.overwrite, "replace an export that is there");
   command->callback([state, &p] { p.action = [state, &p] { return run_export(*state, p); }; });
 }

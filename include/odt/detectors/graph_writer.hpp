@@ -115,6 +115,8 @@ class graph_writer {
   /// size each: [batch, detections, height, width].
   virtual graph_tensor of_class(const graph_tensor& rows, const graph_tensor& classes, int slots, int detections,
                                 size2 size) = 0;
+  /// Whether detections are wanted; else only what they are chosen from.
+  virtual bool wants_detections() const { return true; }
   virtual graph_detections suppress(const graph_candidates& boxes, const non_max_suppression_options& options) = 0;
 
   /// Names an output of the graph, with its extents (-1: as many as there are).

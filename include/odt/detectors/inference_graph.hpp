@@ -107,19 +107,21 @@ inline graph_tensor convert_scores(graph_writer& graph, const post_processing_op
   return scaled;
 }
 
-/// The outputs that every exported detector has, by the API's names. `raw_boxes` and `raw_scores` are what was chosen
-/// from.
-inline void write_detections(graph_writer& graph, const graph_detections& found, const graph_tensor& raw_boxes,
-                             const graph_tensor& raw_scores, int most, int class_slots) {
+/// What detections are chosen from: the API's raw outputs.
+inline void write_raw(graph_writer& graph, const graph_tensor& boxes, const graph_tensor& scores, int class_slots) {
+  graph.output("raw_detection_boxes", boxes, {-1, -1, 4});
+  graph.output("raw_detection_scores", scores, {-1, -1, class_slots});
+}
+
+/// The outputs that say what was found, by the API's names; `most` detections an image.
+inline void write_detections(graph_writer& graph, const graph_detections& found, int most, int class_slots) {
   graph.enter("");
   const graph_tensor classes = graph.apply(graph_function::add, found.classes, {.number = 1.0f});
   graph.output("detection_boxes", found.boxes, {-1, most, 4});
   graph.output("detection_scores", found.scores, {-1, most});
-  if (found.carried.given()) graph.output("detection_multiclass_scores", found.carried, {-1, most, class_slots});
+  graph.output("detection_multiclass_scores", found.carried, {-1, most, class_slots});
   graph.output("detection_classes", classes, {-1, most});
   graph.output("num_detections", found.count, {-1});
-  graph.output("raw_detection_boxes", raw_boxes, {-1, -1, 4});
-  graph.output("raw_detection_scores", raw_scores, {-1, -1, class_slots});
 }
 
 }  // namespace odt

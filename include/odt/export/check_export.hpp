@@ -8,6 +8,7 @@
 #include <odt/train/model_setup.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ struct check_report {
   std::string runner;  ///< "TensorFlow 2.15.1"; empty: it is not installed
   std::size_t photos = 0;
   std::size_t detections = 0;
+  std::size_t ties = 0;               ///< that differ because of others whose scores are equal
   float score = 0;                    ///< the largest difference
   float box = 0;                      ///< the largest difference
   std::vector<std::string> problems;  ///< detections that only one of them has, by photo
@@ -42,12 +44,20 @@ struct check_report {
 std::vector<check_photo> evaluation_photos(const settings& root, std::size_t count);
 
 /// Compares the detections of one photo, in any order: each of `ours` needs one of `theirs` of its class and, by the
-/// tolerance, its score and box; and the reverse. Scores nearer to the least one than the tolerance need none.
+/// tolerance, its score and box; and the reverse. Scores nearer to the least one than the tolerance need none. Of two
+/// boxes that overlap and have the same score, each program may keep the other, and what overlaps these follows; so may
+/// each keep another one as its last.
 void compare_detections(const check_photo& photo, const detections& ours, const detections& theirs,
                         const check_tolerance& tolerance, check_report& report);
 
-/// Runs the export in `directory` by `python`, which needs the package that the format is for.
-check_report check_export(const ready_detector& detector, const std::string& directory,
+/// What an export is for.
+enum class export_format : std::uint8_t { tensorflow, onnx };
+
+/// The Python package that runs it: "tensorflow", "onnxruntime".
+std::string_view package_of(export_format format);
+
+/// Runs the export in `directory` by `python`, which needs the format's package.
+check_report check_export(const ready_detector& detector, const std::string& directory, export_format format,
                           std::span<const check_photo> photos, std::string_view python);
 
 /// For people, in a line; and a line a problem.

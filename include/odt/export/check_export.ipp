@@ -67,6 +67,30 @@ with open(os.path.join(folder, "found.json"), "w") as f:
     json.dump({"runner": "TensorFlow " + tf.__version__, "found": found}, f)
 )python";
 
+/// The same of model.onnx.
+constexpr std::string_view onnx_script = R"python(
+import json, os, sys
+try:
+    import numpy as np
+    import onnxruntime
+except ImportError as missing:
+    print(missing, file=sys.stderr)
+    sys.exit(77)
+folder, export = sys.argv[1:]
+session = onnxruntime.InferenceSession(os.path.join(export, "model.onnx"), providers=["CPUExecutionProvider"])
+names = ["detection_boxes", "detection_scores", "detection_classes", "num_detections"]
+found = []
+with open(os.path.join(folder, "photos.json")) as f:
+    for photo in json.load(f):
+        pixels = np.fromfile(os.path.join(folder, photo["file"]), np.uint8).reshape(photo["shape"])
+        boxes, scores, classes, count = session.run(names, {"image_tensor": pixels[None]})
+        n = int(count[0])
+        found.append({"boxes": boxes[0, :n].tolist(), "scores": scores[0, :n].tolist(),
+                      "classes": classes[0, :n].tolist()})
+with open(os.path.join(folder, "found.json"), "w") as f:
+    json.dump({"runner": "onnxruntime " + onnxruntime.__version__, "found": found}, f)
+)python";
+
 /// A folder that is gone with this object.
 class scratch_folder {
  public:
@@ -142,17 +166,45 @@ ODT_INLINE std::vector<check_photo> evaluation_photos(const settings& root, std:
   return photos;
 }
 
+namespace detail::checking {
+
+/// Detections of one program that the other one has not.
+struct unmatched {
+  std::string_view who;
+  std::vector<detection> found{};
+  float last = 0;  ///< the lowest score of the other program's
+};
+
+/// Above it, one box may suppress another; the lowest threshold that configs have.
+inline constexpr float overlap = 0.3f;
+
+ODT_INLINE bool overlap_in_class(const detection& a, const detection& b) {
+  return a.label == b.label && iou(a.bounds, b.bounds) > overlap;
+}
+
+/// Pairs that overlap and have the same score.
+ODT_INLINE detections tied(const unmatched& ours, const unmatched& theirs, float tolerance) {
+  detections all;
+  for (const detection& a : ours.found)
+    for (const detection& b : theirs.found)
+      if (overlap_in_class(a, b) && std::abs(a.score - b.score) <= tolerance) all.push_back(a), all.push_back(b);
+  return all;
+}
+
+ODT_INLINE std::string describe(const check_photo& photo, const detection& d, std::string_view who) {
+  const boxf& b = d.bounds;
+  return str(photo.name, ": only ", who, " has class ", d.label + 1, " with score ", significant(d.score, 4), " at ",
+             significant(b.ymin, 4), ", ", significant(b.xmin, 4), ", ", significant(b.ymax, 4), ", ",
+             significant(b.xmax, 4));
+}
+
+}  // namespace detail::checking
+
 ODT_INLINE void compare_detections(const check_photo& photo, const detections& ours, const detections& theirs,
                                    const check_tolerance& tolerance, check_report& report) {
-  using detail::checking::distance;
+  using namespace detail::checking;
   std::vector<bool> taken(theirs.size(), false);
-  const auto miss = [&](const detection& d, std::string_view who) {
-    if (d.score < tolerance.least + tolerance.score) return;
-    report.problems.push_back(str(photo.name, ": only ", who, " has class ", d.label + 1, " with score ",
-                                  significant(d.score, 4), " at ", significant(d.bounds.ymin, 4), ", ",
-                                  significant(d.bounds.xmin, 4), ", ", significant(d.bounds.ymax, 4), ", ",
-                                  significant(d.bounds.xmax, 4)));
-  };
+  unmatched mine{"odt"}, other{"the export"};
   for (const detection& d : ours) {
     if (d.score < tolerance.least) continue;
     std::size_t best = theirs.size();
@@ -162,7 +214,7 @@ ODT_INLINE void compare_detections(const check_photo& photo, const detections& o
         best = i;
     }
     if (best == theirs.size() || distance(theirs[best].bounds, d.bounds) > tolerance.box) {
-      miss(d, "odt");
+      mine.found.push_back(d);
       continue;
     }
     taken[best] = true;
@@ -171,16 +223,31 @@ ODT_INLINE void compare_detections(const check_photo& photo, const detections& o
     report.box = std::max(report.box, distance(theirs[best].bounds, d.bounds));
   }
   for (std::size_t i = 0; i < theirs.size(); ++i)
-    if (!taken[i]) miss(theirs[i], "the export");
+    if (!taken[i]) other.found.push_back(theirs[i]);
+  if (ours.size() == theirs.size() && !ours.empty()) other.last = ours.back().score, mine.last = theirs.back().score;
+  const detections ties = tied(mine, other, tolerance.score);
+  for (const unmatched& side : {mine, other})
+    for (const detection& d : side.found) {
+      if (d.score < tolerance.least + tolerance.score) continue;
+      const bool follows = std::ranges::any_of(ties, [&](const detection& t) { return overlap_in_class(t, d); });
+      if (follows || (!ties.empty() && d.score <= side.last + tolerance.score))
+        ++report.ties;
+      else
+        report.problems.push_back(detail::checking::describe(photo, d, side.who));
+    }
   ++report.photos;
 }
 
-ODT_INLINE check_report check_export(const ready_detector& detector, const std::string& directory,
+ODT_INLINE std::string_view package_of(export_format format) {
+  return format == export_format::onnx ? "onnxruntime" : "tensorflow";
+}
+
+ODT_INLINE check_report check_export(const ready_detector& detector, const std::string& directory, export_format format,
                                      std::span<const check_photo> photos, std::string_view python) {
   using namespace detail::checking;
   const scratch_folder folder;
   write_photos(folder, photos);
-  write_file(folder / "check.py", tensorflow_script);
+  write_file(folder / "check.py", format == export_format::onnx ? onnx_script : tensorflow_script);
   const std::string command =
       str(shell_word(python), " ", shell_word(folder / "check.py"), " ", shell_word(folder.path()), " ",
           shell_word(directory), " 2> ", shell_word(folder / "errors"));

@@ -36,6 +36,12 @@ std::vector<int> parse_input_shape(std::string_view text);
 std::vector<std::string> export_tensorflow(const ready_detector& detector, std::string_view config,
                                            const export_options& options);
 
+/// Writes model.onnx (opset 17) and pipeline.config: pixels in, detections out; without `post_process` only the boxes
+/// and scores that they are chosen from. Of the options, the directory, input shape and overwrite count. Returns the
+/// paths.
+std::vector<std::string> export_onnx(const ready_detector& detector, std::string_view config,
+                                     const export_options& options, bool post_process = true);
+
 }  // namespace odt
 
 #if defined(ODT_HEADER_ONLY)

@@ -4,6 +4,10 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/export/export_model.hpp>
+#include <odt/export/onnx_boxes.ipp>
+#include <odt/export/onnx_calls.ipp>
+#include <odt/export/onnx_input.ipp>
+#include <odt/export/onnx_layers.ipp>
 #include <odt/export/saved_model.ipp>
 #include <odt/export/tensorflow_boxes.ipp>
 #include <odt/export/tensorflow_calls.ipp>
@@ -13,6 +17,7 @@
 #include <odt/io/file.hpp>
 #include <odt/io/file_writer.hpp>
 #include <odt/train/run_state.hpp>
+#include <odt/version.hpp>
 
 #include <google/protobuf/text_format.h>
 
@@ -76,12 +81,38 @@ ODT_INLINE proto::MetaGraphDef variable_graph(const ready_detector& detector, co
 
 }  // namespace detail::tensorflow
 
+namespace detail::exporting {
+
+/// A file's name below the directory, and its bytes.
+using export_file = std::pair<std::string, std::string>;
+
+/// Writes all of them or none; returns their paths.
+ODT_INLINE std::vector<std::string> write_files(const std::string& directory, std::span<const export_file> files) {
+  std::vector<atomic_writer> writers;
+  std::vector<atomic_writer*> all;
+  std::vector<std::string> paths;
+  writers.reserve(files.size());
+  for (const auto& [name, bytes] : files) {
+    paths.push_back(join_path(directory, name));
+    writers.emplace_back(paths.back()).write(bytes);
+    all.push_back(&writers.back());
+  }
+  commit_together(all);
+  return paths;
+}
+
+ODT_INLINE void refuse_to_replace(const std::string& model, const export_options& options) {
+  if (file_exists(model) && !options.overwrite)
+    fail(model, ": an export is there already; choose another --output_directory, or say --overwrite");
+}
+
+}  // namespace detail::exporting
+
 ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& detector, std::string_view config,
                                                       const export_options& options) {
   using namespace detail::tensorflow;
   const auto path = [&](std::string_view name) { return join_path(options.output_directory, name); };
-  if (const std::string model = path("saved_model/saved_model.pb"); file_exists(model) && !options.overwrite)
-    fail(model, ": an export is there already; choose another --output_directory, or say --overwrite");
+  detail::exporting::refuse_to_replace(path("saved_model/saved_model.pb"), options);
   const graph_options how{.input = options.input, .input_shape = options.input_shape};
   const auto state = detector.model->state();
   writer frozen(state, how);
@@ -91,7 +122,7 @@ ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& dete
 
   make_directories(path("saved_model"));
   write_checkpoint(detector, config, path("model.ckpt"));
-  std::vector<std::pair<std::string, std::string>> contents{
+  std::vector<detail::exporting::export_file> contents{
       {"model.ckpt.meta", meta.SerializeAsString()},
       {"checkpoint", "model_checkpoint_path: \"model.ckpt\"\nall_model_checkpoint_paths: \"model.ckpt\"\n"},
       {"pipeline.config", std::string(config)},
@@ -102,17 +133,34 @@ ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& dete
     google::protobuf::TextFormat::PrintToString(meta.graph_def(), &text);
     contents.emplace_back("inference_graph.pbtxt", std::move(text));
   }
-  std::vector<atomic_writer> writers;
-  std::vector<atomic_writer*> all;
-  std::vector<std::string> paths;
-  writers.reserve(contents.size());
-  for (const auto& [name, bytes] : contents) {
-    writers.emplace_back(path(name)).write(bytes);
-    all.push_back(&writers.back());
-    paths.push_back(path(name));
+  return detail::exporting::write_files(options.output_directory, contents);
+}
+
+ODT_INLINE std::vector<std::string> export_onnx(const ready_detector& detector, std::string_view config,
+                                                const export_options& options, bool post_process) {
+  detail::exporting::refuse_to_replace(join_path(options.output_directory, "model.onnx"), options);
+  const auto state = detector.model->state();
+  detail::onnx::writer written(state, options.input_shape, post_process);
+  detector.model->write_inference(written);
+  proto::onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.set_producer_name("odt");
+  model.set_producer_version(ODT_VERSION);
+  *model.mutable_graph() = written.definition();
+  model.mutable_graph()->set_name("detector");
+  auto& set = *model.add_opset_import();
+  set.set_domain("");
+  set.set_version(detail::onnx::opset);
+  const auto names = detector.class_names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    auto& entry = *model.add_metadata_props();
+    entry.set_key(str("class_", i + 1));
+    entry.set_value(names[i]);
   }
-  commit_together(all);
-  return paths;
+  make_directories(options.output_directory);
+  const std::vector<detail::exporting::export_file> files{{"pipeline.config", std::string(config)},
+                                                          {"model.onnx", model.SerializeAsString()}};
+  return detail::exporting::write_files(options.output_directory, files);
 }
 
 }  // namespace odt

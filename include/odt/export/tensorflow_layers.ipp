@@ -96,7 +96,9 @@ ODT_INLINE writer::tensor writer::convolution(const network& net, const layer& l
   const bool biased = l.variables.biases >= 0;
   const std::string own = last_of(l.name);
   const std::string name = own == "BiasAdd" ? (depthwise ? "depthwise" : "Conv2D") : own;
-  const tensor weights = variable_of(net, l.variables.weights);
+  tensor weights = variable_of(net, l.variables.weights);
+  if (net.variables[static_cast<std::size_t>(l.variables.weights)].shape.size() == 2)  // fully connected
+    weights = graph_.reshape(weights, {1, 1, net.channels(l.inputs[0]), l.channels});
   x = graph_.add(depthwise ? "DepthwiseConv2dNative" : "Conv2D", name, {x, weights},
                  {type_attribute("T", float_type), ints_attribute("strides", spatial(l.stride, l.stride)),
                   string_attribute("padding", padding_of(l)), string_attribute("data_format", "NHWC"),

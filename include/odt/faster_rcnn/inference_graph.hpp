@@ -38,7 +38,7 @@ class two_stage_graph {
     set_regions(0, proposals.boxes);
     layers_.write(1, regions_.size() > 1 ? regions_[1] : net_.size());
     const graph_detections found = detect(proposals);
-    if (options_.has_masks()) write_masks(found);
+    if (options_.has_masks() && graph_.wants_detections()) write_masks(found);
   }
 
  private:
@@ -115,20 +115,24 @@ class two_stage_graph {
     const graph_tensor boxes = decode(shared ? encodings : graph_.fold(encodings, code), of_each);
     const graph_tensor scores = convert_scores(graph_, options_.post_processing, logits);
     const graph_tensor objects = graph_.slice(scores, 1, classes);
-    const graph_tensor mask = graph_.join(std::array{proposals.valid});
-    non_max_suppression_options suppression = options_.post_processing.suppression;
-    suppression.change_coordinate_frame = true;
-    const graph_detections found = graph_.suppress({.boxes = boxes,
-                                                    .scores = only_where({graph_, mask}, {graph_, objects}).tensor(),
-                                                    .classes = classes,
-                                                    .boxes_per_row = slots,
-                                                    .carried = scores,
-                                                    .carried_columns = classes + 1,
-                                                    .window = joined(window_)},
-                                                   suppression);
+    graph_detections found;
+    if (graph_.wants_detections()) {
+      const graph_tensor mask = graph_.join(std::array{proposals.valid});
+      non_max_suppression_options suppression = options_.post_processing.suppression;
+      suppression.change_coordinate_frame = true;
+      found = graph_.suppress({.boxes = boxes,
+                               .scores = only_where({graph_, mask}, {graph_, objects}).tensor(),
+                               .classes = classes,
+                               .boxes_per_row = slots,
+                               .carried = scores,
+                               .carried_columns = classes + 1,
+                               .window = joined(window_)},
+                              suppression);
+      write_detections(graph_, found, suppression.max_total_detections, classes + 1);
+    }
+    graph_.enter("SecondStagePostprocessor");
     const graph_tensor best = shared ? boxes : graph_.of_best_class(boxes, objects, classes);
-    write_detections(graph_, found, graph_rows(graph_, normalized(columns_of(best))), scores,
-                     suppression.max_total_detections, classes + 1);
+    write_raw(graph_, graph_rows(graph_, normalized(columns_of(best))), scores, classes + 1);
     return found;
   }
 
