@@ -270,6 +270,8 @@ ODT_INLINE std::string describe(const check_report& report) {
   std::string text = str(report.runner, " agrees on ", counted(static_cast<std::int64_t>(report.photos), "photo"), ", ",
                          counted(static_cast<std::int64_t>(report.detections), "detection"), ": scores differ by ",
                          significant(report.score, 2), " at most, boxes by ", significant(report.box, 2));
+  if (report.ties > 0)
+    text += str("; ", counted(static_cast<std::int64_t>(report.ties), "other"), " by ties of scores");
   if (!report.problems.empty())
     text = str(report.runner, " does not agree on ",
                counted(static_cast<std::int64_t>(report.problems.size()), "detection"), ":\n  ",

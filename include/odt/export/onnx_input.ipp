@@ -17,8 +17,7 @@ ODT_INLINE writer::tensor writer::resized(const image_resizer& resizer, const te
   std::vector<attribute> how{text_attribute("coordinate_transformation_mode", "asymmetric")};
   switch (resizer.method) {
     case resize_method::bilinear:
-      how.push_back(text_attribute("mode", "linear"));
-      break;
+      return blended(images, height, width);
     case resize_method::nearest_neighbor:
       how.push_back(text_attribute("mode", "nearest"));
       how.push_back(text_attribute("nearest_mode", "floor"));
@@ -32,6 +31,35 @@ ODT_INLINE writer::tensor writer::resized(const image_resizer& resizer, const te
   }
   const tensor sizes = graph_.concat({graph_.extents(images, 0, 2), height, width}, 0);
   return graph_.add("Resize", {images, tensor{}, tensor{}, sizes}, how);
+}
+
+/// Bilinear, in TensorFlow's own arithmetic: Resize divides by a rounded ratio where TensorFlow multiplies, which moves
+/// the far pixels of a large photo by so much that scores differ by 0.001.
+ODT_INLINE writer::tensor writer::blended(const tensor& images, const tensor& height, const tensor& width) {
+  struct taps {
+    tensor low, high, share;
+  };
+  const auto taps_of = [&](int axis, const tensor& out) {
+    const tensor in = graph_.extents(images, axis, axis + 1);
+    const tensor scale = graph_.add("Div", {graph_.cast(in, data_type::float32), graph_.cast(out, data_type::float32)});
+    const tensor every = graph_.add("Range", {graph_.integer(0), graph_.add("Squeeze", {out}), graph_.integer(1)});
+    const tensor at = graph_.add("Mul", {graph_.cast(every, data_type::float32), scale});
+    const tensor below = graph_.add("Floor", {at}), one = graph_.integer(1), last = graph_.add("Sub", {in, one});
+    const tensor low = graph_.add("Min", {graph_.cast(below, data_type::int64), last});
+    return taps{low, graph_.add("Min", {graph_.add("Add", {low, one}), last}), graph_.add("Sub", {at, below})};
+  };
+  const auto gathered = [&](const tensor& from, const tensor& which, int axis) {
+    return graph_.add("Gather", {from, which}, {int_attribute("axis", axis)});
+  };
+  const auto between = [&](const tensor& a, const tensor& b, const tensor& share) {
+    return graph_.add("Add", {a, graph_.add("Mul", {graph_.add("Sub", {b, a}), share})});
+  };
+  const taps y = taps_of(2, height), x = taps_of(3, width);
+  const auto row = [&](const tensor& which) {
+    const tensor line = gathered(images, which, 2);
+    return between(gathered(line, x.low, 3), gathered(line, x.high, 3), x.share);
+  };
+  return between(row(y.low), row(y.high), graph_.add("Unsqueeze", {y.share, graph_.integers({1})}));
 }
 
 ODT_INLINE graph_images writer::images(const image_resizer& resizer, const pixel_transform& pixels) {

@@ -56,6 +56,7 @@ class writer final : public graph_writer {
 
  private:
   tensor resized(const image_resizer& resizer, const tensor& images, const tensor& height, const tensor& width);
+  tensor blended(const tensor& images, const tensor& height, const tensor& width);
   tensor vector_of(const network& net, int number, const std::vector<std::int64_t>& shape = {});
   tensor weights_of(const network& net, const layer& l);
   tensor convolution(const network& net, const layer& l, const tensor& x);
