@@ -104,6 +104,13 @@ if(ODT_EXAMPLES)
                                       ${PROJECT_SOURCE_DIR}/../shared)
   set_tests_properties(docs_commands PROPERTIES SKIP_RETURN_CODE 77)
   set_tests_properties(kills examples docs_commands PROPERTIES TIMEOUT 900)
+  # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
+  foreach(format tensorflow onnx)
+    add_test(NAME export_${format}
+             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/peers/check_exports.py $<TARGET_FILE:odt>
+                     ${PROJECT_SOURCE_DIR}/examples/shapes.config ${format} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)
+    set_tests_properties(export_${format} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+  endforeach()
 endif()
 
 include(toolchains.cmake)
