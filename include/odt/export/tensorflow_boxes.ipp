@@ -6,6 +6,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/detectors/graph_scalar.hpp>
+#include <odt/export/tensorflow_loop.ipp>
 #include <odt/export/tensorflow_writer.ipp>
 
 #include <algorithm>

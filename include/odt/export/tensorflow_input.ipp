@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/core/target.hpp>
+#include <odt/export/tensorflow_loop.ipp>
 #include <odt/export/tensorflow_writer.ipp>
 
 #include <array>
