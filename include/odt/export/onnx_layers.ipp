@@ -209,14 +209,14 @@ ODT_INLINE writer::tensor writer::crops(const layer& l, const tensor& map, const
         "Resize", {map, tensor{}, tensor{}, sizes},
         {text_attribute("mode", "linear"), text_attribute("coordinate_transformation_mode", "align_corners")});
   }
-  const tensor size = graph_.cast(graph_.extents(map, 2, 4), data_type::float32);
-  const tensor last = graph_.add("Sub", {size, graph_.number(1)});
+  const tensor last = graph_.add("Sub", {graph_.cast(graph_.extents(map, 2, 4), data_type::float32), graph_.number(1)});
   const tensor flat = graph_.reshape(boxes, {-1, 4});
-  const tensor first = graph_.add("Mul", {graph_.slice(flat, 1, 0, 2), last});
-  const tensor behind = graph_.add("Mul", {graph_.slice(flat, 1, 2, 2), last});
+  const tensor begin = graph_.slice(flat, 1, 0, 2), extent = graph_.add("Sub", {graph_.slice(flat, 1, 2, 2), begin});
   const std::array<float, 2> steps{static_cast<float>(l.crop.height - 1), static_cast<float>(l.crop.width - 1)};
-  const tensor step = graph_.add("Div", {graph_.add("Sub", {behind, first}), graph_.floats("steps", {2}, steps)});
+  const tensor first = graph_.add("Mul", {begin, last});
+  const tensor step = graph_.add("Div", {graph_.add("Mul", {extent, last}), graph_.floats("steps", {2}, steps)});
   const tensor half = graph_.add("Mul", {step, graph_.number(0.5f)});
+  const tensor behind = graph_.add("Add", {first, graph_.add("Mul", {extent, last})});
   // RoiAlign's half_pixel mode subtracts half a pixel of the map.
   const auto moved = [&](const tensor& corner) { return graph_.add("Add", {corner, graph_.number(0.5f)}); };
   const tensor from = moved(graph_.add("Sub", {first, half})), to = moved(graph_.add("Add", {behind, half}));
@@ -227,10 +227,24 @@ ODT_INLINE writer::tensor writer::crops(const layer& l, const tensor& map, const
   const tensor batch = graph_.extents(boxes, 0, 1), count = graph_.extents(boxes, 1, 2);
   const tensor every = graph_.add("Range", {graph_.integer(0), graph_.add("Squeeze", {batch}), graph_.integer(1)});
   const tensor repeated = graph_.add("Expand", {graph_.reshape(every, {-1, 1}), graph_.concat({batch, count}, 0)});
-  return graph_.add("RoiAlign", {map, regions, graph_.reshape(repeated, {-1})},
-                    {text_attribute("coordinate_transformation_mode", "half_pixel"), text_attribute("mode", "avg"),
-                     int_attribute("output_height", l.crop.height), int_attribute("output_width", l.crop.width),
-                     int_attribute("sampling_ratio", 1), float_attribute("spatial_scale", 1)});
+  const tensor crop =
+      graph_.add("RoiAlign", {map, regions, graph_.reshape(repeated, {-1})},
+                 {text_attribute("coordinate_transformation_mode", "half_pixel"), text_attribute("mode", "avg"),
+                  int_attribute("output_height", l.crop.height), int_attribute("output_width", l.crop.width),
+                  int_attribute("sampling_ratio", 1), float_attribute("spatial_scale", 1)});
+  // What rounding leads outside of the map is 0 in TensorFlow.
+  const auto inside = [&](int axis, int samples, const std::vector<std::int64_t>& shape) {
+    std::vector<float> numbers;
+    for (int i = 0; i < samples; ++i) numbers.push_back(static_cast<float>(i));
+    const tensor at = graph_.add(
+        "Add", {graph_.slice(first, 1, axis, 1),
+                graph_.add("Mul", {graph_.slice(step, 1, axis, 1), graph_.floats("samples", {samples}, numbers)})});
+    const tensor within = graph_.add("And", {graph_.add("GreaterOrEqual", {at, graph_.number(0)}),
+                                             graph_.add("LessOrEqual", {at, graph_.slice(last, 0, axis, 1)})});
+    return graph_.reshape(graph_.cast(within, data_type::float32), shape);
+  };
+  const tensor rows = inside(0, l.crop.height, {-1, 1, l.crop.height, 1});
+  return graph_.add("Mul", {graph_.add("Mul", {crop, rows}), inside(1, l.crop.width, {-1, 1, 1, l.crop.width})});
 }
 
 }  // namespace odt::detail::onnx
