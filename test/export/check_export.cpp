@@ -64,6 +64,20 @@ BOOST_AUTO_TEST_CASE(of_equal_scores_each_may_keep_the_other) {
   BOOST_CHECK_EQUAL(compare({found(0, 0.9f, 0.2f)}, {found(0, 0.9f, 0.55f)}).problems.size(), 2U);
 }
 
+BOOST_AUTO_TEST_CASE(crops_at_the_border_may_differ_more) {
+  const auto lower = [](float score, float end) { return odt::detection{{0.1f, 0.2f, end, 0.6f}, 0, score, 0}; };
+  const auto problems = [](const odt::detection& a, const odt::detection& b, const odt::check_tolerance& tolerance) {
+    odt::check_report report;
+    odt::compare_detections({"a.jpg", {}}, {a}, {b}, tolerance, report);
+    return report.problems.size();
+  };
+  const auto crops = odt::check_tolerance::of_crops();
+  BOOST_CHECK_EQUAL(problems(lower(0.5f, 1), lower(0.48f, 1), crops), 0U);
+  BOOST_CHECK_EQUAL(problems(lower(0.5f, 1), lower(0.48f, 1), {}), 2U);
+  BOOST_CHECK_EQUAL(problems(lower(0.5f, 0.9f), lower(0.48f, 0.9f), crops), 2U);
+  BOOST_CHECK_EQUAL(problems(lower(0.5f, 1), lower(0.4f, 1), crops), 2U);
+}
+
 BOOST_AUTO_TEST_CASE(low_scores_are_not_compared) {
   BOOST_CHECK(compare({found(0, 0.04f, 0.2f)}, {}).problems.empty());
   BOOST_CHECK(compare({found(0, 0.0505f, 0.2f)}, {found(0, 0.0495f, 0.9f)}).problems.empty());

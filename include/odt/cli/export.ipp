@@ -6,6 +6,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
+#include <odt/detectors/axes.hpp>
 #include <odt/export/check_export.hpp>
 #include <odt/export/export_model.hpp>
 #include <odt/io/image_file.hpp>
@@ -54,7 +55,9 @@ ODT_INLINE void check(const export_command& c, const ready_detector& detector, c
   std::string why = photos.empty() ? "there are no photos of its size; --check names some" : "";
   check_report report;
   if (!photos.empty()) {
-    report = check_export(detector, how.output_directory, c.format, photos, c.python);
+    report = check_export(
+        detector, how.output_directory, c.format, photos, c.python,
+        find_message(config.root(), "model.faster_rcnn") ? check_tolerance::of_crops() : check_tolerance{});
     if (report.runner.empty())
       why = str(c.python, " has no ", package_of(c.format), ": pip install ", package_of(c.format),
                 ", and --python names the one that has it");

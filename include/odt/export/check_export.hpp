@@ -27,6 +27,11 @@ struct check_tolerance {
   float score = 1e-3f;
   float box = 1e-3f;    ///< a corner, of the picture's side
   float least = 0.05f;  ///< of the scores that are compared
+  /// Where detections are made of crops: of those that end at the lower or right border. There, rounding decides
+  /// whether the last row of a crop lies within the map or is 0, in TensorFlow as here.
+  float border_score = 0, border_box = 0;
+
+  static check_tolerance of_crops() { return {.border_score = 0.03f, .border_box = 0.01f}; }
 };
 
 /// What was compared, and how far the programs are apart.
@@ -35,6 +40,7 @@ struct check_report {
   std::size_t photos = 0;
   std::size_t detections = 0;
   std::size_t ties = 0;               ///< that differ because of others whose scores are equal
+  std::size_t at_border = 0;          ///< that differ by no more than crops at the border may
   float score = 0;                    ///< the largest difference
   float box = 0;                      ///< the largest difference
   std::vector<std::string> problems;  ///< detections that only one of them has, by photo
@@ -58,7 +64,8 @@ std::string_view package_of(export_format format);
 
 /// Runs the export in `directory` by `python`, which needs the format's package.
 check_report check_export(const ready_detector& detector, const std::string& directory, export_format format,
-                          std::span<const check_photo> photos, std::string_view python);
+                          std::span<const check_photo> photos, std::string_view python,
+                          const check_tolerance& tolerance = {});
 
 /// For people, in a line; and a line a problem.
 std::string describe(const check_report& report);

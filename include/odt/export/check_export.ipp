@@ -191,6 +191,23 @@ ODT_INLINE detections tied(const unmatched& ours, const unmatched& theirs, float
   return all;
 }
 
+/// Whether a box ends at the lower or right border of its picture.
+ODT_INLINE bool ends_at_border(const boxf& b) { return std::max(b.ymax, b.xmax) > 0.999f; }
+
+/// Takes away the pairs that differ by no more than crops at the border may; returns how many there were.
+ODT_INLINE std::size_t take_border_pairs(unmatched& ours, unmatched& theirs, const check_tolerance& tolerance) {
+  return std::erase_if(ours.found, [&](const detection& a) {
+    const auto pair = std::ranges::find_if(theirs.found, [&](const detection& b) {
+      return a.label == b.label && ends_at_border(a.bounds) && ends_at_border(b.bounds) &&
+             distance(a.bounds, b.bounds) <= tolerance.border_box &&
+             std::abs(a.score - b.score) <= tolerance.border_score;
+    });
+    if (pair == theirs.found.end()) return false;
+    theirs.found.erase(pair);
+    return true;
+  });
+}
+
 ODT_INLINE std::string describe(const check_photo& photo, const detection& d, std::string_view who) {
   const boxf& b = d.bounds;
   return str(photo.name, ": only ", who, " has class ", d.label + 1, " with score ", significant(d.score, 4), " at ",
@@ -225,6 +242,7 @@ ODT_INLINE void compare_detections(const check_photo& photo, const detections& o
   for (std::size_t i = 0; i < theirs.size(); ++i)
     if (!taken[i]) other.found.push_back(theirs[i]);
   if (ours.size() == theirs.size() && !ours.empty()) other.last = ours.back().score, mine.last = theirs.back().score;
+  report.at_border += take_border_pairs(mine, other, tolerance);
   const detections ties = tied(mine, other, tolerance.score);
   for (const unmatched& side : {mine, other})
     for (const detection& d : side.found) {
@@ -243,7 +261,8 @@ ODT_INLINE std::string_view package_of(export_format format) {
 }
 
 ODT_INLINE check_report check_export(const ready_detector& detector, const std::string& directory, export_format format,
-                                     std::span<const check_photo> photos, std::string_view python) {
+                                     std::span<const check_photo> photos, std::string_view python,
+                                     const check_tolerance& tolerance) {
   using namespace detail::checking;
   const scratch_folder folder;
   write_photos(folder, photos);
@@ -261,8 +280,8 @@ ODT_INLINE check_report check_export(const ready_detector& detector, const std::
   const auto result = nlohmann::json::parse(read_file(folder / "found.json"));
   report.runner = result.at("runner").get<std::string>();
   for (std::size_t i = 0; i < photos.size(); ++i)
-    compare_detections(photos[i], detector.model->detect(photos[i].pixels), detections_of(result.at("found")[i]), {},
-                       report);
+    compare_detections(photos[i], detector.model->detect(photos[i].pixels), detections_of(result.at("found")[i]),
+                       tolerance, report);
   return report;
 }
 
@@ -270,6 +289,9 @@ ODT_INLINE std::string describe(const check_report& report) {
   std::string text = str(report.runner, " agrees on ", counted(static_cast<std::int64_t>(report.photos), "photo"), ", ",
                          counted(static_cast<std::int64_t>(report.detections), "detection"), ": scores differ by ",
                          significant(report.score, 2), " at most, boxes by ", significant(report.box, 2));
+  if (report.at_border > 0)
+    text +=
+        str("; ", counted(static_cast<std::int64_t>(report.at_border), "other"), " by crops that end at the border");
   if (report.ties > 0)
     text += str("; ", counted(static_cast<std::int64_t>(report.ties), "other"), " by ties of scores");
   if (!report.problems.empty())

@@ -58,8 +58,10 @@ class two_stage_graph {
     return graph_rows(graph_, {b.ymin + zero, b.xmin + zero, b.ymax + zero, b.xmax + zero});
   }
 
+  /// As odt::normalized rounds it: a unit in the last place decides whether a crop's last row lies within the map.
   box<graph_scalar> normalized(const box<graph_scalar>& b) const {
-    return {b.ymin / height_, b.xmin / width_, b.ymax / height_, b.xmax / width_};
+    const graph_scalar y = graph_scalar(1) / height_, x = graph_scalar(1) / width_;
+    return {b.ymin * y, b.xmin * x, b.ymax * y, b.xmax * x};
   }
 
   void set_regions(std::size_t number, const graph_tensor& boxes) {
