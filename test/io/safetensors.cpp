@@ -2,6 +2,7 @@
 #include <odt/io/safetensors.hpp>
 
 #include <odt/io/checkpoint_files.hpp>
+#include <odt/io/file.hpp>
 #include <odt/io/tensor_values.hpp>
 
 #include <io/hex.hpp>
@@ -104,6 +105,14 @@ BOOST_AUTO_TEST_CASE(headers_that_cannot_be_are_refused) {
                  R"("data_offsets":[4,8]}})",
                  {"lists \"x\" twice"});
   refuses_header("{" + std::string(100, '['), {"is no JSON"});
+}
+
+BOOST_AUTO_TEST_CASE(no_cut_and_no_changed_byte_does_harm) {
+  const scratch_directory scratch;
+  cut_and_change(file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                         R"("b":{"dtype":"U8","shape":[3,1],"data_offsets":[8,11]}})",
+                         floats({1, -2}) + "abc"),
+                 scratch / "x");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

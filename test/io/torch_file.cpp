@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_files.hpp>
+#include <odt/io/file.hpp>
 #include <odt/io/tensor_values.hpp>
 
 #include <io/hex.hpp>
@@ -187,6 +188,13 @@ BOOST_AUTO_TEST_CASE(damaged_pickles_in_a_row_name_the_byte) {
   changed = whole;
   changed[whole.size() - 24 - 8] ^= 1;  // the count of the last storage
   refuses(changed, {"does not begin with its"});
+}
+
+BOOST_AUTO_TEST_CASE(no_cut_and_no_changed_byte_does_harm) {
+  const scratch_directory scratch;
+  cut_and_change(from_hex(torch_zip_digits), scratch / "x.pth");
+  cut_and_change(from_hex(torch_pickles_digits), scratch / "x.pth");
+  cut_and_change(torch_file(vector_of(0, {3}, {1}), {floats({1, 2, 3})}, true, true), scratch / "x.pth");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,10 +2,16 @@
 // PyTorch's files: two that it wrote itself, and others made by hand.
 #pragma once
 
+#include <odt/core/error.hpp>
+#include <odt/io/checkpoint.hpp>
+
+#include <boost/test/unit_test.hpp>
 #include <io/archive_samples.hpp>
 
 #include <bit>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -173,6 +179,31 @@ inline std::string torch_vector(const std::vector<float>& values) {
   return torch_file(
       pickled_dictionary({{"x", pickled_tensor(pickled_storage("FloatStorage", "0", size), 0, {size}, {1})}}),
       {floats(values)});
+}
+
+/// Reads all of a file of each cut of `bytes`, which has to be refused, and of each with one byte changed, which may be
+/// read or refused. What is refused is an odt::error.
+inline void cut_and_change(const std::string& bytes, const std::string& path) {
+  const auto is_read = [&path](const std::string& changed) {
+    std::filesystem::remove(path);  // what is written over waits for the disk
+    std::ofstream(path, std::ios::binary) << changed;
+    try {
+      const checkpoint_reader reader(path);
+      for (const tensor_info& tensor : reader.tensors()) reader.read_raw(tensor);
+      return true;
+    } catch (const error&) {
+      return false;
+    }
+  };
+  BOOST_TEST(is_read(bytes));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    if (is_read(bytes.substr(0, size))) BOOST_ERROR("read when cut to " << size << " bytes");
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    for (const char flipped : {'\x01', '\x80', '\xff'}) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(changed[at] ^ flipped);
+      is_read(changed);
+    }
 }
 
 }  // namespace odt::test
