@@ -9,6 +9,7 @@
 #include <odt/core/target.hpp>
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/same_file.hpp>
 
 #include <cstdio>
 #include <map>
@@ -38,12 +39,14 @@ ODT_INLINE void add_names_flag(CLI::App& app, tensor_naming& names) {
 
 /// What is written is new, unless it may replace something, and never what was given.
 ODT_INLINE void check_output(const std::string& output, const std::vector<std::string>& inputs, bool overwrite) {
+  const auto file_of = [](const std::string& checkpoint) {
+    return file_exists(checkpoint + ".index") ? checkpoint + ".index" : checkpoint;
+  };
   const std::string file = output.ends_with(".safetensors") ? output : output + ".index";
-  if (!file_exists(file)) return;
-  for (const std::string& input : inputs)
-    if (const std::string given = checkpoint_prefix(input); given == output || given + ".index" == file)
-      fail(output, ": was given and would be written over; choose another --output");
-  if (!overwrite) fail(file, ": exists; --overwrite replaces it");
+  std::vector<std::string> given;
+  for (const std::string& input : inputs) given.push_back(file_of(checkpoint_prefix(input)));
+  refuse_to_replace(given, std::vector{file}, "choose another --output");
+  if (!overwrite && file_exists(file)) fail(file, ": exists; --overwrite replaces it");
 }
 
 ODT_INLINE void add_checkpoint_list(CLI::App& app, program& p) {
