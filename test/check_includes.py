@@ -77,7 +77,7 @@ DOORS = [
     (r"(webp/decode|tiffio|fontconfig/fontconfig|harfbuzz/hb)\.h$", {"io"}, ""),
     (r"leveldb/", {"io"}, ""),
     (r"pugixml", {"dataset"}, ""),
-    (r"nlohmann/", {"dataset", "train", "export", "cli", "serve"}, ""),
+    (r"nlohmann/", {"io", "dataset", "train", "export", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]

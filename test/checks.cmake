@@ -92,6 +92,13 @@ add_test(NAME vcpkg_port
                  -DCOMPILER=${CMAKE_CXX_COMPILER} -DODT_VERSION=${PROJECT_VERSION}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/packaging/vcpkg.cmake)
 
+# torchvision's own MobileNet v2, where its weights can be had.
+if(NOT ODT_SANITIZE)
+  add_test(NAME torchvision COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/torchvision.py
+                                    $<TARGET_FILE:test_backbones> ${CMAKE_CURRENT_BINARY_DIR}/torchvision)
+  set_tests_properties(torchvision PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+endif()
+
 # The program killed at random moments; kills.py has more of them.
 if(ODT_EXAMPLES)
   add_test(NAME kills COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/kills.py $<TARGET_FILE:odt>

@@ -150,6 +150,9 @@ class detector {
     return {{"FeatureExtractor/"}, {"FirstStageFeatureExtractor/"}, {"SecondStageFeatureExtractor/"}};
   }
 
+  /// The epsilon of the norm whose variable is called that (".../BatchNorm/gamma"); 0 where there is none.
+  virtual float norm_epsilon(std::string_view /*gamma*/) const { return 0; }
+
   /// Whether the config keeps moving averages of the trainable variables.
   virtual bool has_averages() const = 0;
   /// Exchanges the trainable variables with their moving averages (evaluation with averages; call again to go back).

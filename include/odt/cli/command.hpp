@@ -18,6 +18,7 @@ struct program {
   std::function<int()> action;  ///< of the subcommand that was called
 };
 
+void add_checkpoint(CLI::App& app, program& p);
 void add_convert(CLI::App& app, program& p);
 void add_train(CLI::App& app, program& p);
 void add_eval(CLI::App& app, program& p);

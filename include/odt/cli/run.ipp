@@ -20,6 +20,7 @@
 
 #if defined(ODT_HEADER_ONLY)
 #include <odt/cli/bench.ipp>
+#include <odt/cli/checkpoint.ipp>
 #include <odt/cli/convert.ipp>
 #include <odt/cli/detect.ipp>
 #include <odt/cli/eval.ipp>
@@ -95,6 +96,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_detect(app, program);
   detail::cli::add_export(app, program);
   detail::cli::add_inspect(app, program);
+  detail::cli::add_checkpoint(app, program);
   detail::cli::add_shapes(app, program);
   detail::cli::add_bench(app, program);
   try {

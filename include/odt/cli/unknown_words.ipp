@@ -24,6 +24,7 @@ inline constexpr synonym command_synonyms[] = {
     {"fit", "train"},      {"training", "train"}, {"info", "inspect"},     {"show", "inspect"},
     {"check", "inspect"},  {"import", "convert"}, {"dataset", "convert"},  {"benchmark", "bench"},
     {"pascal_voc", "voc"}, {"pascal", "voc"},     {"xml", "labelimg"},     {"table", "csv"},
+    {"compare", "diff"},   {"ls", "list"},        {"mean", "average"},
 };
 
 inline constexpr synonym flag_synonyms[] = {
