@@ -82,11 +82,7 @@ class pickle {
     return text;
   }
 
-  pickled& push(pickled value) {
-    pickled& kept = values_.emplace_back(std::move(value));
-    stack_.push_back(&kept);
-    return kept;
-  }
+  void push(pickled value) { stack_.push_back(&values_.emplace_back(std::move(value))); }
   void push_integer(std::int64_t value) { push({.what = kind::integer, .integer = value}); }
   void push_text(std::string_view text) { push({.what = kind::text, .text = std::string(text)}); }
 
@@ -176,88 +172,88 @@ class pickle {
       fail_here("protocol ", protocol, "; PyTorch's own, 2, is read (torch.save without pickle_protocol)");
   }
 
+  /// One instruction; they are called as Python's pickletools does.
   void step() {
     begin_ = at_;
     switch (const auto code = number<std::uint8_t>()) {
-      case 0x80:
+      case 0x80:  // PROTO
         return check_protocol(number<std::uint8_t>());
-      case '.':
+      case '.':  // STOP
         top_ = pop();
         return;
-      case '(':
+      case '(':  // MARK
         return marks_.push_back(stack_.size());
-      case 'N':
+      case 'N':  // NONE
         push({});
         return;
-      case 0x88:
+      case 0x88:  // NEWTRUE
         push({.what = kind::boolean, .integer = 1});
         return;
-      case 0x89:
+      case 0x89:  // NEWFALSE
         push({.what = kind::boolean});
         return;
-      case 'J':
+      case 'J':  // BININT
         return push_integer(static_cast<std::int32_t>(number<std::uint32_t>()));
-      case 'K':
+      case 'K':  // BININT1
         return push_integer(number<std::uint8_t>());
-      case 'M':
+      case 'M':  // BININT2
         return push_integer(number<std::uint16_t>());
-      case 0x8a:
+      case 0x8a:  // LONG1
         return push_long(number<std::uint8_t>());
-      case 'G':
+      case 'G':  // BINFLOAT
         take(8);
         push({.what = kind::real});
         return;
-      case 'X':
+      case 'X':  // BINUNICODE
+      case 'T':  // BINSTRING
         return push_text(take(number<std::uint32_t>()));
-      case 'T':
-        return push_text(take(number<std::uint32_t>()));
-      case 'U':
+      case 'U':  // SHORT_BINSTRING
         return push_text(take(number<std::uint8_t>()));
-      case ')':
+      case ')':  // EMPTY_TUPLE
         push({.what = kind::tuple});
         return;
-      case 't':
+      case 't':  // TUPLE
         push({.what = kind::tuple, .parts = above_mark()});
         return;
-      case 0x85:
+      case 0x85:  // TUPLE1
         push({.what = kind::tuple, .parts = popped(1)});
         return;
-      case 0x86:
+      case 0x86:  // TUPLE2
         push({.what = kind::tuple, .parts = popped(2)});
         return;
-      case 0x87:
+      case 0x87:  // TUPLE3
         push({.what = kind::tuple, .parts = popped(3)});
         return;
-      case ']':
+      case ']':  // EMPTY_LIST
         push({.what = kind::list});
         return;
-      case 'a':
+      case 'a':  // APPEND
         return append(popped(1));
-      case 'e':
+      case 'e':  // APPENDS
         return append(above_mark());
-      case '}':
+      case '}':  // EMPTY_DICT
         push({.what = kind::dictionary});
         return;
-      case 's':
+      case 's':  // SETITEM
         return set(popped(2));
-      case 'u':
+      case 'u':  // SETITEMS
         return set(above_mark());
-      case 'c':
+      case 'c':  // GLOBAL
         return push_global();
-      case 'R':
+      case 'R':  // REDUCE
         return push_call();
-      case 'b':
+      case 'b':  // BUILD
         return drop_state();
-      case 'Q':
+      case 'Q':  // BINPERSID
         push({.what = kind::persistent, .parts = popped(1)});
         return;
-      case 'q':
+      case 'q':  // BINPUT
         return remember(number<std::uint8_t>());
-      case 'r':
+      case 'r':  // LONG_BINPUT
         return remember(number<std::uint32_t>());
-      case 'h':
+      case 'h':  // BINGET
         return recall(number<std::uint8_t>());
-      case 'j':
+      case 'j':  // LONG_BINGET
         return recall(number<std::uint32_t>());
       default:
         fail_here("opcode ", int{code}, ", which no dictionary of tensors needs");
