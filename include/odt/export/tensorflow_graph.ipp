@@ -130,6 +130,15 @@ class graph_builder {
   std::vector<tensor> unstack(const tensor& of, int axis, int count);
   tensor stack(const std::vector<tensor>& parts, int axis);
   tensor concat(const std::vector<tensor>& parts, int axis, element_type type = element_type::float32);
+  tensor cast(const tensor& of, element_type from, element_type to) {
+    return add("Cast", "Cast", {of}, {type_attribute("SrcT", from), type_attribute("DstT", to)});
+  }
+  /// An operation on floats whose only attribute is their type.
+  tensor compute(std::string_view op, std::string_view name, std::vector<tensor> inputs) {
+    return add(op, name, std::move(inputs), {type_attribute("T", float_type)});
+  }
+  /// [4, 2], as Pad takes them for maps, of what is to be added at the bottom and right; int32 scalars.
+  tensor paddings(const tensor& bottom, const tensor& right);
   /// From `first` on, `count` elements of the last of `dimensions` axes.
   tensor slice_last(const tensor& of, int dimensions, int first, int count);
 
@@ -260,6 +269,13 @@ ODT_INLINE graph_builder::tensor graph_builder::concat(const std::vector<tensor>
   return add("ConcatV2", own, std::move(inputs),
              {type_attribute("T", type), type_attribute("Tidx", element_type::int32),
               attribute("N", static_cast<int>(parts.size()))});
+}
+
+ODT_INLINE graph_builder::tensor graph_builder::paddings(const tensor& bottom, const tensor& right) {
+  const tensor zero = scalar("zero", 0);
+  const tensor flat = pack("flat", {zero, zero, zero, bottom, zero, right, zero, zero});
+  return add("Reshape", "paddings", {flat, integers("paddings/shape", {4, 2})},
+             {type_attribute("T", element_type::int32), type_attribute("Tshape", element_type::int32)});
 }
 
 ODT_INLINE graph_builder::tensor graph_builder::slice_last(const tensor& of, int dimensions, int first, int count) {

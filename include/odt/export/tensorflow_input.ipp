@@ -25,36 +25,33 @@ ODT_INLINE writer::tensor writer::placeholder() {
   return node;
 }
 
+/// The bytes of the picture in a tf.Example.
+ODT_INLINE writer::tensor writer::encoded_picture(const tensor& example) {
+  proto::AttrValue none, keys, types, shapes, missing;
+  none.mutable_list();
+  keys.mutable_list()->add_s("image/encoded");
+  types.mutable_list()->add_type(static_cast<int>(element_type::string));
+  shapes.mutable_list()->add_shape();
+  proto::GraphTensor& empty = *missing.mutable_tensor();
+  empty.set_dtype(static_cast<int>(element_type::string));
+  empty.mutable_tensor_shape();
+  empty.add_string_val("");
+  const tensor fallback =
+      graph_.add("Const", "missing", {}, {type_attribute("dtype", element_type::string), {"value", missing}});
+  return graph_.add("ParseSingleExample", "ParseSingleExample",
+                    {example, graph_.from_outside(fallback, element_type::string)},
+                    {attribute("num_sparse", 0),
+                     {"sparse_keys", none},
+                     {"dense_keys", keys},
+                     {"sparse_types", none},
+                     {"Tdense", types},
+                     {"dense_shapes", shapes}});
+}
+
 /// Pictures [batch, height, width, 3] of files in memory, or of tf.Examples, which have to be of one size.
 ODT_INLINE writer::tensor writer::decoded(const tensor& strings) {
   const auto picture = [&](const std::vector<tensor>& element) -> std::vector<tensor> {
-    tensor file = element[0];
-    if (options_.input == graph_input::tf_example) {
-      const std::string text;
-      proto::AttrValue types;
-      types.mutable_list()->add_type(static_cast<int>(element_type::string));
-      proto::AttrValue shapes;
-      shapes.mutable_list()->add_shape();
-      proto::AttrValue keys;
-      keys.mutable_list()->add_s("image/encoded");
-      proto::AttrValue none;
-      none.mutable_list();
-      proto::AttrValue missing;
-      proto::GraphTensor& empty = *missing.mutable_tensor();
-      empty.set_dtype(static_cast<int>(element_type::string));
-      empty.mutable_tensor_shape();
-      empty.add_string_val("");
-      const tensor fallback = graph_.add(
-          "Const", "missing", {}, {type_attribute("dtype", element_type::string), {"value", std::move(missing)}});
-      file = graph_.add("ParseSingleExample", "ParseSingleExample",
-                        {file, graph_.from_outside(fallback, element_type::string)},
-                        {attribute("num_sparse", 0),
-                         {"sparse_keys", none},
-                         {"dense_keys", keys},
-                         {"sparse_types", none},
-                         {"Tdense", types},
-                         {"dense_shapes", shapes}});
-    }
+    const tensor file = options_.input == graph_input::tf_example ? encoded_picture(element[0]) : element[0];
     return {graph_.add("DecodeImage", "decode_image/DecodeImage", {file},
                        {attribute("channels", 3), type_attribute("dtype", element_type::uint8),
                         attribute("expand_animations", false)})};
@@ -63,109 +60,97 @@ ODT_INLINE writer::tensor writer::decoded(const tensor& strings) {
 }
 
 ODT_INLINE writer::tensor writer::resized(const image_resizer& resizer, const tensor& images, const tensor& size) {
-  switch (resizer.method) {
-    case resize_method::bilinear:
-      return graph_.add(
-          "ResizeBilinear", "ResizeImage/resize/ResizeBilinear", {images, size},
-          {type_attribute("T", float_type), attribute("align_corners", false), attribute("half_pixel_centers", false)});
-    case resize_method::nearest_neighbor:
-      return graph_.add(
-          "ResizeNearestNeighbor", "ResizeImage/resize/ResizeNearestNeighbor", {images, size},
-          {type_attribute("T", float_type), attribute("align_corners", false), attribute("half_pixel_centers", false)});
-    case resize_method::bicubic:
-      return graph_.add(
-          "ResizeBicubic", "ResizeImage/resize/ResizeBicubic", {images, size},
-          {type_attribute("T", float_type), attribute("align_corners", false), attribute("half_pixel_centers", false)});
-    case resize_method::area:
-      break;
-  }
-  return graph_.add("ResizeArea", "ResizeImage/resize/ResizeArea", {images, size},
+  constexpr const char* ops[] = {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea"};
+  const std::string op = ops[static_cast<std::size_t>(resizer.method)];
+  return graph_.add(op, "ResizeImage/resize/" + op, {images, size},
                     {type_attribute("T", float_type), attribute("align_corners", false)});
 }
 
-ODT_INLINE graph_images writer::images(const image_resizer& resizer, const pixel_transform& pixels) {
-  const std::initializer_list<graph_attribute> floats{type_attribute("T", float_type)};
-  tensor x = placeholder();
-  if (options_.input >= graph_input::encoded_image_string_tensor) x = decoded(x);
-  if (options_.input != graph_input::float_image_tensor)
-    x = graph_.add("Cast", "Cast", {x},
-                   {type_attribute("SrcT", element_type::uint8), type_attribute("DstT", float_type)});
-  graph_.enter("Preprocessor");
-  const auto channels = [&](const char* name, std::array<float, 3> values) {
-    if (values[0] == values[1] && values[1] == values[2]) return graph_.scalar(name, values[0]);
-    return graph_.constant(name, {3}, std::span<const float>(values));
-  };
+/// A number for each channel; where they are equal, one.
+ODT_INLINE writer::tensor writer::channels(const char* name, const std::array<float, 3>& values) {
+  if (values[0] == values[1] && values[1] == values[2]) return graph_.scalar(name, values[0]);
+  return graph_.constant(name, {3}, std::span<const float>(values));
+}
+
+ODT_INLINE writer::tensor writer::transformed(const tensor& images, const pixel_transform& pixels) {
+  tensor x = images;
   if (pixels.scale != std::array<float, 3>{1, 1, 1}) {
     const tensor scale = channels("mul/x", pixels.scale);
-    x = graph_.add("Mul", "mul", {scale, x}, floats);
+    x = graph_.compute("Mul", "mul", {scale, x});
   }
   if (pixels.shift != std::array<float, 3>{0, 0, 0}) {
     const tensor shift = channels("sub/y", {-pixels.shift[0], -pixels.shift[1], -pixels.shift[2]});
-    x = graph_.add("Sub", "sub", {x, shift}, floats);
+    x = graph_.compute("Sub", "sub", {x, shift});
   }
+  return x;
+}
+
+/// Height and width by keep_aspect_ratio_resizer: the short side becomes min_dimension, unless the long one would be
+/// above max_dimension; both are rounded.
+ODT_INLINE std::array<writer::tensor, 2> writer::inner_size(const image_resizer& resizer, const tensor& images) {
+  const tensor height = side(images, 1), width = side(images, 2);
+  const auto scaled = [&](const char* which, int length) {
+    const tensor wanted = graph_.scalar("side", static_cast<float>(length));
+    const tensor factor = graph_.compute("RealDiv", "truediv", {wanted, graph_.compute(which, which, {height, width})});
+    const auto rounded = [&](const tensor& t) {
+      return graph_.compute("Round", "Round", {graph_.compute("Mul", "mul", {t, factor})});
+    };
+    return std::array{rounded(height), rounded(width)};
+  };
+  const auto large = scaled("Minimum", resizer.min_dimension), small = scaled("Maximum", resizer.max_dimension);
+  const tensor too_long = graph_.compute("Greater", "Greater",
+                                         {graph_.compute("Maximum", "Maximum", {large[0], large[1]}),
+                                          graph_.scalar("max_dimension", static_cast<float>(resizer.max_dimension))});
+  return {graph_.compute("SelectV2", "Select", {too_long, small[0], large[0]}),
+          graph_.compute("SelectV2", "Select", {too_long, small[1], large[1]})};
+}
+
+/// To a square of max_dimension. Pad adds zeros: where something else is wanted, that is taken away before.
+ODT_INLINE writer::tensor writer::padded_to_square(const image_resizer& resizer, const tensor& images,
+                                                   const std::array<tensor, 2>& inner) {
+  const tensor most = graph_.scalar("most", resizer.max_dimension);
+  const auto missing = [&](const tensor& length) {
+    return graph_.add("Sub", "missing", {most, length}, {type_attribute("T", element_type::int32)});
+  };
+  const tensor value = channels("pad_value", resizer.pad_value);
+  const tensor wider = graph_.add("Pad", "Pad",
+                                  {graph_.compute("Sub", "above_pad_value", {images, value}),
+                                   graph_.paddings(missing(inner[0]), missing(inner[1]))},
+                                  {type_attribute("T", float_type), type_attribute("Tpaddings", element_type::int32)});
+  return graph_.compute("AddV2", "padded", {wider, value});
+}
+
+/// An extent of maps, as a float.
+ODT_INLINE writer::tensor writer::side(const tensor& images, int axis) {
+  return graph_.cast(graph_.extent(images, float_type, axis), element_type::int32, float_type);
+}
+
+ODT_INLINE graph_images writer::images(const image_resizer& resizer, const pixel_transform& pixels) {
+  tensor x = placeholder();
+  if (options_.input >= graph_input::encoded_image_string_tensor) x = decoded(x);
+  if (options_.input != graph_input::float_image_tensor) x = graph_.cast(x, element_type::uint8, float_type);
+  graph_.enter("Preprocessor");
+  x = transformed(x, pixels);
   graph_images result;
   if (resizer.what == image_resizer::kind::fixed_shape)
     x = resized(resizer, x, graph_.integers("stack", {resizer.shape.height, resizer.shape.width}));
   if (resizer.what == image_resizer::kind::keep_aspect_ratio) {
-    // The short side becomes min_dimension, unless the long one would be above max_dimension; sides are rounded.
-    const auto to_float = [&](const tensor& t) {
-      return graph_.add("Cast", "Cast", {t},
-                        {type_attribute("SrcT", element_type::int32), type_attribute("DstT", float_type)});
-    };
-    const auto to_int = [&](const tensor& t) {
-      return graph_.add("Cast", "Cast", {t},
-                        {type_attribute("SrcT", float_type), type_attribute("DstT", element_type::int32)});
-    };
-    const tensor height = to_float(graph_.extent(x, float_type, 1)), width = to_float(graph_.extent(x, float_type, 2));
-    const auto scaled = [&](const char* which, int side) {
-      const tensor factor = graph_.add(
-          "RealDiv", "truediv",
-          {graph_.scalar("side", static_cast<float>(side)), graph_.add(which, which, {height, width}, floats)}, floats);
-      const auto rounded = [&](const tensor& t) {
-        return graph_.add("Round", "Round", {graph_.add("Mul", "mul", {t, factor}, floats)}, floats);
-      };
-      return std::array{rounded(height), rounded(width)};
-    };
-    const auto large = scaled("Minimum", resizer.min_dimension), small = scaled("Maximum", resizer.max_dimension);
-    const tensor too_long = graph_.add("Greater", "Greater",
-                                       {graph_.add("Maximum", "Maximum", {large[0], large[1]}, floats),
-                                        graph_.scalar("max_dimension", static_cast<float>(resizer.max_dimension))},
-                                       floats);
-    const auto chosen = [&](std::size_t side) {
-      return graph_.add("SelectV2", "Select", {too_long, small[side], large[side]}, floats);
-    };
-    const tensor inner_height = chosen(0), inner_width = chosen(1);
-    const tensor sides[] = {to_int(inner_height), to_int(inner_width)};
-    x = resized(resizer, x, graph_.pack("stack", {sides[0], sides[1]}));
+    const auto [height, width] = inner_size(resizer, x);
+    const std::array inner{graph_.cast(height, float_type, element_type::int32),
+                           graph_.cast(width, float_type, element_type::int32)};
+    x = resized(resizer, x, graph_.pack("stack", {inner[0], inner[1]}));
     if (resizer.pad_to_max_dimension) {
-      const std::initializer_list<graph_attribute> ints{type_attribute("T", element_type::int32)};
-      const tensor zero = graph_.scalar("zero", 0), most = graph_.scalar("most", resizer.max_dimension);
-      const auto missing = [&](const tensor& side) { return graph_.add("Sub", "missing", {most, side}, ints); };
-      const tensor flat =
-          graph_.pack("flat", {zero, zero, zero, missing(sides[0]), zero, missing(sides[1]), zero, zero});
-      const tensor paddings =
-          graph_.add("Reshape", "paddings", {flat, graph_.integers("paddings/shape", {4, 2})},
-                     {type_attribute("T", element_type::int32), type_attribute("Tshape", element_type::int32)});
-      // What is added has to be 0 first: PadV2 takes one value for all channels.
-      const tensor value = channels("pad_value", resizer.pad_value);
-      const tensor around = graph_.add("Sub", "above_pad_value", {x, value}, floats);
-      const tensor widened =
-          graph_.add("Pad", "Pad", {around, paddings},
-                     {type_attribute("T", float_type), type_attribute("Tpaddings", element_type::int32)});
-      x = graph_.add("AddV2", "padded", {widened, value}, floats);
+      x = padded_to_square(resizer, x, inner);
       const tensor whole = graph_.scalar("whole", static_cast<float>(resizer.max_dimension)),
                    none = graph_.scalar("none", 0.0f);
-      const auto share = [&](const tensor& side) { return graph_.add("RealDiv", "share", {side, whole}, floats); };
-      result.window = {graph_.stack({none, none, share(inner_height), share(inner_width)}, 0)};
+      result.window = {graph_.stack({none, none, graph_.compute("RealDiv", "share", {height, whole}),
+                                     graph_.compute("RealDiv", "share", {width, whole})},
+                                    0)};
     }
   }
   images_ = x;
   result.pixels = {x};
-  const auto side = [&](int axis) {
-    return graph_.add("Cast", "Cast", {graph_.extent(x, float_type, axis)},
-                      {type_attribute("SrcT", element_type::int32), type_attribute("DstT", float_type)});
-  };
-  result.height = {side(1)}, result.width = {side(2)};
+  result.height = {side(x, 1)}, result.width = {side(x, 2)};
   return result;
 }
 

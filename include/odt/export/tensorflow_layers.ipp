@@ -222,16 +222,12 @@ ODT_INLINE writer::tensor writer::upsampled(const layer& l, const tensor& x, con
 ODT_INLINE writer::tensor writer::padded(const layer& l, const tensor& x) {
   const std::initializer_list<graph_attribute> ints{type_attribute("T", element_type::int32)};
   graph_.enter(l.name);
-  const tensor zero = graph_.scalar("zero", 0), multiple = graph_.scalar("multiple", l.multiplier);
+  const tensor multiple = graph_.scalar("multiple", l.multiplier);
   const auto missing = [&](int axis) {
     const tensor negative = graph_.add("Neg", "Neg", {graph_.extent(x, float_type, axis)}, ints);
     return graph_.add("FloorMod", "FloorMod", {negative, multiple}, ints);
   };
-  const tensor flat = graph_.pack("flat", {zero, zero, zero, missing(1), zero, missing(2), zero, zero});
-  const tensor zeros =
-      graph_.add("Reshape", "paddings", {flat, graph_.integers("paddings/shape", {4, 2})},
-                 {type_attribute("T", element_type::int32), type_attribute("Tshape", element_type::int32)});
-  return graph_.add("Pad", "Pad", {x, zeros},
+  return graph_.add("Pad", "Pad", {x, graph_.paddings(missing(1), missing(2))},
                     {type_attribute("T", float_type), type_attribute("Tpaddings", element_type::int32)});
 }
 

@@ -8,6 +8,7 @@
 #include <odt/export/export_model.hpp>
 #include <odt/export/tensorflow_graph.ipp>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -68,7 +69,13 @@ class writer final : public graph_writer {
 
  private:
   tensor placeholder();
+  tensor encoded_picture(const tensor& example);
   tensor decoded(const tensor& strings);
+  tensor channels(const char* name, const std::array<float, 3>& values);
+  tensor transformed(const tensor& images, const pixel_transform& pixels);
+  std::array<tensor, 2> inner_size(const image_resizer& resizer, const tensor& images);
+  tensor padded_to_square(const image_resizer& resizer, const tensor& images, const std::array<tensor, 2>& inner);
+  tensor side(const tensor& images, int axis);
   tensor resized(const image_resizer& resizer, const tensor& images, const tensor& size);
   tensor variable_of(const network& net, int number);
 
@@ -80,8 +87,19 @@ class writer final : public graph_writer {
   tensor upsampled(const layer& l, const tensor& x, const tensor& like);
   tensor padded(const layer& l, const tensor& x);
   tensor crops(const layer& l, const tensor& map, const tensor& boxes);
-  std::vector<tensor> best_of(const graph_candidates& c, const non_max_suppression_options& o,
-                              const std::vector<tensor>& image);
+
+  /// Of one image, after suppression.
+  struct kept_boxes {
+    tensor boxes, scores, classes, carried;
+  };
+  tensor gathered(const tensor& from, const tensor& indices);
+  tensor suppressed(const tensor& boxes, const tensor& scores, int most, const non_max_suppression_options& o);
+  kept_boxes kept_across_classes(const graph_candidates& c, const non_max_suppression_options& o,
+                                 const std::vector<tensor>& image);
+  kept_boxes kept_per_class(const graph_candidates& c, const non_max_suppression_options& o,
+                            const std::vector<tensor>& image);
+  void clip_to_window(const graph_candidates& c, bool change_frame, kept_boxes& kept);
+  std::vector<tensor> best(const graph_candidates& c, int most, const kept_boxes& kept);
 
   std::map<std::string, std::span<const float>, std::less<>> values_;  ///< of variables, by name
   graph_options options_;
