@@ -146,7 +146,7 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
     regions = region_options::from(message);
     loss = faster_rcnn_loss_options::from(message);
     if (message.has("second_stage_post_processing"))
-      post_processing = post_processing_options::from(message.at("second_stage_post_processing"));
+      post_processing = post_processing_options::from(message.at("second_stage_post_processing"), num_classes + 1);
     for (const char* flag : {"inplace_batchnorm_update", "use_matmul_gather_in_matcher", "resize_masks"})
       message.at(flag).accept();
   }

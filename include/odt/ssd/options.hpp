@@ -95,7 +95,9 @@ struct ssd_options : training_options<typename Axes::optimizer> {
     detail::expect_value(ssd, "explicit_background_class", false);
     ssd.at("implicit_example_weight").accept();
     loss = ssd_loss_options::from(ssd);
-    if (ssd.has("post_processing")) post_processing = post_processing_options::from(ssd.at("post_processing"));
+    if (ssd.has("post_processing"))
+      post_processing =
+          post_processing_options::from(ssd.at("post_processing"), num_classes + (loss.add_background_class ? 1 : 0));
   }
 };
 

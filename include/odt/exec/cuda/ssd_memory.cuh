@@ -38,7 +38,8 @@ template <class Axes>
 class ssd_memory {
  public:
   /// The references must outlive it.
-  ssd_memory(const ssd_options<Axes>& options, const network& net) : options_(options), net_(net) {}
+  ssd_memory(const ssd_options<Axes>& options, const network& net)
+      : options_(options), net_(net), calibration_(options.post_processing.calibration) {}
 
   /// Made at first sight.
   const device_anchors& anchors_of(size2 image) {
@@ -69,19 +70,20 @@ class ssd_memory {
   counted_targets targets() const { return targets_.view(); }
   std::byte* scratch() const { return scratch_.data(); }
   detection_buffers& detections() { return detections_; }
+  const calibration_view& calibration() const { return calibration_.view(); }
 
   /// Changes when memory moved that steps share.
   int generation() const { return generation_; }
 
   std::size_t bytes() const {
-    std::size_t sum = targets_.bytes() + scratch_.bytes() + detections_.bytes();
+    std::size_t sum = calibration_.bytes() + targets_.bytes() + scratch_.bytes() + detections_.bytes();
     for (const auto& a : anchors_) sum += a->on_device.bytes();
     return sum;
   }
 
   /// What bytes() will be when steps of these shapes have run.
   std::size_t bytes_for(std::span<const step_shape> steps) const {
-    std::size_t bytes = 0, scratch = 0, found = 0;
+    std::size_t bytes = calibration_.bytes(), scratch = 0, found = 0;
     target_sizes targets;
     for (auto step = steps.begin(); step != steps.end(); ++step) {
       const int anchors = anchor_count(net_, step->image);
@@ -122,6 +124,7 @@ class ssd_memory {
 
   const ssd_options<Axes>& options_;
   const network& net_;
+  device_calibration calibration_;
   std::vector<std::unique_ptr<device_anchors>> anchors_;
   device_targets targets_;
   device_array<std::byte> scratch_;
