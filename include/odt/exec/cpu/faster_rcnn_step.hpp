@@ -8,6 +8,7 @@
 #include <odt/exec/cpu/boxes/two_stage_detections.hpp>
 #include <odt/exec/cpu/step_core.hpp>
 #include <odt/exec/part_timer.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/exec/two_stage_detections.hpp>
 #include <odt/exec/two_stage_report.hpp>
 #include <odt/faster_rcnn/devices.hpp>
@@ -71,9 +72,6 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   two_stage_boxes<Axes>& boxes() { return *current_; }
 
  private:
-  /// Sizes whose boxes are kept: what they take is planned again in far less than a step.
-  static constexpr std::size_t most_sizes = 8;
-
   std::size_t workspace_bytes() const override {
     std::size_t bytes = core::bytes_of(mask_targets_);
     for (const auto& s : sizes_) bytes += s->bytes();
@@ -81,15 +79,11 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   }
 
   void begin(const batch& b, run_mode mode) override {
-    const auto found = std::ranges::find_if(sizes_, [&](const auto& s) { return s->suits(b, mode); });
-    if (found != sizes_.end()) {
-      std::rotate(found, found + 1, sizes_.end());
-    } else {
-      if (sizes_.size() == most_sizes) sizes_.erase(sizes_.begin());
+    current_ = sizes_.find([&](const two_stage_boxes<Axes>& s) { return s.suits(b, mode); });
+    if (!current_) {
       const std::vector<size2> maps = feature_map_sizes(net_, {b.height, b.width});
-      sizes_.push_back(std::make_unique<two_stage_boxes<Axes>>(options_, pool_, seed_, b, mode, maps));
+      current_ = &sizes_.add(std::make_unique<two_stage_boxes<Axes>>(options_, pool_, seed_, b, mode, maps));
     }
-    current_ = sizes_.back().get();
     current_->begin(b);
   }
 
@@ -187,7 +181,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   const faster_rcnn_options<Axes>& options_;
   std::uint64_t seed_;
   int proposals_layer_ = -1;
-  std::vector<std::unique_ptr<two_stage_boxes<Axes>>> sizes_;
+  recently_used<two_stage_boxes<Axes>, 8> sizes_;  ///< planned again in far less than a step
   two_stage_boxes<Axes>* current_ = nullptr;
   std::vector<detections> found_;  ///< of the last inference
   two_stage_detections<Axes> detections_{options_, pool_};
