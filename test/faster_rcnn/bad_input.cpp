@@ -116,6 +116,9 @@ BOOST_AUTO_TEST_CASE(settings_that_contradict_each_other_are_refused_with_what_w
                       "predict_instance_masks: true, or 2 stages"));
   BOOST_TEST(
       contains(refusal(extractor + crops + "number_of_stages: 4"), "it has to be 1 (proposals), 2 (boxes) or 3"));
+  BOOST_TEST(contains(refusal(extractor + "initial_crop_size: 7 maxpool_kernel_size: 8 maxpool_stride: 1"),
+                      "model.faster_rcnn.maxpool_kernel_size: is 8, above initial_crop_size 7; it has to be equal or "
+                      "smaller"));
   BOOST_TEST(contains(refusal("feature_extractor { type: 'faster_rcnn_resnet51' } " + crops + "num_classes: 2"),
                       "model.faster_rcnn.feature_extractor.type: \"faster_rcnn_resnet51\" is not available; this "
                       "program has faster_rcnn_resnet50"));
