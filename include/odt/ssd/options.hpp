@@ -8,6 +8,7 @@
 #include <odt/detectors/axes.hpp>
 #include <odt/detectors/training_options.hpp>
 #include <odt/image_resizer.hpp>
+#include <odt/nn/network.hpp>
 #include <odt/post_processing.hpp>
 #include <odt/ssd/loss_options.hpp>
 
@@ -69,6 +70,9 @@ struct ssd_options : training_options<typename Axes::optimizer> {
     axis(axis_place{"localization loss", "model.ssd.loss.localization_loss"}, o.localization_loss);
     axis(ssd_options::optimizer_place, o.optimizer);
   }
+
+  /// The network of the first policies with their default options; defined in ssd/network.hpp.
+  static constexpr network default_network(int num_classes);
 
   /// Reads `model.ssd` and what `train_config` says of the update. Marks what it reads, so that the caller can refuse
   /// the rest.

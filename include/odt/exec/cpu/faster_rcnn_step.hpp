@@ -120,7 +120,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
           const auto first =
               rpn_loss(pool_, options_.objectness_loss, boxes, options_.loss.first, current_->anchors(), first_stage(),
                        {gradient(rpn_box_encodings), gradient(rpn_objectness)}, current_->first_targets(),
-                       current_->sampled(), current_->first_loss, core::ranks());
+                       current_->sampled(), current_->first_loss(), core::ranks());
           found.rpn_localization = first.localization, found.rpn_objectness = first.objectness;
         },
         options_.localization_loss);
@@ -131,7 +131,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
           const auto second =
               box_classifier_loss(pool_, classes, boxes, options_.loss.second, current_->taken(), second_stage(),
                                   {gradient(refined_box_encodings), gradient(class_predictions)},
-                                  current_->second_targets(), current_->second_loss, core::ranks());
+                                  current_->second_targets(), current_->second_loss(), core::ranks());
           found.localization = second.localization, found.classification = second.classification;
         },
         options_.classification_loss, options_.localization_loss);

@@ -89,8 +89,8 @@ class two_stage_boxes {
         second_targets_(b.size, taken_.views().capacity, code_size()),
         sampled_counts_(windows_.size()),
         sampled_(windows_.size() * static_cast<std::size_t>(o.loss.first.sampler.size)),
-        first_loss(b.size, anchors_.size(), pool.size()),
-        second_loss(b.size, taken_.views().capacity, o.num_classes, pool.size()) {}
+        first_loss_(b.size, anchors_.size(), pool.size()),
+        second_loss_(b.size, taken_.views().capacity, o.num_classes, pool.size()) {}
 
   bool suits(const batch& b, run_mode mode) const {
     return b.size == size_ && size2{b.height, b.width} == image_ && mode == mode_ && b.max_boxes <= max_boxes_;
@@ -134,7 +134,7 @@ class two_stage_boxes {
         },
         options_.similarity, options_.box_coder);
     sample_anchors(pool_, options_.loss.first.sampler, seed_, first_sample_, anchors_.size(), first_targets_.views(),
-                   first_loss, sampled());
+                   first_loss_, sampled());
   }
 
   /// The targets of the second stage's boxes.
@@ -151,11 +151,12 @@ class two_stage_boxes {
   std::size_t bytes() const {
     std::size_t sum = anchors_.boxes.size() * (sizeof(boxf) + sizeof(int)) + assign_.bytes() + propose_.bytes() +
                       first_targets_.bytes();
-    for (const sampling_workspace& s : first_loss.sampling) sum += s.bytes();
+    for (const sampling_workspace& s : first_loss_.sampling) sum += s.bytes();
     return sum;
   }
 
   const anchor_selection& anchors() const { return anchors_; }
+  /// The true images within the network's inputs, in pixels.
   std::span<const boxf> windows() const { return windows_; }
   size2 image() const { return image_; }
   proposals all_proposals() { return proposed_.views(); }
@@ -163,6 +164,8 @@ class two_stage_boxes {
   samples sampled() { return {size_, options_.loss.first.sampler.size, sampled_counts_.data(), sampled_.data()}; }
   assigned_targets first_targets() { return first_targets_.views(); }
   assigned_targets second_targets() { return second_targets_.views(); }
+  rpn_loss_workspace& first_loss() { return first_loss_; }
+  box_classifier_loss_workspace& second_loss() { return second_loss_; }
 
  private:
   static constexpr bool keeps_similarities = !column_matcher<typename Axes::matcher>;
@@ -207,10 +210,8 @@ class two_stage_boxes {
   proposal_target_workspace match_;
   target_memory first_targets_, second_targets_;
   std::vector<int> sampled_counts_, sampled_;
-
- public:
-  rpn_loss_workspace first_loss;
-  box_classifier_loss_workspace second_loss;
+  rpn_loss_workspace first_loss_;
+  box_classifier_loss_workspace second_loss_;
 };
 
 }  // namespace ODT_ISA
