@@ -23,8 +23,8 @@
 
 namespace odt {
 
-/// Options has training_options, a table of axes, and `num_classes`, `resizer` and `post_processing`. A family gives
-/// its network to the constructor, and its step to begin().
+/// Options has training_options, a table of axes, and `num_classes` and `resizer`. A family gives its network to the
+/// constructor, and its step to begin().
 template <class Options>
 class detector_core : public detector {
  public:
@@ -64,8 +64,9 @@ class detector_core : public detector {
     const int copies = 1 + slots + (options_.update.average ? 1 : 0);
     detector_description d = describe_network(network_, layout_, copies, batch_size, image_size);
     d.parts = describe_axes(options_);
-    if (const calibration_options& c = options_.post_processing.calibration)
-      d.parts.push_back({"calibration", std::string(c.name()), c.summary()});
+    if constexpr (requires { options_.post_processing.calibration; })
+      if (const calibration_options& c = options_.post_processing.calibration)
+        d.parts.push_back({"calibration", std::string(c.name()), c.summary()});
     return d;
   }
 
