@@ -25,9 +25,11 @@ expect() {
 }
 
 expect odt tr -- train
-expect odt '' -- bench convert detect eval inspect shapes train
+expect odt '' -- bench checkpoint convert detect eval inspect shapes train
 expect odt --v -- --version
 expect odt convert '' -- coco csv labelimg pets voc
+expect odt checkpoint '' -- average convert diff list
+expect odt checkpoint convert --names '' -- api stored
 expect odt convert voc --ima -- --images
 expect odt train --save -- --save_checkpoints_secs --save_checkpoints_steps
 expect odt train --device '' -- auto cpu cuda

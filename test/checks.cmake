@@ -103,6 +103,13 @@ add_test(NAME vcpkg_port
                  -DCOMPILER=${CMAKE_CXX_COMPILER} -DODT_VERSION=${PROJECT_VERSION}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/packaging/vcpkg.cmake)
 
+# torchvision's own MobileNet v2, where its weights can be had.
+if(NOT ODT_SANITIZE)
+  add_test(NAME torchvision COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/torchvision.py
+                                    $<TARGET_FILE:test_backbones> ${CMAKE_CURRENT_BINARY_DIR}/torchvision)
+  set_tests_properties(torchvision PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+endif()
+
 # The program killed at random moments; kills.py has more of them.
 if(ODT_EXAMPLES)
   add_test(NAME kills COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/kills.py $<TARGET_FILE:odt>
@@ -115,6 +122,13 @@ if(ODT_EXAMPLES)
                                       ${PROJECT_SOURCE_DIR}/../shared)
   set_tests_properties(docs_commands PROPERTIES SKIP_RETURN_CODE 77)
   set_tests_properties(kills examples docs_commands PROPERTIES TIMEOUT 900)
+  # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
+  foreach(format tensorflow onnx)
+    add_test(NAME export_${format}
+             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/peers/check_exports.py $<TARGET_FILE:odt>
+                     ${PROJECT_SOURCE_DIR}/examples/shapes.config ${format} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)
+    set_tests_properties(export_${format} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+  endforeach()
 endif()
 
 include(toolchains.cmake)

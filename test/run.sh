@@ -48,7 +48,15 @@ report() {
   for file in "$@"; do sed -n '/tests passed/,$p' "$file"; done
 }
 
+# TensorFlow and onnxruntime, which run what odt exports. Where they cannot be had, their tests are skipped.
+peers() {
+  build/peers/bin/python -c 'import onnxruntime, tensorflow' 2> /dev/null ||
+    { python3 -m venv build/peers && build/peers/bin/pip install -q onnxruntime tensorflow-cpu; } ||
+    echo "TensorFlow and onnxruntime could not be installed; the tests that need them are skipped"
+}
+
 part "packages" packages
+[ $preset = release ] || part "peers" peers
 launcher=$(command -v ccache || true)
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CMAKE_GENERATOR=Ninja
 cuda=OFF  # nvcc compiles the CUDA half too, where it is; only test/gpu.sh needs a GPU

@@ -22,6 +22,7 @@
 namespace odt {
 
 class communicator;
+class graph_writer;
 
 /// What a train or evaluation step has to say. Losses are as the API reports them: weighted and normalized.
 struct step_report {
@@ -149,6 +150,9 @@ class detector {
     return {{"FeatureExtractor/"}, {"FirstStageFeatureExtractor/"}, {"SecondStageFeatureExtractor/"}};
   }
 
+  /// The epsilon of the norm whose variable is called that (".../BatchNorm/gamma"); 0 where there is none.
+  virtual float norm_epsilon(std::string_view /*gamma*/) const { return 0; }
+
   /// Whether the config keeps moving averages of the trainable variables.
   virtual bool has_averages() const = 0;
   /// Exchanges the trainable variables with their moving averages (evaluation with averages; call again to go back).
@@ -161,6 +165,10 @@ class detector {
 
   /// The memory that steps of these shapes will need, before the first of them. Allocates nothing.
   virtual memory_forecast foresee(std::span<const step_shape>) const { return {}; }
+
+  /// Writes its inference, image to detections, for another program (export/). A detector that has no words for it
+  /// fails.
+  virtual void write_inference(graph_writer&) const { fail("this detector cannot be exported"); }
 
   // For benchmarks; a detector may leave them out.
 

@@ -16,6 +16,7 @@
 #include <odt/detectors/detector_core.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/faster_rcnn/devices.hpp>
+#include <odt/faster_rcnn/inference_graph.hpp>
 #include <odt/faster_rcnn/network.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_v2.hpp>
@@ -95,6 +96,10 @@ class faster_rcnn final
 
   pixel_transform pixels() const override {
     return std::visit([](const auto& extractor) { return extractor.pixels; }, core::options_.feature_extractor);
+  }
+
+  void write_inference(graph_writer& graph) const override {
+    write_faster_rcnn(graph, core::options_, core::network_, pixels());
   }
 
   std::vector<feature_extractor_scope> feature_extractor_scopes() const override {

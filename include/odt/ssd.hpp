@@ -28,6 +28,7 @@
 #include <odt/optimizers/rms_prop.hpp>
 #include <odt/similarities/iou.hpp>
 #include <odt/ssd/devices.hpp>
+#include <odt/ssd/inference_graph.hpp>
 #include <odt/ssd/network.hpp>
 #include <odt/ssd/options.hpp>
 
@@ -88,6 +89,10 @@ class ssd final
 
   pixel_transform pixels() const override {
     return std::visit([](const auto& extractor) { return extractor.pixels; }, core::options_.feature_extractor);
+  }
+
+  void write_inference(graph_writer& graph) const override {
+    write_ssd(graph, core::options_, core::network_, pixels());
   }
 
  private:

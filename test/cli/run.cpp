@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
   const scratch_directory at;
   const auto all = run(at, {"--help"});
   BOOST_TEST(all.status == 0);
-  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "shapes", "bench"}) {
+  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "checkpoint", "shapes", "bench"}) {
     BOOST_TEST(contains(all.out, name));
     const auto one = run(at, {name, "--help"});
     BOOST_TEST(one.status == 0);
@@ -127,9 +127,12 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   };
   says({"trian"}, "there is no \"odt trian\"; did you mean \"odt train\"?");
   says({"predict", "--weights", "x"}, "did you mean \"odt detect\"?");
+  says({"freeze"}, "did you mean \"odt export\"?");
   says({"val"}, "did you mean \"odt eval\"?");
-  says({"export"}, "there are convert, train, ");
+  says({"serve"}, "there are convert, train, ");
   says({"convert", "yolo", "--images", "x"}, "there is no \"odt convert yolo\": YOLO's text is not read");
+  says({"checkpoint"}, "say what to do: odt checkpoint list, diff, convert, average");
+  says({"checkpoint", "compare", "a", "b"}, "did you mean \"odt checkpoint diff\"?");
   says({"convert"}, "say what to do: odt convert labelimg, voc, csv, pets, coco");
   says({"convert", "coco", "--output_dir", "x"}, "--train_annotations_file is required");
   says({"convert", "coco", "--output_dir", "x", "--val_image_dir", "y"}, "--val_annotations_file");
@@ -143,6 +146,39 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"train", "---"}, "odt train does not take \"---\"");
   says({"help", "trian"}, "did you mean \"odt train\"?");
   says({"train", "--num_clones", "4"}, "--num_clones: 4, but this program trains on one");
+}
+
+BOOST_AUTO_TEST_CASE(checkpoints_are_listed_compared_converted_and_averaged) {
+  const scratch_directory at;
+  std::filesystem::create_directory(at / "model");
+  for (const int step : {1, 2}) {
+    toy_detector model(static_cast<std::uint64_t>(step));
+    model.set_global_step(step);
+    odt::save_checkpoint(model, {}, at / odt::str("model/model.ckpt-", step));
+  }
+  const std::string first = at / "model/model.ckpt-1", mean = at / "means/model.ckpt-2";
+  BOOST_TEST(contains(run(at, {"checkpoint", "list", first}).out, "float32 [3]"));
+  BOOST_TEST(run(at, {"checkpoint", "list", "--json", first}).out.starts_with("{"));
+  BOOST_TEST(run(at, {"checkpoint", "diff", first, first}).status == 0);
+  const auto diff = run(at, {"checkpoint", "diff", first, at / "model/model.ckpt-2"});
+  BOOST_TEST(diff.status == 1);
+  BOOST_TEST(contains(diff.out, "FeatureExtractor/Toy/weights  largest difference "));
+  BOOST_TEST(diff.err.empty());
+  const auto convert = run(at, {"checkpoint", "convert", first, "--output", at / "x.safetensors"});
+  BOOST_TEST(convert.status == 0);
+  BOOST_TEST(run(at, {"checkpoint", "diff", first, at / "x.safetensors"}).status == 0);
+  const auto again = run(at, {"checkpoint", "convert", first, "--output", at / "x.safetensors"});
+  BOOST_TEST(again.status == 1);
+  BOOST_TEST(contains(again.err, "--overwrite replaces it"));
+  BOOST_TEST(run(at, {"checkpoint", "convert", first, "--overwrite", "--output", at / "x.safetensors"}).status == 0);
+  const auto over = run(at, {"checkpoint", "convert", first, "--overwrite", "--output", first});
+  BOOST_TEST(over.status == 1);
+  BOOST_TEST(contains(over.err, "was given and would be written over"));
+  BOOST_TEST(run(at, {"checkpoint", "average", "--last", "2", "--output", mean, at / "model"}).status == 0);
+  BOOST_TEST(contains(run(at, {"inspect", mean}).out, "step               2\n"));
+  const auto two = run(at, {"checkpoint", "average", "--last", "2", "--output", mean, first, first});
+  BOOST_TEST(two.status == 2);
+  BOOST_TEST(contains(two.err, "--last is for one directory"));
 }
 
 BOOST_AUTO_TEST_CASE(help_may_come_first) {

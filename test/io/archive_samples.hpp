@@ -48,20 +48,30 @@ inline std::string little_endian(std::uint64_t value, int bytes) {
   return text;
 }
 
-/// GZIP without compression: blocks that are stored as they are.
-inline std::string gzip(std::string_view text) {
+/// The checksum of zip and gzip.
+inline std::uint32_t crc32(std::string_view text) {
   std::uint32_t crc = ~0u;
   for (const char c : text) {
     crc ^= static_cast<unsigned char>(c);
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320u : 0u);
   }
-  std::string all("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+  return ~crc;
+}
+
+/// DEFLATE without compression: blocks that are stored as they are.
+inline std::string deflated(std::string_view text) {
+  std::string all;
   for (std::size_t at = 0; at < text.size(); at += 65535) {
     const std::string_view block = text.substr(at, 65535);
     all += at + block.size() == text.size() ? '\1' : '\0';
     all += little_endian(block.size(), 2) + little_endian(~block.size(), 2) + std::string(block);
   }
-  return all + little_endian(~crc, 4) + little_endian(text.size(), 4);
+  return all;
+}
+
+inline std::string gzip(std::string_view text) {
+  return std::string("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10) + deflated(text) + little_endian(crc32(text), 4) +
+         little_endian(text.size(), 4);
 }
 
 }  // namespace odt::test

@@ -18,10 +18,12 @@ struct program {
   std::function<int()> action;  ///< of the subcommand that was called
 };
 
+void add_checkpoint(CLI::App& app, program& p);
 void add_convert(CLI::App& app, program& p);
 void add_train(CLI::App& app, program& p);
 void add_eval(CLI::App& app, program& p);
 void add_detect(CLI::App& app, program& p);
+void add_export(CLI::App& app, program& p);
 void add_inspect(CLI::App& app, program& p);
 void add_shapes(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);

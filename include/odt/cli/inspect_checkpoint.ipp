@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/cli/inspect.hpp>
+#include <odt/cli/tensor_statistics.hpp>
 #include <odt/config/pipeline.hpp>
 #include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
@@ -9,56 +10,29 @@
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/tensor_values.hpp>
 #include <odt/train/run_state.hpp>
 
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
-#include <limits>
 #include <optional>
 
 namespace odt {
 
 namespace detail::checkpoint_inspection {
 
-ODT_INLINE std::string statistics(const std::vector<float>& values) {
-  double sum = 0, squares = 0, low = std::numeric_limits<double>::infinity(), high = -low;
-  std::size_t odd = 0;
-  for (const float v : values) {
-    if (!std::isfinite(v)) {
-      ++odd;
-      continue;
-    }
-    sum += v;
-    squares += double{v} * v;
-    low = std::min<double>(low, v);
-    high = std::max<double>(high, v);
-  }
-  const double n = static_cast<double>(values.size() - odd), mean = n > 0 ? sum / n : 0;
-  std::string text;
-  if (n > 0)
-    text = str("mean ", significant(mean, 3), ", deviation ",
-               significant(n > 0 ? std::sqrt(std::max(0.0, squares / n - mean * mean)) : 0, 3), ", ",
-               significant(low, 3), " to ", significant(high, 3));
-  if (odd > 0) text += str(text.empty() ? "" : ", ", odd, " NOT FINITE");
-  return text;
-}
-
 ODT_INLINE std::string value_text(const checkpoint_reader& reader, const tensor_info& tensor) {
-  if (tensor.type == element_type::float32) {
-    const auto values = reader.read<float>(tensor.name);
-    return values.size() == 1 ? significant(values[0], 6) : statistics(values);
-  }
   if (element_size(tensor.type) == 0) return {};
+  if (is_floating(tensor.type) && tensor.elements() != 1) return tensor_statistics(read_doubles(reader, tensor)).text();
   reader.read_raw(tensor);  // checks the checksum
   if (tensor.elements() != 1) return {};
   if (tensor.type == element_type::int64) return std::to_string(reader.read<std::int64_t>(tensor.name)[0]);
   if (tensor.type == element_type::int32) return std::to_string(reader.read<std::int32_t>(tensor.name)[0]);
-  if (tensor.type == element_type::float64) return significant(reader.read<double>(tensor.name)[0], 6);
+  if (is_floating(tensor.type)) return significant(read_doubles(reader, tensor)[0], 6);
   return {};
 }
 

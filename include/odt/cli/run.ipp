@@ -20,9 +20,11 @@
 
 #if defined(ODT_HEADER_ONLY)
 #include <odt/cli/bench.ipp>
+#include <odt/cli/checkpoint.ipp>
 #include <odt/cli/convert.ipp>
 #include <odt/cli/detect.ipp>
 #include <odt/cli/eval.ipp>
+#include <odt/cli/export.ipp>
 #include <odt/cli/inspect.ipp>
 #include <odt/cli/shapes.ipp>
 #include <odt/cli/train.ipp>
@@ -92,7 +94,9 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_train(app, program);
   detail::cli::add_eval(app, program);
   detail::cli::add_detect(app, program);
+  detail::cli::add_export(app, program);
   detail::cli::add_inspect(app, program);
+  detail::cli::add_checkpoint(app, program);
   detail::cli::add_shapes(app, program);
   detail::cli::add_bench(app, program);
   try {

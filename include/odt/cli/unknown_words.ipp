@@ -19,11 +19,31 @@ struct synonym {
 };
 
 inline constexpr synonym command_synonyms[] = {
-    {"predict", "detect"}, {"infer", "detect"},   {"inference", "detect"}, {"demo", "detect"},
-    {"test", "eval"},      {"val", "eval"},       {"validate", "eval"},    {"evaluate", "eval"},
-    {"fit", "train"},      {"training", "train"}, {"info", "inspect"},     {"show", "inspect"},
-    {"check", "inspect"},  {"import", "convert"}, {"dataset", "convert"},  {"benchmark", "bench"},
-    {"pascal_voc", "voc"}, {"pascal", "voc"},     {"xml", "labelimg"},     {"table", "csv"},
+    {"predict", "detect"},
+    {"infer", "detect"},
+    {"inference", "detect"},
+    {"demo", "detect"},
+    {"test", "eval"},
+    {"val", "eval"},
+    {"validate", "eval"},
+    {"evaluate", "eval"},
+    {"fit", "train"},
+    {"training", "train"},
+    {"info", "inspect"},
+    {"show", "inspect"},
+    {"check", "inspect"},
+    {"import", "convert"},
+    {"dataset", "convert"},
+    {"benchmark", "bench"},
+    {"pascal_voc", "voc"},
+    {"pascal", "voc"},
+    {"xml", "labelimg"},
+    {"table", "csv"},
+    {"compare", "diff"},
+    {"ls", "list"},
+    {"mean", "average"},
+    {"freeze", "export"},
+    {"export_inference_graph", "export"},
 };
 
 inline constexpr synonym flag_synonyms[] = {

@@ -98,6 +98,14 @@ class detector_core : public detector {
   std::int64_t global_step() const override { return global_step_; }
   void set_global_step(std::int64_t step) override { global_step_ = step; }
 
+  float norm_epsilon(std::string_view gamma) const override {
+    for (const layer& l : network_.layers)
+      if (l.variables.gamma >= 0 &&
+          network_.variables[static_cast<std::size_t>(l.variables.gamma)].name.view() == gamma)
+        return l.norm.epsilon;
+    return 0;
+  }
+
   bool has_averages() const override { return options_.update.average; }
   void swap_averages() override {
     const variable_stores s = step_->stores();

@@ -2,8 +2,11 @@
 // TensorFlow's checkpoints. V2 ("tensor bundles"), which are read and written: prefix.index, a LevelDB table from
 // tensor names to type, shape, place and checksum, and prefix.data-xxxxx-of-yyyyy with the values, little endian, row
 // by row. V1, which are read: one LevelDB table with the values in it (Saver before 2017; the classifiers of slim).
+// PyTorch's files and .safetensors are read too, with the names and layouts that they have (io/torchvision.hpp knows
+// some of them).
 #pragma once
 
+#include <odt/io/checkpoint_format.hpp>
 #include <odt/io/file_writer.hpp>
 
 #include <concepts>
@@ -73,7 +76,7 @@ struct tensor_slice {
 struct tensor_info {
   std::string name;
   element_type type = element_type::float32;
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape{};
   int shard = 0;
   std::uint64_t offset = 0;  ///< within the shard's data file
   std::uint64_t bytes = 0;
@@ -86,17 +89,23 @@ struct tensor_info {
 /// "float32 [3,3,32,1]"
 std::string describe(const tensor_info& tensor);
 
-/// Reads a checkpoint. Checksums are checked on every read; errors name the file and the tensor.
+/// Reads a checkpoint. Checksums, where the format has them, are checked on every read; errors name the file and the
+/// tensor.
 class checkpoint_reader {
  public:
   /// What checkpoint_prefix takes (io/checkpoint_files.hpp): a prefix (".../model.ckpt-60"), one of its files, a V1
-  /// file, a .tar.gz with one of these, or a directory.
+  /// file, a .tar.gz with one of these, a PyTorch file, a .safetensors, or a directory.
   explicit checkpoint_reader(const std::string& path);
+
+  /// Tensors that are made of those of another checkpoint, whose prefix, path and format are given.
+  checkpoint_reader(std::string prefix, std::string path, checkpoint_format format,
+                    std::shared_ptr<const detail::checkpoint_source> source);
 
   /// As messages call it; within an archive "zoo.tar.gz: zoo/model.ckpt".
   const std::string& prefix() const { return prefix_; }
   /// The path of the file that lists the tensors, or of the archive.
   const std::string& path() const { return path_; }
+  checkpoint_format format() const { return format_; }
   /// Whether the values are there; an index alone lists the tensors.
   bool has_values() const;
 
@@ -126,6 +135,7 @@ class checkpoint_reader {
   void read_bytes(const tensor_info& tensor, std::span<std::byte> out) const;
 
   std::string prefix_, path_;
+  checkpoint_format format_ = checkpoint_format::tensor_bundle;
   std::shared_ptr<const detail::checkpoint_source> source_;
 };
 

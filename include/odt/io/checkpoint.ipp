@@ -86,6 +86,24 @@ ODT_INLINE std::string_view as_text(std::span<const std::byte> bytes) {
 
 }  // namespace detail::bundle
 
+namespace detail {
+
+ODT_INLINE std::shared_ptr<const checkpoint_source> open_checkpoint(const checkpoint_files& files) {
+  switch (files.format()) {
+    case checkpoint_format::tensor_bundle:
+      return open_tensor_bundle(files);
+    case checkpoint_format::slice_table:
+      return open_slice_table(files);
+    case checkpoint_format::torch:
+      return open_torch_file(files);
+    case checkpoint_format::safetensors:
+      return open_safetensors(files);
+  }
+  return nullptr;
+}
+
+}  // namespace detail
+
 ODT_INLINE std::string to_string(element_type type) {
   switch (type) {
     case element_type::float32:
@@ -152,8 +170,13 @@ ODT_INLINE checkpoint_reader::checkpoint_reader(const std::string& path) {
   const detail::checkpoint_files files(checkpoint_prefix(path));
   prefix_ = files.prefix();
   path_ = files.path();
-  source_ = files.is_v1() ? detail::open_slice_table(files) : detail::open_tensor_bundle(files);
+  format_ = files.format();
+  source_ = detail::open_checkpoint(files);
 }
+
+ODT_INLINE checkpoint_reader::checkpoint_reader(std::string prefix, std::string path, checkpoint_format format,
+                                                std::shared_ptr<const detail::checkpoint_source> source)
+    : prefix_(std::move(prefix)), path_(std::move(path)), format_(format), source_(std::move(source)) {}
 
 ODT_INLINE const std::vector<tensor_info>& checkpoint_reader::tensors() const { return source_->tensors(); }
 

@@ -2,6 +2,7 @@
 // Where a checkpoint lies: which one a path stands for, and its files, also those within an archive.
 #pragma once
 
+#include <odt/io/checkpoint_format.hpp>
 #include <odt/io/file.hpp>
 
 #include <map>
@@ -10,12 +11,12 @@
 
 namespace odt {
 
-/// The checkpoint that a path stands for: the prefix of a V2 checkpoint, a V1 file, or an archive with one. The path is
-/// that itself, one of its files, or a directory's (or its file `checkpoint`'s) newest; also the only one of a
-/// directory without that file.
+/// The checkpoint that a path stands for: the prefix of a V2 checkpoint, a V1 file, an archive with one of these, a
+/// PyTorch file or a .safetensors. The path is that itself, one of its files, or a directory's (or its file
+/// `checkpoint`'s) newest; also the only one of a directory without that file.
 std::string checkpoint_prefix(const std::string& path);
 
-/// Whether a file is a checkpoint as such: a V1 file or an archive.
+/// Whether a file is a checkpoint as such: all but a V2's.
 bool is_checkpoint_file(const std::string& path);
 
 namespace detail {
@@ -30,8 +31,7 @@ class checkpoint_files {
   const std::string& prefix() const { return prefix_; }
   /// The path of the file that lists the tensors, or of the archive.
   const std::string& path() const { return path_; }
-  /// Whether it is one file, of version 1.
-  bool is_v1() const { return is_v1_; }
+  checkpoint_format format() const { return format_; }
 
   bool has(const std::string& ending) const;
   std::shared_ptr<const input_file> open(const std::string& ending) const;
@@ -41,7 +41,7 @@ class checkpoint_files {
 
   std::string prefix_, path_;
   std::map<std::string, std::shared_ptr<const input_file>> members_;  // of an archive
-  bool is_v1_ = false;
+  checkpoint_format format_ = checkpoint_format::tensor_bundle;
 };
 
 }  // namespace detail

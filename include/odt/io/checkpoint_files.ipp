@@ -7,10 +7,12 @@
 #include <odt/io/archive.hpp>
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/little_endian.ipp>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -30,6 +32,17 @@ ODT_INLINE bool is_table(const input_file& file) {
 
 ODT_INLINE bool is_v1(const std::string& path) {
   return !path.ends_with(".index") && file_exists(path) && is_table(input_file(path));
+}
+
+/// The format of a file with weights of PyTorch's world, by its first bytes; nothing for other files.
+ODT_INLINE std::optional<checkpoint_format> weights_format(const std::string& path) {
+  if (!file_exists(path) || is_directory(path)) return std::nullopt;
+  const input_file file(path);
+  std::array<char, 16> bytes{};
+  const std::string_view start(bytes.data(), file.read_some_at(0, bytes));
+  if (start.starts_with("PK\3\4") || start.starts_with(torch_magic)) return checkpoint_format::torch;
+  if (start.size() > 8 && start[8] == '{' && u64(start, 0) <= most_header_bytes) return checkpoint_format::safetensors;
+  return std::nullopt;
 }
 
 /// A path without what follows the prefix of a checkpoint.
@@ -89,7 +102,8 @@ ODT_INLINE bool may_belong(std::string_view name) {
 }  // namespace detail::checkpoint_place
 
 ODT_INLINE bool is_checkpoint_file(const std::string& path) {
-  return detail::checkpoint_place::is_v1(path) || is_archive(path);
+  namespace d = detail::checkpoint_place;
+  return d::is_v1(path) || d::weights_format(path) || is_archive(path);
 }
 
 ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
@@ -100,12 +114,14 @@ ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
   if (path == "checkpoint" || path.ends_with("/checkpoint")) return checkpoint_prefix(directory_of(path));
   if (file_exists(path)) {
     if (is_checkpoint_file(path)) return path;
-    fail(path, ": is no checkpoint: there is no ", prefix, ".index, and the file is neither a V1 checkpoint nor a ",
-         ".tar.gz");
+    fail(path, ": is no checkpoint: there is no ", prefix, ".index, and the file is neither a V1 checkpoint, a ",
+         ".tar.gz, a PyTorch file (of torch.save) nor a .safetensors");
   }
   if (path.ends_with(".tar.gz") || path.ends_with(".tgz")) fail(path, ": there is no such file");
   fail(path, ": no checkpoint here: there is no ", prefix,
-       ".index; give the path without its ending (model.ckpt-1000), the directory, a V1 file or a .tar.gz");
+       ".index; give the path without its ending (model.ckpt-1000), the directory, a V1 file, a .tar.gz, a PyTorch "
+       "file or ",
+       "a .safetensors");
 }
 
 namespace detail {
@@ -113,18 +129,21 @@ namespace detail {
 ODT_INLINE checkpoint_files::checkpoint_files(const std::string& prefix) : prefix_(prefix), path_(prefix + ".index") {
   if (file_exists(path_)) return;
   path_ = prefix;
-  if (is_archive(prefix))
+  if (const auto weights = checkpoint_place::weights_format(prefix))
+    format_ = *weights;
+  else if (is_archive(prefix))
     take_out(prefix);
   else
-    is_v1_ = true;
+    format_ = checkpoint_format::slice_table;
 }
 
 ODT_INLINE void checkpoint_files::take_out(const std::string& archive) {
   namespace d = checkpoint_place;
   auto members = extract(archive, d::may_belong);
   const std::string list = d::list_among(members, archive);
-  is_v1_ = !list.ends_with(".index");
-  const std::string prefix = is_v1_ ? list : d::without_ending(list);
+  const bool is_table = !list.ends_with(".index");
+  if (is_table) format_ = checkpoint_format::slice_table;
+  const std::string prefix = is_table ? list : d::without_ending(list);
   prefix_ = member_name(archive, prefix);
   for (archive_member& member : members)
     if (member.name.starts_with(prefix))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What reads one version of TensorFlow's checkpoints.
+// What reads one format of checkpoints.
 #pragma once
 
 #include <odt/io/checkpoint.hpp>
@@ -33,9 +33,19 @@ std::shared_ptr<const checkpoint_source> open_tensor_bundle(const checkpoint_fil
 /// V1: one table of slices.
 std::shared_ptr<const checkpoint_source> open_slice_table(const checkpoint_files& files);
 
+/// PyTorch's files, of both forms.
+std::shared_ptr<const checkpoint_source> open_torch_file(const checkpoint_files& files);
+
+std::shared_ptr<const checkpoint_source> open_safetensors(const checkpoint_files& files);
+
+/// What the format of the files asks for.
+std::shared_ptr<const checkpoint_source> open_checkpoint(const checkpoint_files& files);
+
 }  // namespace odt::detail
 
 #if defined(ODT_HEADER_ONLY)
+#include <odt/io/safetensors.ipp>
 #include <odt/io/slice_table.ipp>
 #include <odt/io/tensor_bundle.ipp>
+#include <odt/io/torch_file.ipp>
 #endif

@@ -103,12 +103,6 @@ ODT_INLINE std::string read_file(const std::string& path) {
   return content;
 }
 
-ODT_INLINE void write_file(const std::string& path, std::string_view content) {
-  atomic_writer file(path);
-  file.write(content);
-  file.commit();
-}
-
 ODT_INLINE std::uint64_t file_size(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) detail::file::fail_system(path, "open");

@@ -144,6 +144,12 @@ ODT_INLINE void atomic_writer::commit() {
   commit_together(one);
 }
 
+ODT_INLINE void write_file(const std::string& path, std::string_view content) {
+  atomic_writer file(path);
+  file.write(content);
+  file.commit();
+}
+
 ODT_INLINE void commit_together(std::span<atomic_writer* const> writers) {
   for (atomic_writer* writer : writers) writer->settle();
   try {

@@ -51,6 +51,7 @@ struct restore_line {
 
 struct restore_report {
   std::string checkpoint;
+  std::string remark{};             ///< what was made of a checkpoint that is not TensorFlow's
   std::vector<restore_line> lines;  ///< one a model variable
   std::vector<std::string> unused;  ///< tensors of the checkpoint that no variable asked for
   /// For type "classification", where the checkpoint has none of the names at its root: the scopes below which it has
@@ -63,8 +64,9 @@ struct restore_report {
   std::string table() const;
 };
 
-/// Fills the variables that the checkpoint has; the others keep their initial values. Nothing that fits at all is an
-/// error with the table. The global step and the slots are not restored, as in the API.
+/// Fills the variables that the checkpoint has; the others keep their initial values. A classifier of torchvision's
+/// (io/torchvision.hpp) is made one of slim's for the model's input and norms. Nothing that fits at all is an error
+/// with the table. The global step and the slots are not restored, as in the API.
 restore_report fine_tune(detector& model, const fine_tune_options& options);
 
 }  // namespace odt

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
+#include <odt/io/torchvision.hpp>
 #include <odt/train/restore.hpp>
 
 #include <algorithm>
@@ -113,6 +115,31 @@ ODT_INLINE restore_line compare(const editable_tensor& wanted, const checkpoint_
   return line;
 }
 
+/// A checkpoint as fine_tune takes it: of torchvision's classifiers what slim's would be for this model.
+ODT_INLINE checkpoint_reader open_start(detector& model, const fine_tune_options& options,
+                                        std::span<const feature_extractor_scope> scopes, std::string& remark) {
+  checkpoint_reader checkpoint(options.checkpoint);
+  if (!torchvision::is_torch(checkpoint)) return checkpoint;
+  if (options.type != "classification")
+    fail(checkpoint.prefix(),
+         ": is a classifier, of PyTorch's names; for it train_config has fine_tune_checkpoint_type: ",
+         "\"classification\"");
+  std::vector<std::string> variables;
+  for (const state_tensor& t : model.state())
+    if (t.model_variable) variables.push_back(t.name);
+  const auto sources = fine_tune_names(variables, scopes, options);
+  std::map<std::string, double> epsilons;  // by the name of a gamma there
+  for (std::size_t i = 0; i < variables.size(); ++i)
+    if (const float epsilon = model.norm_epsilon(variables[i]); epsilon > 0) epsilons.emplace(sources[i], epsilon);
+  const auto epsilon_of = [epsilons = std::move(epsilons)](const std::string& gamma) {
+    const auto found = epsilons.find(gamma);
+    return found == epsilons.end() ? torchvision::norm_epsilon : found->second;
+  };
+  auto [weights, name] = torchvision::as_slim(checkpoint, {model.pixels(), epsilon_of});
+  remark = str("torchvision's ", name, ", for this detector's input of pixels and its norms");
+  return weights;
+}
+
 /// What would become of each of the variables, into the report.
 ODT_INLINE void compare_all(std::span<const editable_tensor> variables, std::span<const feature_extractor_scope> scopes,
                             const checkpoint_reader& checkpoint, const fine_tune_options& options,
@@ -187,9 +214,10 @@ ODT_INLINE restore_report fine_tune(detector& model, const fine_tune_options& op
   if (options.type != "detection" && options.type != "classification")
     fail("train_config.fine_tune_checkpoint_type: \"", options.type,
          "\" is not available; there are detection, classification");
-  const checkpoint_reader checkpoint(options.checkpoint);
   const auto scopes = model.feature_extractor_scopes();
-  restore_report report{checkpoint.prefix(), {}, {}, {}};
+  restore_report report;
+  const checkpoint_reader checkpoint = detail::restoring::open_start(model, options, scopes, report.remark);
+  report.checkpoint = checkpoint.prefix();
   std::set<std::string> used;
   model.edit_state([&](std::span<const editable_tensor> tensors) {
     std::vector<editable_tensor> variables(tensors.begin(), tensors.end());
@@ -219,6 +247,7 @@ ODT_INLINE std::string restore_report::table() const {
   using outcome = restore_line::outcome;
   std::string text =
       str("checkpoint ", checkpoint, ": ", count(outcome::restored), " of ", lines.size(), " variables restored\n");
+  if (!remark.empty()) text += str("  ", remark, "\n");
   if (classifier_scopes.size() == 1)
     text += str("  no classifier, but a detector: the names below its scope ", classifier_scopes[0], " are taken\n");
   if (classifier_scopes.size() > 1)

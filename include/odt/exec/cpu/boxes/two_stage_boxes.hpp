@@ -14,6 +14,7 @@
 #include <odt/exec/ssd_targets.hpp>
 #include <odt/exec/two_stage_detections.hpp>
 #include <odt/faster_rcnn/options.hpp>
+#include <odt/nn/layer.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// An SSD's inference as a graph.
+#pragma once
+
+#include <odt/box_predictor.hpp>
+#include <odt/detectors/inference_graph.hpp>
+#include <odt/ssd/options.hpp>
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace odt {
+
+/// Writes image to detections. The network's input has to be of one size, since anchors are constants.
+template <class Axes>
+void write_ssd(graph_writer& graph, const ssd_options<Axes>& o, const network& net, const pixel_transform& pixels) {
+  const std::optional<size2> size = o.resizer.constant_size();
+  if (!size)
+    fail(
+        "model.ssd.image_resizer: an SSD is exported for images of one size; use fixed_shape_resizer, or "
+        "keep_aspect_ratio_resizer with pad_to_max_dimension");
+  const graph_images images = graph.images(o.resizer, pixels);
+  layer_writer layers(graph, net);
+  layers.set(0, images.pixels);
+  layers.write(1, net.size());
+  const graph_tensor encodings = layers.rows(box_encodings), logits = layers.rows(class_logits);
+
+  graph.enter("MultipleGridAnchorGenerator");
+  const std::vector<size2> maps = feature_map_sizes(net, *size);
+  const graph_tensor anchors = graph_constant(
+      graph, std::visit([&](const auto& generator) { return generator.generate(maps, *size); }, o.anchor_generator));
+  graph.enter("Postprocessor/Decode");
+  const graph_tensor boxes =
+      std::visit([&](const auto& coder) { return decode_boxes(graph, coder, encodings, anchors); }, o.box_coder);
+  graph.enter("Postprocessor");
+  const graph_tensor scores = convert_scores(graph, o.post_processing, logits);
+  const int slots = net.outputs[class_logits].columns, background = slots - o.num_classes;
+  if (graph.wants_detections()) {
+    const graph_tensor classes = background > 0 ? graph.slice(scores, background, o.num_classes) : scores;
+    const graph_detections found = graph.suppress({.boxes = boxes,
+                                                   .scores = classes,
+                                                   .classes = o.num_classes,
+                                                   .carried = scores,
+                                                   .carried_columns = slots,
+                                                   .window = images.window},
+                                                  o.post_processing.suppression);
+    write_detections(graph, found, o.post_processing.suppression.max_total_detections, slots);
+  }
+  write_raw(graph, boxes, scores, slots);
+}
+
+}  // namespace odt
