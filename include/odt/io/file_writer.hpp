@@ -2,6 +2,8 @@
 // Files that are written: whole under their names or not at all, several together, or appended to.
 #pragma once
 
+#include <odt/io/file.hpp>
+
 #include <cstdint>
 #include <span>
 #include <string>

@@ -3,7 +3,6 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
-#include <odt/io/file.hpp>
 #include <odt/io/file_writer.hpp>
 
 #include <fcntl.h>

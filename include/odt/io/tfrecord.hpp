@@ -4,7 +4,6 @@
 // byte.
 #pragma once
 
-#include <odt/io/file.hpp>
 #include <odt/io/file_writer.hpp>
 #include <odt/io/record_compression.hpp>
 
