@@ -15,6 +15,7 @@ CONTRACTS = {
     "backbone": "backbones",
     "box_coder": "box_coders",
     "box_predictor": "box_predictors",
+    "calibration": None,
     "detector": None,
     "feature_extractor": "feature_extractors",
     "hard_example_miner": None,

@@ -74,6 +74,17 @@ foreach(kind support header_only)
   add_test(NAME odr_${kind} COMMAND test_odr_${kind})
 endforeach()
 
+# With ODT_HEADER_ONLY too, headers whose definitions need each other may come first.
+set(units "")
+foreach(header file file_writer checkpoint)
+  set(unit ${CMAKE_CURRENT_BINARY_DIR}/first/${header}.cpp)
+  odt_write_if_changed(${unit} "#include <odt/io/${header}.hpp>\n")
+  list(APPEND units ${unit})
+endforeach()
+add_library(test_first_headers OBJECT ${units})
+target_link_libraries(test_first_headers PRIVATE odt_build odt::header_only odt::native)
+target_compile_options(test_first_headers PRIVATE -O0)
+
 # Somebody else's project, by every way in; between them with every build type.
 set(ways find_package add_subdirectory FetchContent)
 set(types "" Debug Release)

@@ -26,13 +26,11 @@
 #include <odt/losses/smooth_l1.hpp>
 #include <odt/losses/softmax.hpp>
 #include <odt/matchers/argmax.hpp>
-#include <odt/nn/lower.hpp>
 #include <odt/optimizers/adam.hpp>
 #include <odt/optimizers/momentum.hpp>
 #include <odt/optimizers/rms_prop.hpp>
 #include <odt/similarities/iou.hpp>
 
-#include <cstdint>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -75,26 +73,10 @@ class faster_rcnn final
 
   static_assert(detail::fits_faster_rcnn<axes>());
 
-  // What follows from the type alone: its first policies with their default options.
-
-  /// Anchors for images of that size, before any are dropped.
-  static constexpr int anchor_count(size2 image_size) { return odt::anchor_count(default_network(), image_size); }
-  /// Trainable numbers.
-  static constexpr std::int64_t parameter_count(int num_classes = 90) {
-    return odt::parameter_count(default_network(num_classes));
-  }
-  /// Multiply-adds of the forward pass of one image.
-  static constexpr std::int64_t multiply_adds(size2 image_size, int num_classes = 90) {
-    return odt::multiply_adds(default_network(num_classes), image_size);
-  }
-  /// Bytes of activations and gradients that a train step keeps at once.
-  static constexpr std::int64_t train_step_bytes(int batch, size2 image_size, int num_classes = 90) {
-    return peak_bytes(lower(default_network(num_classes), batch, image_size, run_mode::train));
-  }
-
   explicit faster_rcnn(options o = {}, const run_options& run = {})
       : core(std::move(o), run, &faster_rcnn_network<axes>) {
-    core::begin(detail::make_faster_rcnn_step<axes>(core::options_, core::network_, core::layout_, core::run_));
+    core::begin(detail::make_step(core::options_, core::network_, core::layout_, core::run_,
+                                  &make_cpu_faster_rcnn_step<axes>, &make_faster_rcnn_post_processing<axes>));
   }
 
   /// Reads a pipeline (its root) and marks what it reads.
@@ -127,13 +109,6 @@ class faster_rcnn final
 
  private:
   using core = detector_core<options>;
-
-  static constexpr network default_network(int num_classes = 90) {
-    using std::get;
-    return faster_rcnn_network(
-        get<0>(choice_of<typename axes::feature_extractor>{}), get<0>(choice_of<typename axes::box_predictor>{}),
-        get<0>(choice_of<typename axes::anchor_generator>{}), region_options{}, {.classes = num_classes});
-  }
 };
 
 }  // namespace odt

@@ -3,6 +3,7 @@
 // run-time values; the loops are in exec/.
 #pragma once
 
+#include <odt/calibration.hpp>
 #include <odt/core/settings.hpp>
 #include <odt/core/target.hpp>
 
@@ -94,14 +95,17 @@ struct post_processing_options {
   non_max_suppression_options suppression{};
   score_converter converter = score_converter::identity;
   float logit_scale = 1;
+  calibration_options calibration{};
 
-  static post_processing_options from(const settings& message) {
+  /// Reads the message of a detector whose class predictions have so many columns.
+  static post_processing_options from(const settings& message, int columns) {
     post_processing_options o;
     if (message.children.empty()) return o;
     message.read = true;
     o.suppression = non_max_suppression_options::from(message.at("batch_non_max_suppression"));
     o.converter = parse_score_converter(message.at("score_converter"));
     o.logit_scale = message.get<float>("logit_scale");
+    o.calibration = calibration_options::from(message.at("calibration_config"), columns);
     return o;
   }
 };

@@ -23,8 +23,6 @@
 #include <odt/losses/softmax.hpp>
 #include <odt/matchers/argmax.hpp>
 #include <odt/matchers/bipartite.hpp>
-#include <odt/nn/arena.hpp>
-#include <odt/nn/lower.hpp>
 #include <odt/optimizers/adam.hpp>
 #include <odt/optimizers/momentum.hpp>
 #include <odt/optimizers/rms_prop.hpp>
@@ -34,9 +32,7 @@
 #include <odt/ssd/network.hpp>
 #include <odt/ssd/options.hpp>
 
-#include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -74,25 +70,9 @@ class ssd final
 
   static_assert(detail::fits_ssd<axes>());
 
-  // What follows from the type alone: its first policies with their default options.
-
-  /// Boxes predicted for images of that size.
-  static constexpr int anchor_count(size2 image_size) { return odt::anchor_count(default_network(), image_size); }
-  /// Trainable numbers.
-  static constexpr std::int64_t parameter_count(int num_classes = 90) {
-    return odt::parameter_count(default_network(num_classes));
-  }
-  /// Multiply-adds of the forward pass of one image.
-  static constexpr std::int64_t multiply_adds(size2 image_size, int num_classes = 90) {
-    return odt::multiply_adds(default_network(num_classes), image_size);
-  }
-  /// Bytes of activations and gradients that a train step keeps at once.
-  static constexpr std::int64_t train_step_bytes(int batch, size2 image_size, int num_classes = 90) {
-    return peak_bytes(lower(default_network(num_classes), batch, image_size, run_mode::train));
-  }
-
   explicit ssd(options o = {}, const run_options& run = {}) : core(std::move(o), run, &ssd_network<axes>) {
-    core::begin(detail::make_ssd_step<axes>(core::options_, core::network_, core::layout_, core::run_));
+    core::begin(detail::make_step(core::options_, core::network_, core::layout_, core::run_, &make_cpu_step<axes>,
+                                  &make_host_post_processing<axes>));
   }
 
   /// Reads a pipeline (its root) and marks what it reads.
@@ -117,13 +97,6 @@ class ssd final
 
  private:
   using core = detector_core<options>;
-
-  static constexpr network default_network(int num_classes = 90) {
-    using std::get;
-    return ssd_network(get<0>(choice_of<typename axes::feature_extractor>{}),
-                       get<0>(choice_of<typename axes::box_predictor>{}),
-                       get<0>(choice_of<typename axes::anchor_generator>{}), num_classes + 1);
-  }
 };
 
 }  // namespace odt

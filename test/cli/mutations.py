@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Changes a small pipeline.config and its files in one place each, and demands of every change that `odt inspect`
-refuses it exactly when `odt train` does, and that neither crashes.
+"""Changes a small pipeline.config of each family of detectors and its files in one place each, and demands of every
+change that `odt inspect` refuses it exactly when `odt train` does, and that neither crashes.
 
-usage: mutations.py ODT [--count 200] [--seed 1] [--all]
+usage: mutations.py ODT [--count 200] [--two_stage_count 60] [--seed 1] [--all]
 """
 import argparse
 import multiprocessing.pool
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-CONFIG = """
+SSD = """
 model {
   ssd {
     num_classes: 4
@@ -129,10 +129,126 @@ eval_input_reader {
 }
 """
 
+MASK_RCNN = """
+model {
+  faster_rcnn {
+    number_of_stages: 3
+    num_classes: 4
+    image_resizer { keep_aspect_ratio_resizer { min_dimension: 64 max_dimension: 80 } }
+    feature_extractor { type: "faster_rcnn_inception_v2" first_stage_features_stride: 16 batch_norm_trainable: true }
+    first_stage_anchor_generator {
+      grid_anchor_generator {
+        height: 64
+        width: 64
+        height_stride: 16
+        width_stride: 16
+        scales: 0.25
+        scales: 0.5
+        aspect_ratios: 1.0
+      }
+    }
+    first_stage_atrous_rate: 2
+    first_stage_box_predictor_kernel_size: 3
+    first_stage_box_predictor_depth: 16
+    first_stage_box_predictor_conv_hyperparams {
+      op: CONV
+      regularizer { l2_regularizer { weight: 0.0001 } }
+      initializer { truncated_normal_initializer { stddev: 0.01 } }
+    }
+    first_stage_minibatch_size: 16
+    first_stage_positive_balance_fraction: 0.5
+    first_stage_nms_score_threshold: 0.0
+    first_stage_nms_iou_threshold: 0.7
+    first_stage_max_proposals: 8
+    first_stage_localization_loss_weight: 2
+    first_stage_objectness_loss_weight: 1
+    initial_crop_size: 6
+    maxpool_kernel_size: 2
+    maxpool_stride: 2
+    second_stage_box_predictor {
+      mask_rcnn_box_predictor {
+        use_dropout: true
+        dropout_keep_probability: 0.8
+        predict_instance_masks: true
+        mask_height: 8
+        mask_width: 8
+        mask_prediction_conv_depth: 8
+        mask_prediction_num_conv_layers: 2
+        masks_are_class_agnostic: false
+        share_box_across_classes: false
+        convolve_then_upsample_masks: true
+        fc_hyperparams {
+          op: FC
+          regularizer { l2_regularizer { weight: 0.0001 } }
+          initializer { variance_scaling_initializer { factor: 1 uniform: true mode: FAN_AVG } }
+        }
+        conv_hyperparams {
+          op: CONV
+          regularizer { l2_regularizer { weight: 0.0001 } }
+          initializer { truncated_normal_initializer { stddev: 0.01 } }
+        }
+      }
+    }
+    second_stage_batch_size: 4
+    second_stage_balance_fraction: 0.25
+    second_stage_classification_loss { weighted_softmax { logit_scale: 1 } }
+    second_stage_post_processing {
+      batch_non_max_suppression {
+        score_threshold: 0.01
+        iou_threshold: 0.5
+        max_detections_per_class: 5
+        max_total_detections: 5
+      }
+      score_converter: SOFTMAX
+      calibration_config {
+        function_approximation { x_y_pairs { x_y_pair { x: 0.1 y: 0.2 } x_y_pair { x: 0.9 y: 0.8 } } }
+      }
+    }
+    second_stage_localization_loss_weight: 2
+    second_stage_classification_loss_weight: 1
+    second_stage_mask_prediction_loss_weight: 4
+    clip_anchors_to_image: false
+  }
+}
+train_config {
+  batch_size: 1
+  num_steps: 2
+  optimizer {
+    momentum_optimizer {
+      learning_rate {
+        manual_step_learning_rate { initial_learning_rate: 0.0002 schedule { step: 50 learning_rate: 0.00002 } }
+      }
+      momentum_optimizer_value: 0.9
+    }
+    use_moving_average: false
+  }
+  gradient_clipping_by_norm: 10
+  data_augmentation_options { random_horizontal_flip { probability: 0.5 } }
+}
+train_input_reader {
+  label_map_path: "label_map.pbtxt"
+  load_instance_masks: true
+  mask_type: PNG_MASKS
+  tf_record_input_reader { input_path: "masks.record" }
+}
+eval_config {
+  num_visualizations: 1
+  metrics_set: "coco_mask_metrics"
+}
+eval_input_reader {
+  label_map_path: "label_map.pbtxt"
+  load_instance_masks: true
+  mask_type: PNG_MASKS
+  tf_record_input_reader { input_path: "masks.record" }
+}
+"""
+
 SCALAR = re.compile(r'\b(\w+): ("[^"]*"|[\w.+-]+)')
 # Too large for a test are only these (a kernel of 97 x 97, a hundred times the channels).
 SMALL = {"kernel_size": "2", "depth_multiplier": "0.5", "min_depth": "9", "height": "65", "width": "65",
-         "batch_size": "3", "num_steps": "1", "weight": "0.5", "initial_learning_rate": "0.01"}
+         "batch_size": "3", "num_steps": "1", "weight": "0.5", "initial_learning_rate": "0.01",
+         "first_stage_box_predictor_kernel_size": "2", "first_stage_box_predictor_depth": "9", "initial_crop_size": "5",
+         "min_dimension": "65", "max_dimension": "81"}
 
 
 def values_for(name, old):
@@ -146,21 +262,65 @@ def values_for(name, old):
     return ["0", "-1", SMALL.get(name, "97"), "nan", "inf", "1e-30", "many", '"1"']
 
 
-def config_mutations():
-    """(name, text) of every single change of the config."""
-    for match in SCALAR.finditer(CONFIG):
+def config_mutations(config, family):
+    """(name, text) of every single change of a config."""
+    for match in SCALAR.finditer(config):
         name, old = match.groups()
         start, end = match.span()
-        line = CONFIG.count("\n", 0, start) + 1
+        line = f"{family}, line {config.count(chr(10), 0, start) + 1}"
         for new in values_for(name, old):
-            yield f"line {line}: {name}: {old} -> {new}", f"{CONFIG[:start]}{name}: {new}{CONFIG[end:]}"
-        yield f"line {line}: {name} removed", CONFIG[:start] + CONFIG[end:]
-        yield f"line {line}: {name} twice", f"{CONFIG[:end]} {match.group(0)}{CONFIG[end:]}"
-        yield f"line {line}: {name} misspelt", f"{CONFIG[:start]}{name[:-1]}: {old}{CONFIG[end:]}"
-    for match in re.finditer(r"\b(\w+) \{ \w+ \{[^{}]*\} \}", CONFIG):
+            yield f"{line}: {name}: {old} -> {new}", f"{config[:start]}{name}: {new}{config[end:]}"
+        yield f"{line}: {name} removed", config[:start] + config[end:]
+        yield f"{line}: {name} twice", f"{config[:end]} {match.group(0)}{config[end:]}"
+        yield f"{line}: {name} misspelt", f"{config[:start]}{name[:-1]}: {old}{config[end:]}"
+    for match in re.finditer(r"\b(\w+) \{ \w+ \{[^{}]*\} \}", config):
         start, end = match.span()
-        yield f"{match.group(1)} removed", CONFIG[:start] + CONFIG[end:]
-        yield f"{match.group(1)} emptied", CONFIG[:start] + match.group(1) + " { }" + CONFIG[end:]
+        yield f"{family}: {match.group(1)} removed", config[:start] + config[end:]
+        yield f"{family}: {match.group(1)} emptied", config[:start] + match.group(1) + " { }" + config[end:]
+
+
+def relation_mutations():
+    """(name, text) of changes that only together are wrong, or only together are right."""
+    def changed(*changes):
+        text = MASK_RCNN
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        return text
+    rfcn = re.sub(r"(?s)mask_rcnn_box_predictor \{.*?\n      \}\n", """rfcn_box_predictor {
+        conv_hyperparams { regularizer { l2_regularizer { } } initializer { truncated_normal_initializer { } } }
+        depth: 8 num_spatial_bins_height: 3 num_spatial_bins_width: 3 crop_height: 6 crop_width: 6
+      }
+""", changed(("number_of_stages: 3", "number_of_stages: 2"), ('metrics_set: "coco_mask_metrics"', "")))
+    yield "a pool larger than the crop", changed(("maxpool_kernel_size: 2", "maxpool_kernel_size: 7"))
+    yield "a pool as large as the crop", changed(("maxpool_kernel_size: 2", "maxpool_kernel_size: 6"),
+                                                 ("convolve_then_upsample_masks: true", ""))
+    yield "no pool", changed(("maxpool_kernel_size: 2", "maxpool_kernel_size: 1"),
+                             ("maxpool_stride: 2", "maxpool_stride: 1"), ("convolve_then_upsample_masks: true", ""))
+    yield "crops of one pixel", changed(("initial_crop_size: 6", "initial_crop_size: 1"),
+                                        ("maxpool_kernel_size: 2", "maxpool_kernel_size: 1"))
+    yield "masks that are no multiple", changed(("mask_height: 8", "mask_height: 7"))
+    yield "two stages with masks", changed(("number_of_stages: 3", "number_of_stages: 2"))
+    yield "two stages", changed(("number_of_stages: 3", "number_of_stages: 2"), ('metrics_set: "coco_mask_metrics"', ""))
+    yield "one stage", changed(("number_of_stages: 3", "number_of_stages: 1"), ('metrics_set: "coco_mask_metrics"', ""))
+    yield "R-FCN", rfcn
+    yield "R-FCN of three stages", rfcn.replace("number_of_stages: 2", "number_of_stages: 3")
+    yield "R-FCN with bins that do not divide", rfcn.replace("crop_width: 6", "crop_width: 7")
+    yield "R-FCN with a bin a pixel", rfcn.replace("num_spatial_bins_width: 3", "num_spatial_bins_width: 6")
+    yield "Inception-ResNet with small crops", changed(("faster_rcnn_inception_v2", "faster_rcnn_inception_resnet_v2"),
+                                                       ("initial_crop_size: 6", "initial_crop_size: 4"))
+    yield "masks of numbers", changed(("PNG_MASKS", "NUMERICAL_MASKS"))
+    yield "records without masks", changed(("masks.record", "train.record"))
+    yield "masks unread", changed(("load_instance_masks: true", "load_instance_masks: false"))
+    yield "a box coder of five numbers", changed(("use_dropout: true", "use_dropout: true box_code_size: 5"))
+    yield "anchors that no image holds", changed(("aspect_ratios: 1.0", "aspect_ratios: 1e-30"))
+    yield "a calibration that falls", changed(("y: 0.8", "y: 0.1"))
+    yield "mining in place of a sampler", changed(("clip_anchors_to_image: false",
+                                                  "hard_example_miner { num_hard_examples: 3 }"))
+    yield "more samples than proposals", changed(("second_stage_batch_size: 4", "second_stage_batch_size: 9"))
+    yield "padded batches", changed(("max_dimension: 80", "max_dimension: 80 pad_to_max_dimension: true"),
+                                    ("batch_size: 1", "batch_size: 2"))
+    yield "batches of several sizes", changed(("batch_size: 1", "batch_size: 2"))
 
 
 def file_mutations():
@@ -191,46 +351,53 @@ def check(odt, files, folder, mutation):
     name, change = mutation
     at = pathlib.Path(folder) / re.sub(r"\W+", "_", name)[:80]
     shutil.copytree(files, at)
-    (at / "c.config").write_text(change if isinstance(change, str) else CONFIG)
+    (at / "c.config").write_text(change if isinstance(change, str) else SSD)
     if not isinstance(change, str):
         change(at)
     inspected, said = run(odt, at, "inspect", "c.config")
     trained, told = run(odt, at, "train", "--pipeline_config_path", "c.config", "--model_dir", "m", "--threads", "1",
                         "--data_threads", "1", "--num_train_steps", "2")
     shutil.rmtree(at)
-    spoiled = trained == 0 and re.search(r"\b(loss|classification|localization|regularization) (nan|-?inf)", told)
+    spoiled = trained == 0 and re.search(r"\b(loss|classification|localization|regularization|mask|objectness) (nan|-?inf)",
+                                         told)
     if min(inspected, trained) < 0 or max(inspected, trained) >= 128:
         return f"{name}: crashed, inspect with {inspected}, train with {trained}\n{said}\n{told}"
     if (inspected != 0) != (trained != 0 or bool(spoiled)):
         return f"{name}: inspect ends with {inspected}, train with {trained}{' and spoilt' if spoiled else ''}\n{said}\n{told}"
-    if change is CONFIG and inspected != 0:
+    if (change is SSD or change is MASK_RCNN) and inspected != 0:
         return f"{name}: refused\n{said}"
     return ""
 
 
 def make_files(odt, folder):
-    """Records of a few drawn pictures and their label map."""
-    run(odt, folder, "shapes", "--output", "shapes", "--count", "10")
+    """Records of a few drawn pictures, with and without masks, and their label map."""
+    run(odt, folder, "shapes", "--output", "shapes", "--count", "10", "--masks")
     status, said = run(odt, folder, "convert", "labelimg", "--images", "shapes/images", "--annotations",
                        "shapes/annotations", "--output", "data", "--seed", "1", "--split", "0.7")
     if status != 0:
         sys.exit(f"odt convert: {said}")
+    status, said = run(odt, folder, "convert", "coco", "--train_image_dir", "shapes/images", "--train_annotations_file",
+                       "shapes/instances.json", "--include_masks", "--num_shards", "1", "--output", "masks")
+    if status != 0:
+        sys.exit(f"odt convert: {said}")
+    shutil.copy(folder / "masks/coco_train.record-00000-of-00001", folder / "data/masks.record")
     return folder / "data"
 
 
 def main():
     arguments = argparse.ArgumentParser(usage=__doc__)
     arguments.add_argument("odt")
-    arguments.add_argument("--count", type=int, default=200)
+    arguments.add_argument("--count", type=int, default=200, help="changes of the SSD's config")
+    arguments.add_argument("--two_stage_count", type=int, default=60, help="changes of the Mask R-CNN's config")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--all", action="store_true")
     options = arguments.parse_args()
     odt = os.path.abspath(options.odt)
-    changes = list(config_mutations())
-    if not options.all:
-        changes = random.Random(options.seed).sample(changes, options.count)
-    changes += file_mutations()
-    changes.insert(0, ("nothing", CONFIG))
+    changes = [("nothing of an SSD", SSD), ("nothing of a Mask R-CNN", MASK_RCNN)]
+    for config, family, count in ((SSD, "SSD", options.count), (MASK_RCNN, "Mask R-CNN", options.two_stage_count)):
+        all_changes = list(config_mutations(config, family))
+        changes += all_changes if options.all else random.Random(options.seed).sample(all_changes, count)
+    changes += [*relation_mutations(), *file_mutations()]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         files = make_files(odt, folder)

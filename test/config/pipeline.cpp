@@ -247,6 +247,10 @@ BOOST_AUTO_TEST_CASE(hparams_are_split_at_commas_outside_of_lists_and_quotes) {
   BOOST_REQUIRE(paths.children.size() == 2);
   BOOST_TEST(paths.children[1].text == "b,c.record");
   BOOST_TEST(contains(error_of([&] { config.apply_hparams("batchsize=1"); }), "did you mean \"batch_size\"?"));
+  BOOST_TEST(contains(error_of([&] { config.apply_hparams("something_else=1"); }), "such as model.ssd.num_classes"));
+  auto two_stages = odt::pipeline::parse("model { faster_rcnn { num_classes: 2 } }", "two.config");
+  BOOST_TEST(contains(error_of([&] { two_stages.apply_hparams("something_else=1"); }),
+                      "such as model.faster_rcnn.num_classes"));
   BOOST_TEST(contains(error_of([&] { config.apply_hparams("batch_size"); }), "expected key=value"));
   BOOST_TEST(contains(error_of([&] { config.apply_hparams("train_config.num_steps=many"); }), "expected an integer"));
   BOOST_TEST(contains(error_of([&] { config.apply_hparams("train_input_path=[a"); }), "open"));

@@ -326,6 +326,7 @@ inline std::vector<network_case> network_cases() {
          const int crops =
              net.crop_and_resize(net.resize(map, {12, 5}, "up"), net.regions({}, {2, 2}, "boxes"), {3, 4}, "crops");
          output(net, conv(net, net.resize(crops, {5, 2}, "again"), "b", 4, 3, relu));
+         output(net, conv(net, net.upsample(conv(net, crops, "c", 4, 3, relu), 2, "twice"), "d", 4, 3, relu), "large");
        }},
       {"frozen norms and frozen layers",
        {8, 8},

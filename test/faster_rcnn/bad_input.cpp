@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <span>
 #include <string>
 
 namespace {
@@ -91,6 +92,16 @@ BOOST_AUTO_TEST_CASE(nothing_proposed_is_nothing_found_and_no_loss_of_the_second
   BOOST_TEST(model.detect(b).at(0).empty());
 }
 
+BOOST_AUTO_TEST_CASE(steps_that_no_anchor_takes_part_in_are_refused_before_the_first) {
+  auto o = small();
+  o.anchor_generator = odt::grid_anchor_generator{{.scales = {1}}};
+  const any_faster_rcnn model(o, {.threads = 2});
+  const odt::step_shape step{1, {96, 96}, 2, true};
+  BOOST_CHECK_EXCEPTION(model.foresee(std::span(&step, 1)), odt::error, [](const odt::error& e) {
+    return contains(e.what(), "none of the ") && contains(e.what(), "anchors lies within an image of 96x96");
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_without_masks_is_named_where_three_stages_want_them) {
   auto o = small();
   o.number_of_stages = 3;
@@ -116,6 +127,9 @@ BOOST_AUTO_TEST_CASE(settings_that_contradict_each_other_are_refused_with_what_w
                       "predict_instance_masks: true, or 2 stages"));
   BOOST_TEST(
       contains(refusal(extractor + crops + "number_of_stages: 4"), "it has to be 1 (proposals), 2 (boxes) or 3"));
+  BOOST_TEST(contains(refusal(extractor + "initial_crop_size: 7 maxpool_kernel_size: 8 maxpool_stride: 1"),
+                      "model.faster_rcnn.maxpool_kernel_size: is 8, above initial_crop_size 7; it has to be equal or "
+                      "smaller"));
   BOOST_TEST(contains(refusal("feature_extractor { type: 'faster_rcnn_resnet51' } " + crops + "num_classes: 2"),
                       "model.faster_rcnn.feature_extractor.type: \"faster_rcnn_resnet51\" is not available; this "
                       "program has faster_rcnn_resnet50"));

@@ -61,6 +61,17 @@ BOOST_AUTO_TEST_CASE(crops_are_classified_by_the_rest_of_the_network) {
   BOOST_TEST((features_of<odt::faster_rcnn_inception_resnet_v2>(1088, {17, 17}) == odt::shape3{8, 8, 1536}));
 }
 
+BOOST_AUTO_TEST_CASE(crops_that_a_window_does_not_fit_into_are_refused) {
+  BOOST_CHECK_EXCEPTION(features_of<odt::faster_rcnn_inception_resnet_v2>(1088, {2, 7}), odt::error,
+                        [](const odt::error& e) {
+                          const std::string_view said = e.what();
+                          return said.find("InceptionResnetV2/Mixed_7a/") != said.npos &&
+                                 said.find(
+                                     "its window of 3x3 does not fit into 2x7 pixels; larger images, or crops, "
+                                     "are needed") != said.npos;
+                        });
+}
+
 BOOST_AUTO_TEST_CASE(strides_that_are_not_taken_become_rates) {
   const auto resnet = [](int stride, const char* conv) {
     return named(both_halves(odt::faster_rcnn_resnet50{{.first_stage_features_stride = stride}}),

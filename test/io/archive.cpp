@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/archive.hpp>
+#include <odt/io/file.hpp>
 
 #include <io/archive_samples.hpp>
 #include <scratch.hpp>

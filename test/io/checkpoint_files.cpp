@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_files.hpp>
+#include <odt/io/file.hpp>
 
 #include <io/archive_samples.hpp>
 #include <io/table_samples.hpp>
@@ -97,6 +98,8 @@ BOOST_AUTO_TEST_CASE(an_archive_of_a_v1_checkpoint_is_read_as_it_is) {
 
 BOOST_AUTO_TEST_CASE(archives_that_cannot_be_used_say_why) {
   const scratch_directory scratch;
+  for (const char* name : {"none.tar.gz", "none.tgz"})
+    check_error([&] { checkpoint_prefix(scratch / name); }, {scratch / name + ": there is no such file"});
   odt::write_file(scratch / "a.tar", tar({{"readme", "nothing else"}}));
   check_error([&] { checkpoint_reader(scratch / "a.tar"); }, {scratch / "a.tar", "no checkpoint in this archive"});
   const std::string v1 = v1_checkpoint({{"x", {2}}});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
 
 #include <golden.hpp>
 #include <scratch.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/event_file.hpp>
+#include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 
 #include <golden.hpp>

@@ -6,6 +6,7 @@
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/event_file.hpp>
 #include <odt/io/example.hpp>
+#include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/io/tfrecord.hpp>
 

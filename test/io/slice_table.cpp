@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/io/checkpoint.hpp>
+#include <odt/io/file.hpp>
 
 #include <io/hex.hpp>
 #include <io/table_samples.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <odt/io/file.hpp>
 #include <odt/io/tfrecord.hpp>
 
 #include <golden.hpp>

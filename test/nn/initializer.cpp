@@ -106,7 +106,11 @@ BOOST_AUTO_TEST_CASE(messages_are_read_by_the_names_of_the_schema) {
                                       {field("factor", "1"), field("uniform", "true"), field("mode", "FAN_AVG")})}));
   BOOST_TEST((scaling.mode == odt::fan_mode::fan_avg));
   BOOST_TEST(scaling.uniform);
-  BOOST_CHECK_THROW(odt::initializer_from(message("initializer", {})), odt::error);
+  BOOST_CHECK_EXCEPTION(odt::initializer_from(message("initializer", {})), odt::error, [](const odt::error& e) {
+    return std::string_view(e.what()) ==
+           "initializer: names no initializer; there are truncated_normal_initializer, random_normal_initializer, "
+           "variance_scaling_initializer";
+  });
   const auto l2 = odt::regularizer_from(message("regularizer", {message("l2_regularizer", {field("weight", "4e-5")})}));
   BOOST_TEST((l2.kind == odt::penalty_kind::l2));
   BOOST_TEST(l2.weight == 4e-5f);

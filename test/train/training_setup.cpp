@@ -122,11 +122,30 @@ BOOST_AUTO_TEST_CASE(three_stages_without_masks_are_refused_with_the_field_that_
   BOOST_TEST(input_refusal("model { faster_rcnn { num_classes: 1 number_of_stages: 2 } }") == "no error");
 }
 
+BOOST_AUTO_TEST_CASE(masks_that_the_model_has_no_use_for_are_not_loaded_and_told_once) {
+  const scratch_directory at;
+  odt::pipeline config = odt::pipeline::load(odt::test::write_toy_run(at));
+  config.merge("train_input_reader { load_instance_masks: true mask_type: PNG_MASKS }");
+  const warnings told;
+  const auto input = odt::training_input(config.root(), toy_detector(), {});
+  BOOST_TEST(!input.options.masks);
+  BOOST_TEST(
+      contains(told.text, "train_input_reader.load_instance_masks: without effect: the model predicts no masks"));
+}
+
 BOOST_AUTO_TEST_CASE(records_without_the_masks_that_are_to_be_loaded_are_refused_before_the_training) {
   const scratch_directory at;
-  const std::string config = odt::test::write_toy_run(at);
-  replace(config, "train_input_reader {", "train_input_reader { load_instance_masks: true mask_type: PNG_MASKS ");
-  const std::string said = refusal(config);
+  odt::pipeline config = odt::pipeline::load(odt::test::write_toy_run(at));
+  config.merge(
+      "model { faster_rcnn { num_classes: 1 number_of_stages: 3 } } "
+      "train_input_reader { load_instance_masks: true mask_type: PNG_MASKS }");
+  const auto input = odt::training_input(config.root(), toy_detector(), {});
+  std::string said;
+  try {
+    odt::check_input(input, nullptr);
+  } catch (const odt::error& e) {
+    said = e.what();
+  }
   BOOST_TEST(contains(said, "train_input_reader.tf_record_input_reader.input_path[0]: " + (at / "train.record")));
   BOOST_TEST(contains(said, "image/object/mask has 0 PNG files for 1 boxes; load_instance_masks wants a mask of each"));
 }

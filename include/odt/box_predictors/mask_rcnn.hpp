@@ -7,6 +7,7 @@
 #include <odt/second_stage_box_predictor.hpp>
 
 #include <cmath>
+#include <cstddef>
 #include <string_view>
 
 namespace odt {
@@ -26,10 +27,10 @@ struct mask_rcnn_box_predictor {
     bool predict_keypoints = false;
     int mask_height = 15;
     int mask_width = 15;
-    int mask_prediction_num_conv_layers = 2;
+    int mask_prediction_num_conv_layers = 2;  ///< one more with convolve_then_upsample_masks, as in the API
     bool masks_are_class_agnostic = false;
     bool share_box_across_classes = false;
-    bool convolve_then_upsample_masks = false;
+    bool convolve_then_upsample_masks = false;  ///< by repeating pixels, instead of resizing before the convolutions
 
     static constexpr void fields(auto& o, auto&& field) {
       field("fc_hyperparams", o.fc);
@@ -53,7 +54,6 @@ struct mask_rcnn_box_predictor {
 
   static constexpr void check(const options& o) {
     if (o.predict_keypoints) fail("predict_keypoints: true is not available; leave it out");
-    if (o.convolve_then_upsample_masks) fail("convolve_then_upsample_masks: true is not available; leave it out");
     if (o.predict_instance_masks && !o.conv.given) fail("predict_instance_masks: true needs conv_hyperparams");
     if (o.predict_instance_masks && (o.mask_prediction_num_conv_layers < 2 || o.mask_height < 1 || o.mask_width < 1))
       fail("masks of ", o.mask_height, "x", o.mask_width, " by ", o.mask_prediction_num_conv_layers,
@@ -77,21 +77,23 @@ struct mask_rcnn_box_predictor {
   constexpr int build_masks(network& net, int features, int classes) const {
     const graph_name variables = "SecondStageBoxPredictor", operations = "SecondStageBoxPredictor_1";
     const int depth = mask_depth(net.channels(features), classes);
-    int x = net.resize(features, {opts.mask_height, opts.mask_width}, operations + "/ResizeBilinear");
-    const hyperparams inner = opts.conv;
-    hyperparams last = inner;
+    int x = features, count = 0;
+    const auto convolve_next = [&](int channels, const hyperparams& h) {
+      const graph_name layer = repeated("/Conv", count++);
+      x = convolve(net, x,
+                   {.scope = variables + layer, .operation = operations + layer, .channels = channels, .kernel = 3}, h);
+    };
+    if (!opts.convolve_then_upsample_masks)
+      x = net.resize(x, {opts.mask_height, opts.mask_width}, operations + "/ResizeBilinear");
+    while (count < opts.mask_prediction_num_conv_layers - 1) convolve_next(depth, opts.conv);
+    if (opts.convolve_then_upsample_masks) {
+      x = net.upsample(x, upsampling_of(net, features), operations + "/nearest_neighbor_upsampling/Reshape");
+      convolve_next(depth, opts.conv);
+    }
+    hyperparams last = opts.conv;
     last.act = activation::none;
     last.has_batch_norm = last.has_group_norm = false;
-    for (int i = 0; i < opts.mask_prediction_num_conv_layers; ++i) {
-      const graph_name layer = repeated("/Conv", i);
-      const bool ends = i + 1 == opts.mask_prediction_num_conv_layers;
-      x = convolve(net, x,
-                   {.scope = variables + layer,
-                    .operation = operations + layer,
-                    .channels = ends ? mask_classes(classes) : depth,
-                    .kernel = 3},
-                   ends ? last : inner);
-    }
+    convolve_next(mask_classes(classes), last);
     return x;
   }
 
@@ -112,6 +114,17 @@ struct mask_rcnn_box_predictor {
                     .inputs = {x},
                     .channels = channels,
                     .variables = v});
+  }
+
+  /// How often a mask is as large as the features of a crop, whose size is the same for all images.
+  constexpr int upsampling_of(const network& net, int features) const {
+    const shape3 crop = shapes(net, {1024, 1024})[static_cast<std::size_t>(features)];
+    const int factor = opts.mask_height / crop.height;
+    if (factor < 1 || opts.mask_height != factor * crop.height || opts.mask_width != factor * crop.width)
+      fail("convolve_then_upsample_masks: masks of ", opts.mask_height, "x", opts.mask_width,
+           " are no multiple of the features' ", crop.height, "x", crop.width, "; write mask_height: ", 2 * crop.height,
+           " and mask_width: ", 2 * crop.width, ", or leave it out");
+    return factor;
   }
 
   /// A power of two near the mean of the logarithms, classes counting three times to the features' two.

@@ -38,6 +38,17 @@ ODT_INLINE pipeline::pipeline(pipeline&&) noexcept = default;
 ODT_INLINE pipeline& pipeline::operator=(pipeline&&) noexcept = default;
 ODT_INLINE pipeline::~pipeline() = default;
 
+namespace detail::pipeline_file {
+
+/// The member that `model` holds; "ssd" where it holds none.
+ODT_INLINE std::string_view model_of(const settings& root) {
+  for (const settings& family : root.find("model")->children)
+    if (family.alternative && family.set) return family.name;
+  return "ssd";
+}
+
+}  // namespace detail::pipeline_file
+
 ODT_INLINE pipeline pipeline::load(const std::string& path) { return parse(read_text(path), path); }
 
 ODT_INLINE pipeline pipeline::parse(std::string_view text, std::string_view name) {
@@ -62,7 +73,8 @@ ODT_INLINE void pipeline::apply_hparams(std::string_view overrides) {
       if (override_field(copy.message, one, copy.places)) continue;
       const std::string near = closest(one.key, hparam_keys());
       fail("hparams_overrides: there is no key \"", one.key, "\"; ",
-           near.empty() ? "there are " + join(hparam_keys(), ", ") + ", and paths such as model.ssd.num_classes"
+           near.empty() ? str("there are ", join(hparam_keys(), ", "), ", and paths such as model.",
+                              detail::pipeline_file::model_of(root()), ".num_classes")
                         : "did you mean \"" + near + "\"?");
     }
   });

@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/dataset/label_folders.hpp>
 #include <odt/dataset/picture_folder.hpp>
+#include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 
 #include <algorithm>

@@ -5,6 +5,7 @@
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
 #include <odt/dataset/record_set.hpp>
+#include <odt/io/file.hpp>
 
 #include <algorithm>
 #include <string_view>

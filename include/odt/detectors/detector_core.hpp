@@ -3,12 +3,14 @@
 // the schedule of the learning rate.
 #pragma once
 
+#include <odt/calibration.hpp>
 #include <odt/core/image.hpp>
 #include <odt/detector.hpp>
 #include <odt/detectors/axes.hpp>
 #include <odt/detectors/describe.hpp>
 #include <odt/detectors/state.hpp>
 #include <odt/exec/step.hpp>
+#include <odt/nn/lower.hpp>
 #include <odt/nn/variable_filter.hpp>
 #include <odt/nn/variable_layout.hpp>
 
@@ -28,6 +30,26 @@ class detector_core : public detector {
  public:
   using options = Options;
 
+  // What follows from the options' type alone, by Options::default_network(): its first policies with their default
+  // options.
+
+  /// Anchors for images of that size, before any are dropped.
+  static constexpr int anchor_count(size2 image_size) {
+    return odt::anchor_count(Options::default_network(usual_classes), image_size);
+  }
+  /// Trainable numbers.
+  static constexpr std::int64_t parameter_count(int num_classes = usual_classes) {
+    return odt::parameter_count(Options::default_network(num_classes));
+  }
+  /// Multiply-adds of the forward pass of one image.
+  static constexpr std::int64_t multiply_adds(size2 image_size, int num_classes = usual_classes) {
+    return odt::multiply_adds(Options::default_network(num_classes), image_size);
+  }
+  /// Bytes of activations and gradients that a train step keeps at once.
+  static constexpr std::int64_t train_step_bytes(int batch, size2 image_size, int num_classes = usual_classes) {
+    return peak_bytes(lower(Options::default_network(num_classes), batch, image_size, run_mode::train));
+  }
+
   const Options& opts() const { return options_; }
   const network& layers() const { return network_; }
   const variable_layout& variables() const { return layout_; }
@@ -42,6 +64,9 @@ class detector_core : public detector {
     const int copies = 1 + slots + (options_.update.average ? 1 : 0);
     detector_description d = describe_network(network_, layout_, copies, batch_size, image_size);
     d.parts = describe_axes(options_);
+    if constexpr (requires { options_.post_processing.calibration; })
+      if (const calibration_options& c = options_.post_processing.calibration)
+        d.parts.push_back({"calibration", std::string(c.name()), c.summary()});
     return d;
   }
 
@@ -125,6 +150,8 @@ class detector_core : public detector {
   variable_layout layout_;
 
  private:
+  static constexpr int usual_classes = 90;  ///< COCO's
+
   std::vector<editable_tensor> editable_state() {
     return std::visit([this](const auto& how) { return detail::state_of(layout_, step_->stores(), how); },
                       options_.optimizer);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/box_coder.hpp>
+#include <odt/core/error.hpp>
 #include <odt/detectors/graph_scalar.hpp>
 #include <odt/detectors/graph_writer.hpp>
 #include <odt/nn/network.hpp>
@@ -94,6 +95,8 @@ inline graph_scalar only_where(const graph_scalar& mask, const graph_scalar& sco
 /// Scores from class logits, the background among them.
 inline graph_tensor convert_scores(graph_writer& graph, const post_processing_options& options,
                                    const graph_tensor& logits) {
+  if (options.calibration)
+    fail("post_processing.calibration_config.", options.calibration.name(), " cannot be exported");
   graph_tensor scaled = logits;
   if (options.logit_scale != 1) scaled = graph.apply(graph_function::divide, logits, {.number = options.logit_scale});
   switch (options.converter) {

@@ -125,6 +125,14 @@ constexpr network faster_rcnn_network(const Extractor& extractor, const Predicto
   return net;
 }
 
+template <class Axes>
+constexpr network faster_rcnn_options<Axes>::default_network(int num_classes) {
+  using std::get;
+  return faster_rcnn_network(
+      get<0>(choice_of<typename Axes::feature_extractor>{}), get<0>(choice_of<typename Axes::box_predictor>{}),
+      get<0>(choice_of<typename Axes::anchor_generator>{}), region_options{}, {.classes = num_classes});
+}
+
 /// The same from the options' choices.
 template <class Axes>
 network faster_rcnn_network(const faster_rcnn_options<Axes>& o) {
@@ -170,9 +178,10 @@ constexpr bool fits_faster_rcnn() {
   static_assert(
       all_fit<typename A::box_predictor>([]<class P>(std::type_identity<P>) { return second_stage_box_predictor<P>; }),
       "odt::faster_rcnn: BoxPredictor has to be a policy of second_stage_box_predictor.hpp, or any_of several");
-  static_assert(
-      all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) { return requires { P::in_pixels; }; }),
-      "odt::faster_rcnn: AnchorGenerator has to give anchors in pixels, as grid_anchor_generator does");
+  static_assert(all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) {
+                  return requires { P::in_pixels; };
+                }),
+                "odt::faster_rcnn: AnchorGenerator has to give anchors in pixels, as grid_anchor_generator does");
   static_assert(all_fit<typename A::similarity>([]<class P>(std::type_identity<P>) { return similarity<P>; }),
                 "odt::faster_rcnn: Similarity has to be a policy of similarity.hpp, or any_of several");
   return true;

@@ -11,6 +11,7 @@
 #include <odt/faster_rcnn/loss_options.hpp>
 #include <odt/image_resizer.hpp>
 #include <odt/nn/hyperparams.hpp>
+#include <odt/nn/network.hpp>
 #include <odt/post_processing.hpp>
 
 namespace odt {
@@ -53,6 +54,16 @@ struct region_options {
     o.maxpool_stride = message.get<int>("maxpool_stride");
     message.at("use_matmul_crop_and_resize").accept();  // how the API arranges the same computation
     return o;
+  }
+
+  /// Refuses crops of which a pool leaves nothing.
+  void check_crops(const settings& message) const {
+    if (initial_crop_size < 1)
+      fail(message.at("initial_crop_size").where(), "is ", initial_crop_size,
+           "; it has to be 1 or more (the sample configs have 14)");
+    if (maxpool_kernel_size > initial_crop_size)
+      fail(message.at("maxpool_kernel_size").where(), "is ", maxpool_kernel_size, ", above initial_crop_size ",
+           initial_crop_size, "; it has to be equal or smaller");
   }
 };
 
@@ -107,6 +118,9 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
     return has_masks() ? p : mask_predictions{};
   }
 
+  /// The network of the first policies with their default options; defined in faster_rcnn/network.hpp.
+  static constexpr network default_network(int num_classes);
+
   /// Reads `model.faster_rcnn` and what `train_config` says of the update. Marks what it reads, so that the caller can
   /// refuse the rest.
   static faster_rcnn_options from(const settings& root) {
@@ -146,7 +160,7 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
     regions = region_options::from(message);
     loss = faster_rcnn_loss_options::from(message);
     if (message.has("second_stage_post_processing"))
-      post_processing = post_processing_options::from(message.at("second_stage_post_processing"));
+      post_processing = post_processing_options::from(message.at("second_stage_post_processing"), num_classes + 1);
     for (const char* flag : {"inplace_batchnorm_update", "use_matmul_gather_in_matcher", "resize_masks"})
       message.at(flag).accept();
   }
@@ -155,14 +169,8 @@ struct faster_rcnn_options : training_options<typename Axes::optimizer> {
     if (number_of_stages == 3 && !has_masks())
       fail(message.at("number_of_stages").where(), "is 3, but second_stage_box_predictor predicts no masks; set ",
            "predict_instance_masks: true, or 2 stages");
-    if (has_second_stage() && regions.initial_crop_size < 1)
-      std::visit(
-          [&](const auto& predictor) {
-            if (predictor.crops_first)
-              fail(message.at("initial_crop_size").where(), "is ", regions.initial_crop_size,
-                   "; it has to be 1 or more (the sample configs have 14)");
-          },
-          box_predictor);
+    if (has_second_stage() && std::visit([](const auto& p) { return p.crops_first; }, box_predictor))
+      regions.check_crops(message);
   }
 };
 

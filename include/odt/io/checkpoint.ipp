@@ -7,6 +7,7 @@
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_source.hpp>
 #include <odt/io/crc32c.hpp>
+#include <odt/io/file.hpp>
 
 #include <odt/tensor_bundle.pb.h>
 

@@ -117,6 +117,7 @@ ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
     fail(path, ": is no checkpoint: there is no ", prefix, ".index, and the file is neither a V1 checkpoint, a ",
          ".tar.gz, a PyTorch file (of torch.save) nor a .safetensors");
   }
+  if (path.ends_with(".tar.gz") || path.ends_with(".tgz")) fail(path, ": there is no such file");
   fail(path, ": no checkpoint here: there is no ", prefix,
        ".index; give the path without its ending (model.ckpt-1000), the directory, a V1 file, a .tar.gz, a PyTorch "
        "file or ",

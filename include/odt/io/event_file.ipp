@@ -7,6 +7,7 @@
 #include <odt/io/image_file.hpp>
 
 #include <odt/event.pb.h>
+#include <odt/io/file.hpp>
 
 #include <unistd.h>
 

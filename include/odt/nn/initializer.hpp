@@ -89,9 +89,8 @@ inline initializer initializer_from(const settings& message) {
                                                              : fan_mode::fan_avg,
                                          chosen->get<bool>("uniform"));
   }
-  fail((chosen ? *chosen : message).where(),
-       "is not available; there are truncated_normal_initializer, random_normal_initializer, "
-       "variance_scaling_initializer");
+  fail((chosen ? *chosen : message).where(), chosen ? "is not available" : "names no initializer",
+       "; there are truncated_normal_initializer, random_normal_initializer, variance_scaling_initializer");
 }
 
 }  // namespace odt

@@ -354,6 +354,16 @@ constexpr void check_joined(const network& net, const layer& l, int other, const
                               : "an image size that is a multiple of all strides makes the sizes so");
 }
 
+/// What a window leaves of its input.
+constexpr shape3 shape_of_windows(const layer& l, const shape3& in) {
+  const int height = place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out;
+  const int width = place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out;
+  if (height < 1 || width < 1)
+    fail("layer ", l.name, ": its window of ", l.kernel_height, "x", l.kernel_width, " does not fit into ", in.height,
+         "x", in.width, " pixels; larger images, or crops, are needed");
+  return {height, width, l.channels, in.images};
+}
+
 /// What crops of a map give.
 constexpr shape3 shape_of_crops(const network& net, const layer& l, const shape3& map, const shape3& boxes) {
   if (map.images != 1) fail("layer ", l.name, ": crops ", net[l.inputs[0]].name, ", which is a crop itself");
@@ -393,8 +403,7 @@ constexpr shape3 shape_of(const network& net, const layer& l, const std::vector<
       for (const int other : l.inputs) check_joined(net, l, other, in, at(other));
       return {in.height, in.width, l.channels, in.images};
     default:
-      return {place_window(in.height, l.kernel_height, l.stride, l.rate, l.border).out,
-              place_window(in.width, l.kernel_width, l.stride, l.rate, l.border).out, l.channels, in.images};
+      return shape_of_windows(l, in);
   }
 }
 

@@ -50,6 +50,14 @@ constexpr network ssd_network(const Extractor& extractor, const Predictor& predi
   return net;
 }
 
+template <class Axes>
+constexpr network ssd_options<Axes>::default_network(int num_classes) {
+  using std::get;
+  return ssd_network(get<0>(choice_of<typename Axes::feature_extractor>{}),
+                     get<0>(choice_of<typename Axes::box_predictor>{}),
+                     get<0>(choice_of<typename Axes::anchor_generator>{}), num_classes + 1);
+}
+
 /// The same from the options' choices. As in the API, freeze_batchnorm acts only on a base that keeps its own
 /// hyperparameters: conv_hyperparams have their say on training wherever they apply.
 template <class Axes>
@@ -102,9 +110,10 @@ constexpr bool fits_ssd() {
   static_assert(
       all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) { return anchor_generator<P>; }),
       "odt::ssd: AnchorGenerator has to be a policy of anchor_generator.hpp, or any_of several");
-  static_assert(
-      all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) { return !requires { P::in_pixels; }; }),
-      "odt::ssd: AnchorGenerator has to give normalized anchors; this one gives pixels");
+  static_assert(all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) {
+                  return !requires { P::in_pixels; };
+                }),
+                "odt::ssd: AnchorGenerator has to give normalized anchors; this one gives pixels");
   static_assert(all_fit<typename A::similarity>([]<class P>(std::type_identity<P>) { return similarity<P>; }),
                 "odt::ssd: Similarity has to be a policy of similarity.hpp, or any_of several");
   return true;

@@ -8,6 +8,7 @@
 #include <odt/detectors/axes.hpp>
 #include <odt/detectors/training_options.hpp>
 #include <odt/image_resizer.hpp>
+#include <odt/nn/network.hpp>
 #include <odt/post_processing.hpp>
 #include <odt/ssd/loss_options.hpp>
 
@@ -70,6 +71,9 @@ struct ssd_options : training_options<typename Axes::optimizer> {
     axis(ssd_options::optimizer_place, o.optimizer);
   }
 
+  /// The network of the first policies with their default options; defined in ssd/network.hpp.
+  static constexpr network default_network(int num_classes);
+
   /// Reads `model.ssd` and what `train_config` says of the update. Marks what it reads, so that the caller can refuse
   /// the rest.
   static ssd_options from(const settings& root) {
@@ -95,7 +99,9 @@ struct ssd_options : training_options<typename Axes::optimizer> {
     detail::expect_value(ssd, "explicit_background_class", false);
     ssd.at("implicit_example_weight").accept();
     loss = ssd_loss_options::from(ssd);
-    if (ssd.has("post_processing")) post_processing = post_processing_options::from(ssd.at("post_processing"));
+    if (ssd.has("post_processing"))
+      post_processing =
+          post_processing_options::from(ssd.at("post_processing"), num_classes + (loss.add_background_class ? 1 : 0));
   }
 };
 

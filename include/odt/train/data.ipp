@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <thread>
 
@@ -42,6 +43,22 @@ ODT_INLINE void require_records(const settings& paths) {
     }
 }
 
+/// Of models, only detectors of three stages predict masks, and without them they do not train.
+ODT_INLINE const settings* mask_stages(const settings& root) {
+  const settings* two_stages = root.find("model")->find("faster_rcnn");
+  if (!two_stages || !two_stages->set) return nullptr;
+  const settings* stages = two_stages->find("number_of_stages");
+  return stages->text == "3" ? stages : nullptr;
+}
+
+/// How the records hold masks, if anybody wants them.
+ODT_INLINE std::optional<mask_type> wanted_masks(const settings& root, const settings& reader,
+                                                 const input_options& input) {
+  if (!input.masks || mask_stages(root)) return input.masks;
+  info(reader.at("load_instance_masks").where(), "without effect: the model predicts no masks, and none are loaded");
+  return std::nullopt;
+}
+
 /// What training and evaluation have in common.
 ODT_INLINE data_input common(const settings& root, const settings& reader, const detector& model,
                              const data_options& how) {
@@ -58,7 +75,7 @@ ODT_INLINE data_input common(const settings& root, const settings& reader, const
   o.resizer = model.resizer();
   o.transform = model.pixels();
   o.sample_1_of_n_examples = input.sample_1_of_n_examples;
-  o.masks = input.masks;
+  o.masks = wanted_masks(root, reader, input);
   o.on_bad_example = how.on_bad_example;
   o.seed = how.seed;
   o.threads = thread_count(how.threads);
@@ -76,14 +93,6 @@ ODT_INLINE data_input evaluation_of(const settings& root, const settings& reader
   o.originals = eval.num_visualizations > 0;
   if (root.at("eval_config").has("num_examples")) o.max_examples = static_cast<std::uint64_t>(eval.num_examples);
   return result;
-}
-
-/// Of models, only detectors of three stages predict masks, and without them they do not train.
-ODT_INLINE const settings* mask_stages(const settings& root) {
-  const settings* two_stages = root.find("model")->find("faster_rcnn");
-  if (!two_stages || !two_stages->set) return nullptr;
-  const settings* stages = two_stages->find("number_of_stages");
-  return stages->text == "3" ? stages : nullptr;
 }
 
 ODT_INLINE bool loads_masks(const settings& reader) { return reader.find("load_instance_masks")->text == "true"; }

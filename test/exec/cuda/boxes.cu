@@ -110,7 +110,8 @@ detection_results post_process_on_gpu(const BoxCoder& coder, const post_processi
   int generation = 0;
   buffers.reserve(batch, cuda::nms_lists(options.suppression, anchors, classes).total, generation);
   const auto device_windows = copied(problem.windows);
-  cuda::post_process(nullptr, coder, device_anchors.data(), options,
+  const cuda::device_calibration calibration(options.calibration);
+  cuda::post_process(nullptr, coder, device_anchors.data(), options, calibration.view(),
                      {batch, anchors, problem.columns, encodings.data(), logits.data(), problem.has_background},
                      device_windows.data(), scratch.data(), buffers.on_device());
   buffers.download(nullptr);

@@ -87,6 +87,10 @@ BOOST_AUTO_TEST_CASE(boxes_are_floats_in_every_precision) {
   BOOST_TEST(fetched(runner->output(1), boxes.size()) == boxes, boost::test_tools::per_element());
   const auto size = static_cast<std::size_t>(n.elements(n.net.outputs[0], run_mode::infer));
   check_network(fetched(runner->output(0), size), reference.output(0, false), 2e-2, "output");
+  runner->choose_regions = {};
+  BOOST_CHECK_EXCEPTION(runner->forward(nullptr, values.data(), {7, step.data()}), error, [](const error& e) {
+    return std::string_view(e.what()).find("boxes: nobody chooses the boxes of this layer") != std::string_view::npos;
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,6 +14,7 @@
 
 namespace odt {
 inline std::ostream& operator<<(std::ostream& out, score_converter c) { return out << static_cast<int>(c); }
+inline std::ostream& operator<<(std::ostream& out, calibration_kind k) { return out << static_cast<int>(k); }
 inline std::ostream& operator<<(std::ostream& out, const detection& d) {
   return out << d.label << " of anchor " << d.anchor << " scores " << d.score << " at " << d.bounds.ymin << ' '
              << d.bounds.xmin << ' ' << d.bounds.ymax << ' ' << d.bounds.xmax;
@@ -262,6 +263,43 @@ BOOST_DATA_TEST_CASE(scores_and_boxes_are_the_cpus,
   o.suppression.score_threshold = .1f;
   const detection_results actual = post_process_on_gpu(faster_rcnn_box_coder{}, o, p);
   BOOST_TEST(difference(p, actual, cpu_results(faster_rcnn_box_coder{}, o, p)) <= 2e-6);
+  scored_images same(scene::random, p.batch, 70, p.classes(), 1);
+  same.boxes = actual.boxes, same.scores = actual.scores, same.windows = p.windows;
+  check_same(actual.found, expected_of(same, o.suppression));
+}
+
+/// Of four columns, for which a calibration by class has a function, none, one point, and a sharp bend.
+calibration_options calibrated(calibration_kind kind, bool by_class) {
+  switch (kind) {
+    case calibration_kind::temperature:
+      return {kind, false, {{2.5f, 0}}, {0, 1}};
+    case calibration_kind::sigmoid:
+      return by_class ? calibration_options{kind, true, {{-1, 0}, {-7, 3}}, {0, 1, 1, 2}}
+                      : calibration_options{kind, false, {{-4, 1.5f}}, {0, 1}};
+    default:
+      return by_class ? calibration_options{kind,
+                                            true,
+                                            {{-1, 0}, {1, .5f}, {.25f, .7f}, {-4, .1f}, {.5f, .2f}, {.500001f, .9f}},
+                                            {0, 2, 2, 3, 6}}
+                      : calibration_options{kind, false, {{-3, .1f}, {-.5f, .3f}, {.75f, .31f}, {3, 1}}, {0, 4}};
+  }
+}
+
+/// Sigmoids alone may round otherwise.
+BOOST_DATA_TEST_CASE(calibrated_scores_are_the_cpus,
+                     data::make({calibration_kind::interpolation, calibration_kind::sigmoid,
+                                 calibration_kind::temperature}) *
+                         data::make({false, true}) * data::make({false, true}),
+                     kind, by_class, background) {
+  const detection_problem p = random_problem(70, 4, background, 4);
+  post_processing_options o;
+  o.suppression.score_threshold = .1f;
+  const cpu_results plain(mean_stddev_box_coder{}, o, p);
+  o.calibration = calibrated(kind, by_class);
+  const detection_results actual = post_process_on_gpu(mean_stddev_box_coder{}, o, p);
+  const cpu_results expected(mean_stddev_box_coder{}, o, p);
+  BOOST_TEST((expected.scores != plain.scores));
+  BOOST_TEST(difference(p, actual, expected) <= (kind == calibration_kind::sigmoid ? 2e-6 : 0));
   scored_images same(scene::random, p.batch, 70, p.classes(), 1);
   same.boxes = actual.boxes, same.scores = actual.scores, same.windows = p.windows;
   check_same(actual.found, expected_of(same, o.suppression));

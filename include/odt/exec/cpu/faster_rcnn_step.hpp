@@ -8,8 +8,10 @@
 #include <odt/exec/cpu/boxes/two_stage_detections.hpp>
 #include <odt/exec/cpu/step_core.hpp>
 #include <odt/exec/part_timer.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/exec/two_stage_detections.hpp>
 #include <odt/exec/two_stage_report.hpp>
+#include <odt/faster_rcnn/anchors.hpp>
 #include <odt/faster_rcnn/devices.hpp>
 #include <odt/faster_rcnn/network.hpp>
 
@@ -55,6 +57,12 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     return report_of(compute_losses(b, false), static_cast<float>(core::penalty()), false);
   }
 
+  /// Refuses steps that no anchor takes part in, before the first of them.
+  memory_forecast foresee(std::span<const step_shape> steps) const override {
+    for (const step_shape& s : steps) select_anchors(options_, net_, s.image, s.trains);
+    return core::foresee(steps);
+  }
+
   /// Detections are found too: with masks the network needs them itself.
   void forward(const batch& b) override { detect(b); }
 
@@ -71,9 +79,6 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   two_stage_boxes<Axes>& boxes() { return *current_; }
 
  private:
-  /// Sizes whose boxes are kept: what they take is planned again in far less than a step.
-  static constexpr std::size_t most_sizes = 8;
-
   std::size_t workspace_bytes() const override {
     std::size_t bytes = core::bytes_of(mask_targets_);
     for (const auto& s : sizes_) bytes += s->bytes();
@@ -81,15 +86,9 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   }
 
   void begin(const batch& b, run_mode mode) override {
-    const auto found = std::ranges::find_if(sizes_, [&](const auto& s) { return s->suits(b, mode); });
-    if (found != sizes_.end()) {
-      std::rotate(found, found + 1, sizes_.end());
-    } else {
-      if (sizes_.size() == most_sizes) sizes_.erase(sizes_.begin());
-      const std::vector<size2> maps = feature_map_sizes(net_, {b.height, b.width});
-      sizes_.push_back(std::make_unique<two_stage_boxes<Axes>>(options_, pool_, seed_, b, mode, maps));
-    }
-    current_ = sizes_.back().get();
+    current_ = sizes_.find([&](const two_stage_boxes<Axes>& s) { return s.suits(b, mode); });
+    if (!current_)
+      current_ = &sizes_.add(std::make_unique<two_stage_boxes<Axes>>(options_, net_, pool_, seed_, b, mode));
     current_->begin(b);
   }
 
@@ -126,7 +125,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
           const auto first =
               rpn_loss(pool_, options_.objectness_loss, boxes, options_.loss.first, current_->anchors(), first_stage(),
                        {gradient(rpn_box_encodings), gradient(rpn_objectness)}, current_->first_targets(),
-                       current_->sampled(), current_->first_loss, core::ranks());
+                       current_->sampled(), current_->first_loss(), core::ranks());
           found.rpn_localization = first.localization, found.rpn_objectness = first.objectness;
         },
         options_.localization_loss);
@@ -137,7 +136,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
           const auto second =
               box_classifier_loss(pool_, classes, boxes, options_.loss.second, current_->taken(), second_stage(),
                                   {gradient(refined_box_encodings), gradient(class_predictions)},
-                                  current_->second_targets(), current_->second_loss, core::ranks());
+                                  current_->second_targets(), current_->second_loss(), core::ranks());
           found.localization = second.localization, found.classification = second.classification;
         },
         options_.classification_loss, options_.localization_loss);
@@ -187,7 +186,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
   const faster_rcnn_options<Axes>& options_;
   std::uint64_t seed_;
   int proposals_layer_ = -1;
-  std::vector<std::unique_ptr<two_stage_boxes<Axes>>> sizes_;
+  recently_used<two_stage_boxes<Axes>, 8> sizes_;  ///< planned again in far less than a step
   two_stage_boxes<Axes>* current_ = nullptr;
   std::vector<detections> found_;  ///< of the last inference
   two_stage_detections<Axes> detections_{options_, pool_};

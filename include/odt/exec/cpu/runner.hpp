@@ -12,6 +12,7 @@
 #include <odt/exec/cpu/machine/tensor.hpp>
 #include <odt/exec/cpu/passes/elements.hpp>
 #include <odt/exec/cpu/passes/gradient_sums.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/nn/arena.hpp>
 #include <odt/nn/plan.hpp>
 #include <odt/nn/variable_layout.hpp>
@@ -38,9 +39,6 @@ plan lower_for_cpu(const network& net, int batch, size2 image, run_mode mode);
 
 class runner {
  public:
-  /// Plans that are kept, those used last: pictures of many sizes do not fill the memory with plans.
-  static constexpr std::size_t most_plans = 32;
-
   /// Both must outlive the runner.
   runner(const network& net, const variable_layout& layout, thread_pool& pool, precision compute = precision::fp32);
   ~runner();
@@ -124,7 +122,7 @@ class runner {
   const variable_layout& layout_;
   thread_pool& pool_;
   precision precision_;
-  std::vector<std::unique_ptr<placed_plan>> plans_;
+  recently_used<placed_plan> plans_;
   placed_plan* current_ = nullptr;
   arena_memory memory_;
   std::size_t scratch_bytes_ = 0;

@@ -71,19 +71,11 @@ ODT_INLINE runner::~runner() = default;
 ODT_INLINE const plan& runner::current() const { return current_->what; }
 
 ODT_INLINE void runner::use_plan(int batch, size2 image, run_mode mode) {
-  const auto matches = [&](const std::unique_ptr<placed_plan>& p) {
-    return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
-  };
-  const auto found = std::ranges::find_if(plans_, matches);
-  if (found != plans_.end()) {
-    std::rotate(found, found + 1, plans_.end());
-    current_ = plans_.back().get();
-    return;
-  }
-  if (plans_.size() == most_plans) plans_.erase(plans_.begin());
-  plans_.push_back(std::make_unique<placed_plan>(
+  current_ = plans_.find(
+      [&](const placed_plan& p) { return p.what.batch == batch && p.what.image == image && p.what.mode == mode; });
+  if (current_) return;
+  current_ = &plans_.add(std::make_unique<placed_plan>(
       placed_plan{keep_all_ ? lower(net_, batch, image, mode) : lower_for_cpu(net_, batch, image, mode), {}}));
-  current_ = plans_.back().get();
   plan& p = current_->what;
   if (keep_all_)
     for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());

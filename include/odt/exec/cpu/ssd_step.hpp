@@ -10,6 +10,7 @@
 #include <odt/exec/cpu/boxes/ssd_loss.hpp>
 #include <odt/exec/cpu/step_core.hpp>
 #include <odt/exec/part_timer.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/nn/cost.hpp>
 #include <odt/ssd/devices.hpp>
 #include <odt/ssd/options.hpp>
@@ -104,11 +105,10 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
 
   /// Of a batch whose network has run.
   per_size& size_of(const batch& b) {
-    const auto same = [&b](const per_size& s) {
+    last_ = sizes_.find([&b](const per_size& s) {
       return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes >= b.max_boxes;
-    };
-    const auto found = std::ranges::find_if(sizes_, [&same](const auto& s) { return same(*s); });
-    if (found != sizes_.end()) return *(last_ = found->get());
+    });
+    if (last_) return *last_;
     auto sized = std::make_unique<per_size>(per_size{b.size, b.max_boxes, {b.height, b.width}, {}, {}, {}});
     const std::vector<size2> maps = feature_map_sizes(net_, sized->image);
     sized->anchors = std::visit([&](const auto& generator) { return generator.generate(maps, sized->image); },
@@ -118,8 +118,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
                                  options_.matcher);
     sized->assign = std::make_unique<assign_workspace>(sized->anchors, b.max_boxes, pool_.size(), keep);
     sized->loss = std::make_unique<ssd_loss_workspace>(b.size, anchors, class_slots(), pool_.size());
-    sizes_.push_back(std::move(sized));
-    return *(last_ = sizes_.back().get());
+    return *(last_ = &sizes_.add(std::move(sized)));
   }
 
   void assign_targets(const batch& b, per_size& sized) {
@@ -180,7 +179,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
 
   const ssd_options<Axes>& options_;
   targets targets_;
-  std::vector<std::unique_ptr<per_size>> sizes_;
+  recently_used<per_size, 8> sizes_;  ///< planned again in far less than a step
   per_size* last_ = nullptr;
   ssd_detections<Axes> detections_{options_, pool_};
 };

@@ -12,8 +12,10 @@
 #include <odt/exec/cuda/boxes/targets.hpp>
 #include <odt/exec/cuda/boxes/two_stage_losses.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/exec/two_stage_detections.hpp>
+#include <odt/faster_rcnn/anchors.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/nn/network.hpp>
 
@@ -78,14 +80,20 @@ struct two_stage_boxes {
 
 /// An anchor_selection on both sides.
 struct device_selection {
+  int number;  ///< rises from those of one size and mode to the next
   size2 image;
   bool trains;
   device_array<boxf> boxes;
   device_array<int> rows;
   int all;
 
-  device_selection(size2 of, bool training, const anchor_selection& kept)
-      : image(of), trains(training), boxes(kept.boxes.size()), rows(kept.rows.size()), all(kept.all) {
+  device_selection(int own_number, size2 of, bool training, const anchor_selection& kept)
+      : number(own_number),
+        image(of),
+        trains(training),
+        boxes(kept.boxes.size()),
+        rows(kept.rows.size()),
+        all(kept.all) {
     check(cudaMemcpy(boxes.data(), kept.boxes.data(), boxes.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
     check(cudaMemcpy(rows.data(), kept.rows.data(), rows.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
   }
@@ -124,8 +132,8 @@ class faster_rcnn_memory {
   /// On the host.
   std::span<const boxf> host_windows() const { return {windows_.data(), static_cast<std::size_t>(extent_.batch)}; }
 
-  /// Changes when memory moved that steps share.
-  int generation() const { return generation_; }
+  /// Rises, for steps of one mode over images of one size, when memory that they read or write has moved.
+  int generation() const { return generation_ + (current_ ? current_->number : 0); }
 
   std::size_t bytes() const {
     std::size_t sum = kept_.bytes() + scratch_.bytes() + device_windows_.bytes() + masks_.bytes();
@@ -135,9 +143,10 @@ class faster_rcnn_memory {
 
   /// What bytes() will be when steps of these shapes have run.
   std::size_t bytes_for(std::span<const step_shape> steps) const {
-    std::size_t anchors = 0, kept = 0, scratch = 0, windows = 0, masks = 0;
+    std::vector<std::size_t> selections;
+    std::size_t kept = 0, scratch = 0, windows = 0, masks = 0;
     for (auto step = steps.begin(); step != steps.end(); ++step) {
-      const int count = select(step->image, step->trains).size();
+      const int count = select_anchors(options_, net_, step->image, step->trains).size();
       const two_stage_extent e = extent_of(step->batch, step->max_boxes, count, step->trains);
       kept = std::max(kept, static_cast<std::size_t>(two_stage_boxes(nullptr, e).bytes));
       scratch = std::max(scratch, scratch_bytes(e));
@@ -146,9 +155,9 @@ class faster_rcnn_memory {
         masks = std::max(masks, mask_bytes(step->batch, step->max_boxes, step->image));
       const auto same = [step](const step_shape& s) { return s.image == step->image && s.trains == step->trains; };
       if (std::none_of(steps.begin(), step, same))
-        anchors += static_cast<std::size_t>(count) * (sizeof(boxf) + sizeof(int));
+        selections.push_back(static_cast<std::size_t>(count) * (sizeof(boxf) + sizeof(int)));
     }
-    return anchors + kept + scratch + windows + masks;
+    return sum_of_kept(std::move(selections)) + kept + scratch + windows + masks;
   }
 
  private:
@@ -157,20 +166,12 @@ class faster_rcnn_memory {
            static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width);
   }
 
-  anchor_selection select(size2 image, bool trains) const {
-    const std::vector<size2> maps = feature_map_sizes(net_, image);
-    const std::vector<boxf> all =
-        std::visit([&](const auto& g) { return g.generate(maps, image); }, options_.anchor_generator);
-    return select_anchors(all, image, trains, options_.loss.first.clip_anchors_to_image);
-  }
-
   /// Made at first sight.
   const device_selection& selection_of(size2 image, bool trains) {
-    const auto found =
-        std::ranges::find_if(selections_, [&](const auto& s) { return s->image == image && s->trains == trains; });
-    if (found != selections_.end()) return **found;
-    selections_.push_back(std::make_unique<device_selection>(image, trains, select(image, trains)));
-    return *selections_.back();
+    const auto suits = [&](const device_selection& s) { return s.image == image && s.trains == trains; };
+    if (const device_selection* found = selections_.find(suits)) return *found;
+    return selections_.add(
+        std::make_unique<device_selection>(++made_, image, trains, select_anchors(options_, net_, image, trains)));
   }
 
   two_stage_extent extent_of(int batch, int max_boxes, int anchors, bool trains) const {
@@ -241,7 +242,7 @@ class faster_rcnn_memory {
 
   const faster_rcnn_options<Axes>& options_;
   const network& net_;
-  std::vector<std::unique_ptr<device_selection>> selections_;
+  recently_used<device_selection> selections_;
   const device_selection* current_ = nullptr;
   two_stage_extent extent_;
   two_stage_boxes boxes_;
@@ -250,7 +251,8 @@ class faster_rcnn_memory {
   device_array<boxf> device_windows_;
   mirrored<std::uint64_t> first_sample_;
   device_array<std::uint8_t> masks_;
-  int generation_ = 0;
+  int made_ = 0;        ///< selections
+  int generation_ = 0;  ///< of what all sizes share
 };
 
 }  // namespace odt::cuda

@@ -20,6 +20,7 @@
 #include <odt/exec/cuda/plan_memory.hpp>
 #include <odt/exec/cuda/runner.hpp>
 #include <odt/exec/cuda/runner_memory.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/nn/cost.hpp>
 
 #include <algorithm>
@@ -44,15 +45,10 @@ class network_runner final : public runner {
   }
 
   void use_plan(int batch, size2 image, run_mode mode) override {
-    const auto found = std::ranges::find_if(plans_, [&](const std::unique_ptr<placed_plan>& p) {
-      return p->what.batch == batch && p->what.image == image && p->what.mode == mode;
-    });
-    if (found != plans_.end()) {
-      current_ = found->get();
-      return;
-    }
-    plans_.push_back(std::make_unique<placed_plan>(placed_plan{lower_for_gpu(net_, batch, image, mode)}));
-    current_ = plans_.back().get();
+    current_ = plans_.find(
+        [&](const placed_plan& p) { return p.what.batch == batch && p.what.image == image && p.what.mode == mode; });
+    if (current_) return;
+    current_ = &plans_.add(std::make_unique<placed_plan>(placed_plan{lower_for_gpu(net_, batch, image, mode)}));
     plan& p = current_->what;
     if (keep_all_)
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
@@ -270,6 +266,7 @@ class network_runner final : public runner {
       case operation::pad:
         return pad(stream_, input(op), written(op));
       case operation::regions:
+        if (!choose_regions) fail(l.name, ": nobody chooses the boxes of this layer; set runner::choose_regions");
         return choose_regions(stream_, op.layer, boxes_of(op.layer));
       case operation::crop_and_resize:
         return crop_and_resize(stream_, input(op), crop_boxes(l), written(op));
@@ -500,7 +497,7 @@ class network_runner final : public runner {
   packed_layout packed_layout_;
   device_array<T> packed_;
   device_array<packing> matrices_;
-  std::vector<std::unique_ptr<placed_plan>> plans_;
+  recently_used<placed_plan> plans_;
   placed_plan* current_ = nullptr;
   int patch_layer_ = layer_of_patches(net_);
   runner_memory<T> memory_;

@@ -27,8 +27,8 @@ class runner {
  public:
   virtual ~runner() = default;
 
-  /// Makes the plan for a batch and image size current: lowered at first sight, then found again. Invalidates what the
-  /// buffers held.
+  /// Makes the plan for a batch and image size current: lowered at first sight, then found again for a while.
+  /// Invalidates what the buffers held.
   virtual void use_plan(int batch, size2 image, run_mode mode) = 0;
   virtual const plan& current() const = 0;
 

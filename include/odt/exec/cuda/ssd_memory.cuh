@@ -8,6 +8,7 @@
 #include <odt/exec/cuda/boxes/ssd_loss.cuh>
 #include <odt/exec/cuda/boxes/targets.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/network.hpp>
 #include <odt/ssd/options.hpp>
@@ -25,6 +26,7 @@ namespace odt::cuda {
 
 /// The anchors of images of one size, normalized.
 struct device_anchors {
+  int number;  ///< rises from those of one size to the next
   size2 image;
   std::vector<boxf> boxes;
   device_array<boxf> on_device;
@@ -38,24 +40,26 @@ template <class Axes>
 class ssd_memory {
  public:
   /// The references must outlive it.
-  ssd_memory(const ssd_options<Axes>& options, const network& net) : options_(options), net_(net) {}
+  ssd_memory(const ssd_options<Axes>& options, const network& net)
+      : options_(options), net_(net), calibration_(options.post_processing.calibration) {}
 
   /// Made at first sight.
   const device_anchors& anchors_of(size2 image) {
-    const auto found = std::ranges::find_if(anchors_, [image](const auto& a) { return a->image == image; });
-    if (found != anchors_.end()) return **found;
+    if (const auto* found = anchors_.find([image](const device_anchors& a) { return a.image == image; })) return *found;
     const std::vector<size2> maps = feature_map_sizes(net_, image);
     std::vector<boxf> boxes =
         std::visit([&](const auto& generator) { return generator.generate(maps, image); }, options_.anchor_generator);
     device_array<boxf> on_device(boxes.size());
     check(cudaMemcpy(on_device.data(), boxes.data(), on_device.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
-    anchors_.push_back(std::make_unique<device_anchors>(device_anchors{image, std::move(boxes), std::move(on_device)}));
-    return *anchors_.back();
+    return anchors_.add(
+        std::make_unique<device_anchors>(device_anchors{++made_, image, std::move(boxes), std::move(on_device)}));
   }
 
   /// Sees to anchors, targets, scratch memory and detections for a step.
   void reserve(const batch& b, run_mode mode) {
-    const int anchors = anchors_of({b.height, b.width}).count();
+    const device_anchors& current = anchors_of({b.height, b.width});
+    const int anchors = current.count();
+    current_ = current.number;
     targets_.reserve({b.size, anchors, code_size()}, generation_);
     reserve_scratch(scratch_bytes(b.size, anchors, b.max_boxes, post_processes(mode)));
     if (post_processes(mode)) detections_.reserve(b.size, lists_of(anchors).total, generation_);
@@ -69,19 +73,21 @@ class ssd_memory {
   counted_targets targets() const { return targets_.view(); }
   std::byte* scratch() const { return scratch_.data(); }
   detection_buffers& detections() { return detections_; }
+  const calibration_view& calibration() const { return calibration_.view(); }
 
-  /// Changes when memory moved that steps share.
-  int generation() const { return generation_; }
+  /// Rises, for steps over images of one size, when memory that they read or write has moved.
+  int generation() const { return generation_ + current_; }
 
   std::size_t bytes() const {
-    std::size_t sum = targets_.bytes() + scratch_.bytes() + detections_.bytes();
+    std::size_t sum = calibration_.bytes() + targets_.bytes() + scratch_.bytes() + detections_.bytes();
     for (const auto& a : anchors_) sum += a->on_device.bytes();
     return sum;
   }
 
   /// What bytes() will be when steps of these shapes have run.
   std::size_t bytes_for(std::span<const step_shape> steps) const {
-    std::size_t bytes = 0, scratch = 0, found = 0;
+    std::vector<std::size_t> kept;
+    std::size_t scratch = 0, found = 0;
     target_sizes targets;
     for (auto step = steps.begin(); step != steps.end(); ++step) {
       const int anchors = anchor_count(net_, step->image);
@@ -90,9 +96,9 @@ class ssd_memory {
       scratch = std::max(scratch, scratch_bytes(step->batch, anchors, step->max_boxes, detects));
       if (detects) found = std::max(found, detection_buffers::bytes_for(step->batch, lists_of(anchors).total));
       const bool first = std::none_of(steps.begin(), step, [step](const auto& s) { return s.image == step->image; });
-      if (first) bytes += static_cast<std::size_t>(anchors) * sizeof(boxf);
+      if (first) kept.push_back(static_cast<std::size_t>(anchors) * sizeof(boxf));
     }
-    return bytes + targets.bytes() + scratch + found;
+    return calibration_.bytes() + sum_of_kept(std::move(kept)) + targets.bytes() + scratch + found;
   }
 
  private:
@@ -122,11 +128,13 @@ class ssd_memory {
 
   const ssd_options<Axes>& options_;
   const network& net_;
-  std::vector<std::unique_ptr<device_anchors>> anchors_;
+  device_calibration calibration_;
+  recently_used<device_anchors> anchors_;
   device_targets targets_;
   device_array<std::byte> scratch_;
   detection_buffers detections_;
-  int generation_ = 0;
+  int made_ = 0, current_ = 0;  ///< numbers of anchors
+  int generation_ = 0;          ///< of what all sizes share
 };
 
 }  // namespace odt::cuda

@@ -142,8 +142,8 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     const device_anchors& anchors = memory_.anchors_of(sized.image);
     std::visit(
         [&](const auto& coder) {
-          post_process(stream_, coder, anchors.data(), options_.post_processing, predictions(sized.batch, anchors),
-                       found.windows(), memory_.scratch(), found.on_device());
+          post_process(stream_, coder, anchors.data(), options_.post_processing, memory_.calibration(),
+                       predictions(sized.batch, anchors), found.windows(), memory_.scratch(), found.on_device());
         },
         options_.box_coder);
   }

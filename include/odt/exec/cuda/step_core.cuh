@@ -113,7 +113,8 @@ class step_core : public device_step {
   virtual std::size_t workspace_bytes() const = 0;
   /// What workspace_bytes() will be when steps of these shapes have run.
   virtual std::size_t workspace_bytes_for(std::span<const step_shape> steps) const = 0;
-  /// Changes when the family's memory moved: graphs captured before are void.
+  /// Rises when memory moved that the family's steps of the current shape and mode use: graphs captured before are
+  /// void.
   virtual int workspace_generation() const = 0;
 
   /// Sees to what the family keeps beside for a step over that batch, which lies on the device.
@@ -133,7 +134,7 @@ class step_core : public device_step {
   /// Runs what `launch` launches, and waits for it.
   template <class Launch>
   void run(const sized_batch& sized, replayed& how, const Launch& launch) {
-    const replayed::key of{workspace_generation() + runner_->generation(), &sized};
+    const replayed::key of{workspace_generation() + runner_->generation(), sized.number};
     const bool replays_launches = !observer_ && replays();
     const graph* const captured = replays_launches ? how.captured(stream_, of, sized.buffers.turn(), launch) : nullptr;
     clock_.begin(stream_);

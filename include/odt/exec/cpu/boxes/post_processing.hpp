@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/box_coder.hpp>
+#include <odt/calibration.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/boxes/decode.hpp>
 #include <odt/exec/cpu/boxes/non_max_suppression.hpp>
@@ -44,6 +45,11 @@ inline void softmax_row(const float* in, std::size_t columns, float scale, float
   transform(out, columns, out, 0, [&](const vec& e) { return e / sum_of_row; });
 }
 
+inline void calibrate(const calibration_view& calibration, std::size_t rows, std::size_t columns, float* scores) {
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t c = 0; c < columns; ++c, ++scores) *scores = calibration(*scores, static_cast<int>(c));
+}
+
 }  // namespace detail
 
 /// Scores from class logits, both [rows, columns]; the background is a column like the others.
@@ -52,14 +58,16 @@ inline void convert_scores(const post_processing_options& options, const float* 
   const vec scale(options.logit_scale);
   switch (options.converter) {
     case score_converter::identity:
-      return detail::transform(logits, rows * columns, scores, 0, [&](const vec& x) { return x / scale; });
+      detail::transform(logits, rows * columns, scores, 0, [&](const vec& x) { return x / scale; });
+      break;
     case score_converter::sigmoid:
-      return detail::transform(logits, rows * columns, scores, 0,
-                               [&](const vec& x) { return sigmoid_score(x, scale); });
+      detail::transform(logits, rows * columns, scores, 0, [&](const vec& x) { return sigmoid_score(x, scale); });
+      break;
     case score_converter::softmax:
       for (std::size_t r = 0; r < rows; ++r)
         detail::softmax_row(logits + r * columns, columns, options.logit_scale, scores + r * columns);
   }
+  if (options.calibration) detail::calibrate(options.calibration.view(), rows, columns, scores);
 }
 
 /// Each thread's memory for post-processing, planned once.

@@ -13,8 +13,10 @@
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
 #include <odt/exec/two_stage_detections.hpp>
+#include <odt/faster_rcnn/anchors.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/nn/layer.hpp>
+#include <odt/nn/network.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -68,9 +70,9 @@ class two_stage_boxes {
   using options = faster_rcnn_options<Axes>;
 
  public:
-  /// `maps` are the sizes of the first stage's feature maps. The references must outlive the object.
-  two_stage_boxes(const options& o, thread_pool& pool, std::uint64_t seed, const batch& b, run_mode mode,
-                  std::span<const size2> maps)
+  /// The references must outlive the object.
+  two_stage_boxes(const options& o, const network& net, thread_pool& pool, std::uint64_t seed, const batch& b,
+                  run_mode mode)
       : options_(o),
         pool_(pool),
         seed_(seed),
@@ -78,7 +80,7 @@ class two_stage_boxes {
         image_{b.height, b.width},
         mode_(mode),
         max_boxes_(b.max_boxes),
-        anchors_(select(maps)),
+        anchors_(select_anchors(o, net, image_, mode == run_mode::train)),
         windows_(static_cast<std::size_t>(b.size)),
         truth_(windows_.size() * static_cast<std::size_t>(b.max_boxes)),
         assign_(anchors_.boxes, b.max_boxes, pool.size(), keeps_similarities),
@@ -90,8 +92,8 @@ class two_stage_boxes {
         second_targets_(b.size, taken_.views().capacity, code_size()),
         sampled_counts_(windows_.size()),
         sampled_(windows_.size() * static_cast<std::size_t>(o.loss.first.sampler.size)),
-        first_loss(b.size, anchors_.size(), pool.size()),
-        second_loss(b.size, taken_.views().capacity, o.num_classes, pool.size()) {}
+        first_loss_(b.size, anchors_.size(), pool.size()),
+        second_loss_(b.size, taken_.views().capacity, o.num_classes, pool.size()) {}
 
   bool suits(const batch& b, run_mode mode) const {
     return b.size == size_ && size2{b.height, b.width} == image_ && mode == mode_ && b.max_boxes <= max_boxes_;
@@ -135,7 +137,7 @@ class two_stage_boxes {
         },
         options_.similarity, options_.box_coder);
     sample_anchors(pool_, options_.loss.first.sampler, seed_, first_sample_, anchors_.size(), first_targets_.views(),
-                   first_loss, sampled());
+                   first_loss_, sampled());
   }
 
   /// The targets of the second stage's boxes.
@@ -152,11 +154,12 @@ class two_stage_boxes {
   std::size_t bytes() const {
     std::size_t sum = anchors_.boxes.size() * (sizeof(boxf) + sizeof(int)) + assign_.bytes() + propose_.bytes() +
                       first_targets_.bytes();
-    for (const sampling_workspace& s : first_loss.sampling) sum += s.bytes();
+    for (const sampling_workspace& s : first_loss_.sampling) sum += s.bytes();
     return sum;
   }
 
   const anchor_selection& anchors() const { return anchors_; }
+  /// The true images within the network's inputs, in pixels.
   std::span<const boxf> windows() const { return windows_; }
   size2 image() const { return image_; }
   proposals all_proposals() { return proposed_.views(); }
@@ -164,6 +167,8 @@ class two_stage_boxes {
   samples sampled() { return {size_, options_.loss.first.sampler.size, sampled_counts_.data(), sampled_.data()}; }
   assigned_targets first_targets() { return first_targets_.views(); }
   assigned_targets second_targets() { return second_targets_.views(); }
+  rpn_loss_workspace& first_loss() { return first_loss_; }
+  box_classifier_loss_workspace& second_loss() { return second_loss_; }
 
  private:
   static constexpr bool keeps_similarities = !column_matcher<typename Axes::matcher>;
@@ -173,12 +178,6 @@ class two_stage_boxes {
                       options_.box_coder);
   }
   bool samples_proposals() const { return mode_ == run_mode::train && !options_.loss.second.miner; }
-
-  anchor_selection select(std::span<const size2> maps) const {
-    const std::vector<boxf> all =
-        std::visit([&](const auto& g) { return g.generate(maps, image_); }, options_.anchor_generator);
-    return select_anchors(all, image_, mode_ == run_mode::train, options_.loss.first.clip_anchors_to_image);
-  }
 
   static void copy(const proposals& from, const proposals& to) {
     for (int i = 0; i < from.batch; ++i) {
@@ -208,10 +207,8 @@ class two_stage_boxes {
   proposal_target_workspace match_;
   target_memory first_targets_, second_targets_;
   std::vector<int> sampled_counts_, sampled_;
-
- public:
-  rpn_loss_workspace first_loss;
-  box_classifier_loss_workspace second_loss;
+  rpn_loss_workspace first_loss_;
+  box_classifier_loss_workspace second_loss_;
 };
 
 }  // namespace ODT_ISA

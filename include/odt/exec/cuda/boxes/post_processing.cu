@@ -15,6 +15,7 @@ constexpr int tile = 32;  ///< anchors of a block, and classes that it writes at
 struct score_numbers {
   score_converter converter;
   float scale;
+  calibration_view calibration;
 };
 
 /// What softmax takes of a row.
@@ -62,9 +63,10 @@ __global__ __launch_bounds__(score_threads) void score_logits(score_numbers how,
   for (int from = 0; from < classes; from += tile) {
     const int wide = classes - from < tile ? classes - from : tile;
     __syncthreads();
+    const int column = first_column + from + lane;
     for (int r = warp; r < rows; r += score_warps)
       if (lane < wide)
-        values[r][lane] = score_of(how, logits[r * in.class_slots + first_column + from + lane], terms[r]);
+        values[r][lane] = how.calibration(score_of(how, logits[r * in.class_slots + column], terms[r]), column);
     __syncthreads();
     for (int c = warp; c < wide; c += score_warps)
       if (lane < rows) own[std::int64_t{from + c} * in.anchors + lane] = values[lane][c];
@@ -73,11 +75,11 @@ __global__ __launch_bounds__(score_threads) void score_logits(score_numbers how,
 
 }  // namespace
 
-void convert_scores(cudaStream_t stream, const post_processing_options& options, const ssd_predictions& in,
-                    float* scores) {
+void convert_scores(cudaStream_t stream, const post_processing_options& options, const calibration_view& calibration,
+                    const ssd_predictions& in, float* scores) {
   if (in.batch == 0 || in.anchors == 0) return;
   const dim3 grid(static_cast<unsigned>((in.anchors + tile - 1) / tile), static_cast<unsigned>(in.batch));
-  const score_numbers how{options.converter, options.logit_scale};
+  const score_numbers how{options.converter, options.logit_scale, calibration};
   score_logits<<<grid, score_threads, 0, stream>>>(how, in, in.class_slots - in.classes(), scores);
   check_launch("convert_scores");
 }

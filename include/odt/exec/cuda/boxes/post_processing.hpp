@@ -2,6 +2,7 @@
 // From an SSD's predictions to detections, but for the coder of its boxes.
 #pragma once
 
+#include <odt/calibration.hpp>
 #include <odt/core/batch.hpp>
 #include <odt/exec/cuda/boxes/non_max_suppression.hpp>
 #include <odt/exec/cuda/machine/memory.hpp>
@@ -16,10 +17,30 @@
 
 namespace odt::cuda {
 
+/// A calibration in device memory.
+class device_calibration {
+ public:
+  explicit device_calibration(const calibration_options& options)
+      : view_(options.view()), begins_(options.begins.size()), pairs_(options.pairs.size()) {
+    if (!options) return;
+    check(cudaMemcpy(begins_.data(), view_.begins, begins_.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    check(cudaMemcpy(pairs_.data(), view_.pairs, pairs_.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    view_.begins = begins_.data(), view_.pairs = pairs_.data();
+  }
+
+  const calibration_view& view() const { return view_; }
+  std::size_t bytes() const { return begins_.bytes() + pairs_.bytes(); }
+
+ private:
+  calibration_view view_;
+  device_array<int> begins_;
+  device_array<calibration_pair> pairs_;
+};
+
 /// Scores from logits, as cpu::convert_scores makes them, but without the background and class by class:
-/// [batch, classes, anchors].
-void convert_scores(cudaStream_t stream, const post_processing_options& options, const ssd_predictions& in,
-                    float* scores);
+/// [batch, classes, anchors]. The calibration is that of the options, in device memory.
+void convert_scores(cudaStream_t stream, const post_processing_options& options, const calibration_view& calibration,
+                    const ssd_predictions& in, float* scores);
 
 /// Memory of a batch in post-processing.
 struct post_processing_memory {

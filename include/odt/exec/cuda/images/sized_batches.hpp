@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The batches of a detector's steps on the device, by their shapes. The one that comes next is copied while a step
-// works.
+// The batches of a detector's steps on the device, by their shapes, of which those used last are kept. The one that
+// comes next is copied while a step works.
 #pragma once
 
 #include <odt/core/error.hpp>
 #include <odt/exec/cuda/images/batch_buffers.hpp>
 #include <odt/exec/cuda/machine/graph.hpp>
+#include <odt/exec/recently_used.hpp>
 #include <odt/nn/plan.hpp>
 
 #include <algorithm>
@@ -20,6 +21,7 @@ namespace odt::cuda {
 
 /// What depends on the shape of a batch, whatever the detector.
 struct sized_batch {
+  std::uint64_t number;  ///< no other has it: a graph is of the memory of one
   int batch, max_boxes;
   size2 image;
   batch_buffers buffers;
@@ -47,8 +49,9 @@ class sized_batches {
     const batch* next = std::exchange(announced_, nullptr);
     if (!next) return;
     try {
-      of(*next).buffers.upload_next(copies_, *next);
-      copied_ = next, copied_sample_ = next->first_sample;
+      sized_batch& sized = of(*next);
+      sized.buffers.upload_next(copies_, *next);
+      copied_ = next, copied_sample_ = next->first_sample, copied_to_ = sized.number;
     } catch (const error&) {
       copied_ = nullptr;
     }
@@ -62,38 +65,41 @@ class sized_batches {
     return sum;
   }
 
-  /// What bytes() will be when steps of these shapes have run.
+  /// What bytes() will be when steps of these shapes have run, or at most where there are more shapes than are kept.
   static std::size_t bytes_for(std::span<const step_shape> steps) {
-    std::size_t bytes = 0;
+    std::vector<std::size_t> bytes;
     for (auto step = steps.begin(); step != steps.end(); ++step) {
       const auto same = [step](const step_shape& s) {
         return s.batch == step->batch && s.image == step->image && s.max_boxes == step->max_boxes && s.raw == step->raw;
       };
       if (std::any_of(steps.begin(), step, same)) continue;
       const bool trains = std::any_of(step, steps.end(), [same](const step_shape& s) { return s.trains && same(s); });
-      bytes += batch_buffers::bytes_for(*step, trains ? 2 : 1);
+      bytes.push_back(batch_buffers::bytes_for(*step, trains ? 2 : 1));
     }
-    return bytes;
+    return sum_of_kept(std::move(bytes));
   }
 
  private:
   /// Made at first sight.
   sized_batch& of(const batch& b) {
-    const auto found = std::ranges::find_if(sizes_, [&b](const auto& s) {
-      return s->batch == b.size && s->image == size2{b.height, b.width} && s->max_boxes == b.max_boxes &&
-             s->buffers.raw() == !b.raws.empty();
+    const auto suits = [&b](const sized_batch& s) {
+      return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes == b.max_boxes &&
+             s.buffers.raw() == !b.raws.empty();
+    };
+    if (sized_batch* const found = sizes_.find(suits)) return *found;
+    auto made =
+        std::make_unique<sized_batch>(sized_batch{++made_, b.size, b.max_boxes, {b.height, b.width}, batch_buffers(b)});
+    return sizes_.add(std::move(made), [this](const sized_batch& gone) {
+      if (gone.number == copied_to_) copied_ = nullptr;
     });
-    if (found != sizes_.end()) return **found;
-    sizes_.push_back(
-        std::make_unique<sized_batch>(sized_batch{b.size, b.max_boxes, {b.height, b.width}, batch_buffers(b)}));
-    return *sizes_.back();
   }
 
   stream copies_;
-  std::vector<std::unique_ptr<sized_batch>> sizes_;
+  recently_used<sized_batch> sizes_;
+  std::uint64_t made_ = 0;
   const batch* announced_ = nullptr;  ///< of the step after the next
   const batch* copied_ = nullptr;     ///< lies in its size's next buffers
-  std::uint64_t copied_sample_ = 0;
+  std::uint64_t copied_sample_ = 0, copied_to_ = 0;
 };
 
 }  // namespace odt::cuda

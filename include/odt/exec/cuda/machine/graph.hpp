@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -90,7 +91,7 @@ class replayed {
   /// What a graph is of: other memory, or the work of another subject, makes it new.
   struct key {
     int generation = -1;
-    const void* subject = nullptr;
+    std::uint64_t subject = 0;
     bool operator==(const key&) const = default;
   };
 
