@@ -313,6 +313,7 @@ def relation_mutations():
     yield "records without masks", changed(("masks.record", "train.record"))
     yield "masks unread", changed(("load_instance_masks: true", "load_instance_masks: false"))
     yield "a box coder of five numbers", changed(("use_dropout: true", "use_dropout: true box_code_size: 5"))
+    yield "anchors that no image holds", changed(("aspect_ratios: 1.0", "aspect_ratios: 1e-30"))
     yield "a calibration that falls", changed(("y: 0.8", "y: 0.1"))
     yield "mining in place of a sampler", changed(("clip_anchors_to_image: false",
                                                   "hard_example_miner { num_hard_examples: 3 }"))

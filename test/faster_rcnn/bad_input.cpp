@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <span>
 #include <string>
 
 namespace {
@@ -89,6 +90,16 @@ BOOST_AUTO_TEST_CASE(nothing_proposed_is_nothing_found_and_no_loss_of_the_second
   BOOST_TEST(loss(report, "Loss/BoxClassifierLoss/localization_loss") == 0);
   BOOST_TEST(loss(report, "Loss/BoxClassifierLoss/classification_loss") == 0);
   BOOST_TEST(model.detect(b).at(0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(steps_that_no_anchor_takes_part_in_are_refused_before_the_first) {
+  auto o = small();
+  o.anchor_generator = odt::grid_anchor_generator{{.scales = {1}}};
+  const any_faster_rcnn model(o, {.threads = 2});
+  const odt::step_shape step{1, {96, 96}, 2, true};
+  BOOST_CHECK_EXCEPTION(model.foresee(std::span(&step, 1)), odt::error, [](const odt::error& e) {
+    return contains(e.what(), "none of the ") && contains(e.what(), "anchors lies within an image of 96x96");
+  });
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_without_masks_is_named_where_three_stages_want_them) {

@@ -11,6 +11,7 @@
 #include <odt/exec/recently_used.hpp>
 #include <odt/exec/two_stage_detections.hpp>
 #include <odt/exec/two_stage_report.hpp>
+#include <odt/faster_rcnn/anchors.hpp>
 #include <odt/faster_rcnn/devices.hpp>
 #include <odt/faster_rcnn/network.hpp>
 
@@ -56,6 +57,12 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     return report_of(compute_losses(b, false), static_cast<float>(core::penalty()), false);
   }
 
+  /// Refuses steps that no anchor takes part in, before the first of them.
+  memory_forecast foresee(std::span<const step_shape> steps) const override {
+    for (const step_shape& s : steps) select_anchors(options_, net_, s.image, s.trains);
+    return core::foresee(steps);
+  }
+
   /// Detections are found too: with masks the network needs them itself.
   void forward(const batch& b) override { detect(b); }
 
@@ -80,10 +87,8 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
 
   void begin(const batch& b, run_mode mode) override {
     current_ = sizes_.find([&](const two_stage_boxes<Axes>& s) { return s.suits(b, mode); });
-    if (!current_) {
-      const std::vector<size2> maps = feature_map_sizes(net_, {b.height, b.width});
-      current_ = &sizes_.add(std::make_unique<two_stage_boxes<Axes>>(options_, pool_, seed_, b, mode, maps));
-    }
+    if (!current_)
+      current_ = &sizes_.add(std::make_unique<two_stage_boxes<Axes>>(options_, net_, pool_, seed_, b, mode));
     current_->begin(b);
   }
 

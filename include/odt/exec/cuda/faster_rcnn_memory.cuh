@@ -15,6 +15,7 @@
 #include <odt/exec/recently_used.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/exec/two_stage_detections.hpp>
+#include <odt/faster_rcnn/anchors.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/nn/network.hpp>
 
@@ -145,7 +146,7 @@ class faster_rcnn_memory {
     std::vector<std::size_t> selections;
     std::size_t kept = 0, scratch = 0, windows = 0, masks = 0;
     for (auto step = steps.begin(); step != steps.end(); ++step) {
-      const int count = select(step->image, step->trains).size();
+      const int count = select_anchors(options_, net_, step->image, step->trains).size();
       const two_stage_extent e = extent_of(step->batch, step->max_boxes, count, step->trains);
       kept = std::max(kept, static_cast<std::size_t>(two_stage_boxes(nullptr, e).bytes));
       scratch = std::max(scratch, scratch_bytes(e));
@@ -165,18 +166,12 @@ class faster_rcnn_memory {
            static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width);
   }
 
-  anchor_selection select(size2 image, bool trains) const {
-    const std::vector<size2> maps = feature_map_sizes(net_, image);
-    const std::vector<boxf> all =
-        std::visit([&](const auto& g) { return g.generate(maps, image); }, options_.anchor_generator);
-    return select_anchors(all, image, trains, options_.loss.first.clip_anchors_to_image);
-  }
-
   /// Made at first sight.
   const device_selection& selection_of(size2 image, bool trains) {
     const auto suits = [&](const device_selection& s) { return s.image == image && s.trains == trains; };
     if (const device_selection* found = selections_.find(suits)) return *found;
-    return selections_.add(std::make_unique<device_selection>(++made_, image, trains, select(image, trains)));
+    return selections_.add(
+        std::make_unique<device_selection>(++made_, image, trains, select_anchors(options_, net_, image, trains)));
   }
 
   two_stage_extent extent_of(int batch, int max_boxes, int anchors, bool trains) const {

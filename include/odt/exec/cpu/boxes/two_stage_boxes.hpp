@@ -13,8 +13,10 @@
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
 #include <odt/exec/two_stage_detections.hpp>
+#include <odt/faster_rcnn/anchors.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/nn/layer.hpp>
+#include <odt/nn/network.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -68,9 +70,9 @@ class two_stage_boxes {
   using options = faster_rcnn_options<Axes>;
 
  public:
-  /// `maps` are the sizes of the first stage's feature maps. The references must outlive the object.
-  two_stage_boxes(const options& o, thread_pool& pool, std::uint64_t seed, const batch& b, run_mode mode,
-                  std::span<const size2> maps)
+  /// The references must outlive the object.
+  two_stage_boxes(const options& o, const network& net, thread_pool& pool, std::uint64_t seed, const batch& b,
+                  run_mode mode)
       : options_(o),
         pool_(pool),
         seed_(seed),
@@ -78,7 +80,7 @@ class two_stage_boxes {
         image_{b.height, b.width},
         mode_(mode),
         max_boxes_(b.max_boxes),
-        anchors_(select(maps)),
+        anchors_(select_anchors(o, net, image_, mode == run_mode::train)),
         windows_(static_cast<std::size_t>(b.size)),
         truth_(windows_.size() * static_cast<std::size_t>(b.max_boxes)),
         assign_(anchors_.boxes, b.max_boxes, pool.size(), keeps_similarities),
@@ -176,12 +178,6 @@ class two_stage_boxes {
                       options_.box_coder);
   }
   bool samples_proposals() const { return mode_ == run_mode::train && !options_.loss.second.miner; }
-
-  anchor_selection select(std::span<const size2> maps) const {
-    const std::vector<boxf> all =
-        std::visit([&](const auto& g) { return g.generate(maps, image_); }, options_.anchor_generator);
-    return select_anchors(all, image_, mode_ == run_mode::train, options_.loss.first.clip_anchors_to_image);
-  }
 
   static void copy(const proposals& from, const proposals& to) {
     for (int i = 0; i < from.batch; ++i) {
