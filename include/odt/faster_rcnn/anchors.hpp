@@ -13,10 +13,10 @@ namespace odt {
 
 /// Of the options' generator over the network's map; see select_anchors. Throws where there are none.
 template <class Axes>
-anchor_selection select_anchors(const faster_rcnn_options<Axes>& o, const network& net, size2 image, bool trains) {
-  const std::vector<size2> maps = feature_map_sizes(net, image);
-  const std::vector<boxf> all = std::visit([&](const auto& g) { return g.generate(maps, image); }, o.anchor_generator);
-  return select_anchors(all, image, trains, o.loss.first.clip_anchors_to_image);
+anchor_selection select_anchors(const faster_rcnn_options<Axes>& o, const network& net, size2 input, bool trains) {
+  const std::vector<size2> maps = feature_map_sizes(net, input);
+  const std::vector<boxf> all = std::visit([&](const auto& g) { return g.generate(maps, input); }, o.anchor_generator);
+  return select_anchors(all, input, trains, o.loss.first.clip_anchors_to_image);
 }
 
 }  // namespace odt
