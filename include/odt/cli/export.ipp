@@ -97,16 +97,20 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   command->add_option("--pipeline_config_path", c.source.pipeline_config_path,
                       "the pipeline.config; when not given, the one beside the checkpoint");
   command->add_option("--output_directory", c.how.output_directory, "where the files go")->required();
+  static const std::map<std::string, export_format> formats{{"tensorflow", export_format::tensorflow},
+                                                            {"onnx", export_format::onnx}};
   command->add_option("--format", c.format, "tensorflow: what the API's exporter writes; onnx: model.onnx")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, export_format>{
-          {"tensorflow", export_format::tensorflow}, {"onnx", export_format::onnx}}))
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
+      ->type_name("tensorflow|onnx")
       ->default_str("tensorflow");
-  std::map<std::string, graph_input> inputs;
-  for (const graph_input input : {graph_input::image_tensor, graph_input::float_image_tensor,
-                                  graph_input::encoded_image_string_tensor, graph_input::tf_example})
-    inputs.emplace(name_of(input), input);
-  command->add_option("--input_type", c.how.input, "what the graph is given: pixels, files, or tf.Examples")
-      ->transform(CLI::CheckedTransformer(inputs))
+  static const std::map<std::string, graph_input> inputs{
+      {"image_tensor", graph_input::image_tensor},
+      {"float_image_tensor", graph_input::float_image_tensor},
+      {"encoded_image_string_tensor", graph_input::encoded_image_string_tensor},
+      {"tf_example", graph_input::tf_example}};
+  command->add_option("--input_type", c.how.input, "what TensorFlow's graph is given: pixels, files, or tf.Examples")
+      ->transform(CLI::CheckedTransformer(inputs).description(""))
+      ->type_name("image_tensor|float_image_tensor|encoded_image_string_tensor|tf_example")
       ->default_str("image_tensor");
   command->add_option("--input_shape", c.input_shape, "batch,height,width,3 of image tensors; -1: any")
       ->capture_default_str();

@@ -178,10 +178,9 @@ constexpr bool fits_faster_rcnn() {
   static_assert(
       all_fit<typename A::box_predictor>([]<class P>(std::type_identity<P>) { return second_stage_box_predictor<P>; }),
       "odt::faster_rcnn: BoxPredictor has to be a policy of second_stage_box_predictor.hpp, or any_of several");
-  static_assert(all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) {
-                  return requires { P::in_pixels; };
-                }),
-                "odt::faster_rcnn: AnchorGenerator has to give anchors in pixels, as grid_anchor_generator does");
+  static_assert(
+      all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) { return requires { P::in_pixels; }; }),
+      "odt::faster_rcnn: AnchorGenerator has to give anchors in pixels, as grid_anchor_generator does");
   static_assert(all_fit<typename A::similarity>([]<class P>(std::type_identity<P>) { return similarity<P>; }),
                 "odt::faster_rcnn: Similarity has to be a policy of similarity.hpp, or any_of several");
   return true;

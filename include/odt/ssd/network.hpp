@@ -110,10 +110,9 @@ constexpr bool fits_ssd() {
   static_assert(
       all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) { return anchor_generator<P>; }),
       "odt::ssd: AnchorGenerator has to be a policy of anchor_generator.hpp, or any_of several");
-  static_assert(all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) {
-                  return !requires { P::in_pixels; };
-                }),
-                "odt::ssd: AnchorGenerator has to give normalized anchors; this one gives pixels");
+  static_assert(
+      all_fit<typename A::anchor_generator>([]<class P>(std::type_identity<P>) { return !requires { P::in_pixels; }; }),
+      "odt::ssd: AnchorGenerator has to give normalized anchors; this one gives pixels");
   static_assert(all_fit<typename A::similarity>([]<class P>(std::type_identity<P>) { return similarity<P>; }),
                 "odt::ssd: Similarity has to be a policy of similarity.hpp, or any_of several");
   return true;
