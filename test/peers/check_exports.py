@@ -19,7 +19,7 @@ model { faster_rcnn {
   number_of_stages: 3
   image_resizer { keep_aspect_ratio_resizer { min_dimension: 96 max_dimension: 160 } }
   feature_extractor { type: "faster_rcnn_inception_v2" first_stage_features_stride: 16 }
-  first_stage_anchor_generator { grid_anchor_generator { scales: [0.125, 0.25] } }
+  first_stage_anchor_generator { grid_anchor_generator { scales: [0.125, 0.25] aspect_ratios: [0.5, 1.0, 2.0] } }
   first_stage_box_predictor_conv_hyperparams { op: CONV
     regularizer { l2_regularizer { weight: 0 } } initializer { truncated_normal_initializer { stddev: 0.05 } } }
   first_stage_max_proposals: 16
@@ -34,7 +34,7 @@ model { faster_rcnn {
     batch_non_max_suppression { iou_threshold: 0.6 max_detections_per_class: 8 max_total_detections: 16 } }
 } }
 train_config { batch_size: 1
-  optimizer { momentum_optimizer { learning_rate { constant_learning_rate { learning_rate: 0.0003 } } } } }
+  optimizer { momentum_optimizer { learning_rate { constant_learning_rate { learning_rate: 0.000001 } } } } }
 train_input_reader { load_instance_masks: true mask_type: PNG_MASKS label_map_path: "data/label_map.pbtxt"
   tf_record_input_reader { input_path: "data/coco_train.record-00000-of-00001" } }
 """
@@ -65,7 +65,7 @@ def main():
         run(at, odt, "train", "--pipeline_config_path", ssd, "--model_dir", "ssd", "--num_train_steps", 20, "--no_eval",
             "--hparams_overrides", paths)
         run(at, odt, "train", "--pipeline_config_path", "mask_rcnn.config", "--model_dir", "mask_rcnn",
-            "--num_train_steps", 3, "--no_eval")
+            "--num_train_steps", 1, "--no_eval")
         for model in ("ssd", "mask_rcnn"):
             said = run(at, odt, "export", "--format", format, "--trained_checkpoint_prefix", model,
                        "--output_directory", f"{model}_exported", "--check", "shapes/images", "--python", python)
