@@ -65,7 +65,7 @@ class graph_builder {
   tensor add(std::string_view op, std::vector<tensor> inputs, const std::vector<attribute>& attributes = {},
              int outputs = 1) {
     proto::onnx::NodeProto& node = *graph_.add_node();
-    const std::string name = free(op);
+    std::string name = free(op);
     node.set_name(name);
     node.set_op_type(std::string(op));
     for (tensor& input : inputs) node.add_input(std::move(input));

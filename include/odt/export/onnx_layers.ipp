@@ -87,7 +87,7 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
 /// A variable of one dimension, as [channels] or in another shape.
 ODT_INLINE writer::tensor writer::vector_of(const network& net, int number, const std::vector<std::int64_t>& shape) {
   const variable& v = net.variables[static_cast<std::size_t>(number)];
-  const std::string name(v.name);
+  std::string name(v.name);
   if (written_.insert(name).second)
     graph_.constant(name, data_type::float32, shape.empty() ? std::vector<std::int64_t>{v.size} : shape,
                     std::as_bytes(values_.at(name)));
@@ -98,7 +98,7 @@ ODT_INLINE writer::tensor writer::vector_of(const network& net, int number, cons
 /// of a fully connected layer are [in, out].
 ODT_INLINE writer::tensor writer::weights_of(const network& net, const layer& l) {
   const variable& v = net.variables[static_cast<std::size_t>(l.variables.weights)];
-  const std::string name(v.name);
+  std::string name(v.name);
   if (!written_.insert(name).second) return name;
   const bool depthwise = l.kind == layer_kind::depthwise_convolution;
   const std::int64_t taps = std::int64_t{l.kernel_height} * l.kernel_width;
@@ -185,9 +185,9 @@ ODT_INLINE writer::tensor writer::pool(const layer& l, const tensor& x) {
 
 ODT_INLINE writer::tensor writer::upsampled(const layer& l, const tensor& x, const tensor& like) {
   const std::array<float, 4> factors{1, 1, static_cast<float>(l.multiplier), static_cast<float>(l.multiplier)};
-  const tensor large = graph_.add("Resize", {x, tensor{}, graph_.floats("factors", {4}, factors)},
-                                  {text_attribute("mode", "nearest"), text_attribute("nearest_mode", "floor"),
-                                   text_attribute("coordinate_transformation_mode", "asymmetric")});
+  tensor large = graph_.add("Resize", {x, tensor{}, graph_.floats("factors", {4}, factors)},
+                            {text_attribute("mode", "nearest"), text_attribute("nearest_mode", "floor"),
+                             text_attribute("coordinate_transformation_mode", "asymmetric")});
   if (like.empty()) return large;
   return graph_.add("Slice", {large, graph_.integers({0, 0}), graph_.extents(like, 2, 4), graph_.integers({2, 3})});
 }

@@ -36,7 +36,7 @@ ODT_INLINE writer::tensor writer::variable_of(const network& net, int number) {
   } else {
     graph_.add("VariableV2", name, {}, {type_attribute("dtype", float_type), shape_attribute("shape", v.shape)});
   }
-  const tensor read = graph_.add("Identity", name + "/read", {name}, {type_attribute("T", float_type)});
+  tensor read = graph_.add("Identity", name + "/read", {name}, {type_attribute("T", float_type)});
   read_.emplace(number, read);
   graph_.enter(scope);
   return read;

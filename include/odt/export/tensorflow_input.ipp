@@ -18,8 +18,8 @@ ODT_INLINE writer::tensor writer::placeholder() {
   input_.name =
       options_.input == graph_input::float_image_tensor ? "image_tensor" : std::string(name_of(options_.input));
   graph_.enter("");
-  const tensor node = graph_.add("Placeholder", input_.name, {},
-                                 {type_attribute("dtype", input_.type), shape_attribute("shape", input_.shape)});
+  tensor node = graph_.add("Placeholder", input_.name, {},
+                           {type_attribute("dtype", input_.type), shape_attribute("shape", input_.shape)});
   input_.name = "inputs";
   input_.tensor = node + ":0";
   return node;

@@ -208,7 +208,7 @@ ODT_INLINE writer::tensor writer::upsampled(const layer& l, const tensor& x, con
                       {type_attribute("T", element_type::int32)});
   };
   const tensor size = graph_.pack("size", {larger(1), larger(2)});
-  const tensor large = graph_.add(
+  tensor large = graph_.add(
       "ResizeNearestNeighbor", "ResizeNearestNeighbor", {x, size},
       {type_attribute("T", float_type), attribute("align_corners", false), attribute("half_pixel_centers", false)});
   if (like.empty()) return large;
