@@ -51,7 +51,8 @@ report() {
 # TensorFlow and onnxruntime, which run what odt exports. Where they cannot be had, their tests are skipped.
 peers() {
   build/peers/bin/python -c 'import onnxruntime, tensorflow' 2> /dev/null ||
-    { python3 -m venv build/peers && build/peers/bin/pip install -q onnxruntime tensorflow-cpu; } ||
+    { python3 -m venv build/peers &&
+      timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 onnxruntime tensorflow-cpu; } ||
     echo "TensorFlow and onnxruntime could not be installed; the tests that need them are skipped"
 }
 
