@@ -92,13 +92,18 @@ class two_stage_graph {
     const auto logit = graph_.split(logits, 2);
     const graph_scalar score = objectness_score<graph_scalar>({graph_, logit[0]}, {graph_, logit[1]});
     const graph_tensor scores = graph_.join(std::array{only_where(positive(area(grid)), score).tensor()});
+    graph_candidates candidates;
+    candidates.boxes = boxes;
+    candidates.scores = scores;
+    candidates.classes = 1;
+    candidates.window = joined(window_);
     const auto& o = options_.loss.first;
-    return graph_.suppress({.boxes = boxes, .scores = scores, .classes = 1, .window = joined(window_)},
-                           {.score_threshold = o.nms_score_threshold,
-                            .iou_threshold = o.nms_iou_threshold,
-                            .max_detections_per_class = o.max_proposals,
-                            .max_total_detections = o.max_proposals,
-                            .change_coordinate_frame = false});
+    non_max_suppression_options suppression;
+    suppression.score_threshold = o.nms_score_threshold;
+    suppression.iou_threshold = o.nms_iou_threshold;
+    suppression.max_detections_per_class = suppression.max_total_detections = o.max_proposals;
+    suppression.change_coordinate_frame = false;
+    return graph_.suppress(candidates, suppression);
   }
 
   graph_tensor decode(const graph_tensor& encodings, const graph_tensor& anchors) {
@@ -122,14 +127,15 @@ class two_stage_graph {
       const graph_tensor mask = graph_.join(std::array{proposals.valid});
       non_max_suppression_options suppression = options_.post_processing.suppression;
       suppression.change_coordinate_frame = true;
-      found = graph_.suppress({.boxes = boxes,
-                               .scores = only_where({graph_, mask}, {graph_, objects}).tensor(),
-                               .classes = classes,
-                               .boxes_per_row = slots,
-                               .carried = scores,
-                               .carried_columns = classes + 1,
-                               .window = joined(window_)},
-                              suppression);
+      graph_candidates candidates;
+      candidates.boxes = boxes;
+      candidates.scores = only_where({graph_, mask}, {graph_, objects}).tensor();
+      candidates.classes = classes;
+      candidates.boxes_per_row = slots;
+      candidates.carried = scores;
+      candidates.carried_columns = classes + 1;
+      candidates.window = joined(window_);
+      found = graph_.suppress(candidates, suppression);
       write_detections(graph_, found, suppression.max_total_detections, classes + 1);
     }
     graph_.enter("SecondStagePostprocessor");

@@ -37,14 +37,14 @@ void write_ssd(graph_writer& graph, const ssd_options<Axes>& o, const network& n
   const graph_tensor scores = convert_scores(graph, o.post_processing, logits);
   const int slots = net.outputs[class_logits].columns, background = slots - o.num_classes;
   if (graph.wants_detections()) {
-    const graph_tensor classes = background > 0 ? graph.slice(scores, background, o.num_classes) : scores;
-    const graph_detections found = graph.suppress({.boxes = boxes,
-                                                   .scores = classes,
-                                                   .classes = o.num_classes,
-                                                   .carried = scores,
-                                                   .carried_columns = slots,
-                                                   .window = images.window},
-                                                  o.post_processing.suppression);
+    graph_candidates candidates;
+    candidates.boxes = boxes;
+    candidates.scores = background > 0 ? graph.slice(scores, background, o.num_classes) : scores;
+    candidates.classes = o.num_classes;
+    candidates.carried = scores;
+    candidates.carried_columns = slots;
+    candidates.window = images.window;
+    const graph_detections found = graph.suppress(candidates, o.post_processing.suppression);
     write_detections(graph, found, o.post_processing.suppression.max_total_detections, slots);
   }
   write_raw(graph, boxes, scores, slots);
