@@ -12,6 +12,7 @@
 #include <odt/export/export_model.hpp>
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_writer.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -235,6 +236,22 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_exported_is_said) {
         odt::export_tensorflow(ready<odt::test::any_ssd>(calibrated.root()), "", {.output_directory = at / "fourth"});
       },
       {"post_processing.calibration_config.sigmoid_calibration cannot be exported"});
+}
+
+BOOST_AUTO_TEST_CASE(what_a_training_left_is_not_replaced) {
+  const auto config = odt::pipeline::parse(small_ssd);
+  const auto detector = ready<odt::test::any_ssd>(config.root());
+  const scratch_directory at;
+  odt::write_file(at / "checkpoint", "model_checkpoint_path: \"model.ckpt-60\"\n");
+  check_error([&] { odt::export_tensorflow(detector, config.text(), {.output_directory = at.path()}); },
+              {at / "checkpoint", "--overwrite"});
+  BOOST_CHECK_EQUAL(odt::read_file(at / "checkpoint"), "model_checkpoint_path: \"model.ckpt-60\"\n");
+  odt::write_file(at / "pipeline.config", "# mine");
+  check_error([&] { odt::export_onnx(detector, config.text(), {.output_directory = at.path()}); },
+              {at / "pipeline.config", "--overwrite"});
+  BOOST_CHECK_EQUAL(odt::read_file(at / "pipeline.config"), "# mine");
+  odt::export_onnx(detector, config.text(), {.output_directory = at.path(), .overwrite = true});
+  BOOST_CHECK(odt::file_exists(at / "model.onnx"));
 }
 
 BOOST_AUTO_TEST_CASE(shapes_of_inputs_are_read) {

@@ -106,6 +106,13 @@ ODT_INLINE void refuse_to_replace(const std::string& model, const export_options
     fail(model, ": an export is there already; choose another --output_directory, or say --overwrite");
 }
 
+/// A config of somebody's own, or that of a training.
+ODT_INLINE void refuse_another_config(std::string_view config, const export_options& options) {
+  const std::string path = join_path(options.output_directory, "pipeline.config");
+  if (!options.overwrite && file_exists(path) && read_file(path) != config)
+    fail(path, ": another config is there; choose another --output_directory, or say --overwrite");
+}
+
 }  // namespace detail::exporting
 
 ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& detector, std::string_view config,
@@ -113,6 +120,11 @@ ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& dete
   using namespace detail::tensorflow;
   const auto path = [&](std::string_view name) { return join_path(options.output_directory, name); };
   detail::exporting::refuse_to_replace(path("saved_model/saved_model.pb"), options);
+  if (!options.overwrite && file_exists(path("checkpoint")))
+    fail(path("checkpoint"),
+         ": checkpoints are there, whose list would be lost; choose another --output_directory, or ",
+         "say --overwrite");
+  detail::exporting::refuse_another_config(config, options);
   const graph_options how{.input = options.input, .input_shape = options.input_shape};
   const auto state = detector.model->state();
   writer frozen(state, how);
@@ -139,6 +151,7 @@ ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& dete
 ODT_INLINE std::vector<std::string> export_onnx(const ready_detector& detector, std::string_view config,
                                                 const export_options& options, bool post_process) {
   detail::exporting::refuse_to_replace(join_path(options.output_directory, "model.onnx"), options);
+  detail::exporting::refuse_another_config(config, options);
   const auto state = detector.model->state();
   detail::onnx::writer written(state, options.input_shape, post_process);
   detector.model->write_inference(written);
