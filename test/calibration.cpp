@@ -2,6 +2,7 @@
 // The numbers of the API's own calibration_builder_test, and what a calibration_config has to say.
 #include "any_faster_rcnn.hpp"
 #include "any_ssd.hpp"
+#include "scratch.hpp"
 
 #include <odt/calibration.hpp>
 #include <odt/config/pipeline.hpp>
@@ -16,6 +17,8 @@
 #include <vector>
 
 namespace {
+
+using odt::test::says;
 
 namespace data = boost::unit_test::data;
 
@@ -52,14 +55,6 @@ void check(const std::string& calibration, const std::vector<float>& scores, con
   const auto options = read(calibration);
   for (std::size_t i = 0; i < scores.size(); ++i)
     BOOST_TEST(options.view()(scores[i], column) == expected[i], boost::test_tools::tolerance(1e-6f));
-}
-
-auto says(std::string text) {
-  return [text = std::move(text)](const odt::error& e) {
-    const bool found = std::string_view(e.what()).find(text) != std::string_view::npos;
-    if (!found) BOOST_TEST_MESSAGE('"' << text << "\" is not in: " << e.what());
-    return found;
-  };
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace odt::test {
 
@@ -42,6 +43,15 @@ class scratch_directory {
  private:
   std::string path_;
 };
+
+/// For BOOST_CHECK_EXCEPTION: whether an error holds that text.
+inline auto says(std::string text) {
+  return [text = std::move(text)](const error& e) {
+    const bool found = std::string_view(e.what()).find(text) != std::string_view::npos;
+    if (!found) BOOST_TEST_MESSAGE('"' << text << "\" is not in: " << e.what());
+    return found;
+  };
+}
 
 /// Runs `act`, which must throw an odt::error that holds all of `pieces`.
 template <class Act>

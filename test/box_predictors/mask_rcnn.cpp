@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <odt/box_predictors/mask_rcnn.hpp>
 
+#include "scratch.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <string>
 #include <string_view>
 
 namespace {
+
+using odt::test::says;
 
 using odt::mask_rcnn_box_predictor;
 using options = mask_rcnn_box_predictor::options;
@@ -47,14 +51,6 @@ options with_masks() {
   o.conv.given = true;
   o.mask_prediction_conv_depth = 16;
   return o;
-}
-
-auto says(std::string text) {
-  return [text = std::move(text)](const odt::error& e) {
-    const bool found = std::string_view(e.what()).find(text) != std::string_view::npos;
-    if (!found) BOOST_TEST_MESSAGE('"' << text << "\" is not in: " << e.what());
-    return found;
-  };
 }
 
 }  // namespace
