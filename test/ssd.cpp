@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <odt/nn/shapes.hpp>
 
 namespace {
 

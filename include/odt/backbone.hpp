@@ -6,6 +6,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/hyperparams.hpp>
 #include <odt/nn/network.hpp>
 

@@ -5,6 +5,7 @@
 
 #include <odt/core/policy.hpp>
 #include <odt/feature_extractor.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
 
 #include <concepts>

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <odt/core/static_vector.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
 
 namespace odt {

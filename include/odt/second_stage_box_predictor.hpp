@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/policy.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
 
 #include <concepts>

@@ -7,6 +7,7 @@
 #include <odt/backbone.hpp>
 #include <odt/core/pixel_transform.hpp>
 #include <odt/core/policy.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
 
 #include <concepts>

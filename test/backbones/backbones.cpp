@@ -3,6 +3,7 @@
 #include <odt/backbones/mobilenet_v1.hpp>
 #include <odt/backbones/mobilenet_v2.hpp>
 #include <odt/backbones/resnet_v1.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/box_predictors/mask_rcnn.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include "scratch.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/box_predictors/rfcn.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -3,6 +3,7 @@
 #include <docs/ssd_plain.hpp>
 #include <docs/two_squares.hpp>
 
+#include <odt/nn/shapes.hpp>
 #include <odt/ssd.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -7,7 +7,9 @@
 
 #include <odt/box_predictor.hpp>
 #include <odt/core/random.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/nn/variable_layout.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -4,7 +4,9 @@
 
 #include "exec/crops.hpp"
 
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <odt/feature_extractors/inception_v2.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

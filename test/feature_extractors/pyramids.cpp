@@ -5,6 +5,7 @@
 #include <odt/feature_extractors/mobilenet_v2_fpn.hpp>
 #include <odt/feature_extractors/resnet_v1_fpn.hpp>
 #include <odt/feature_extractors/resnet_v1_ppn.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

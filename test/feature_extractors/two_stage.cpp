@@ -2,6 +2,7 @@
 #include <odt/feature_extractors/faster_rcnn_inception_resnet_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_resnet_v1.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -2,6 +2,7 @@
 // A train case of the API: its detector, weights and photos, and distances from its arrays.
 #pragma once
 
+#include <odt/nn/shapes.hpp>
 #include "models/model_case.hpp"
 
 namespace model_cases {

@@ -6,6 +6,7 @@
 #include "models/model_case.hpp"
 
 #include <odt/core/crop_taps.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <cstddef>
 #include <string>

@@ -9,6 +9,7 @@
 #include <odt/feature_extractors/faster_rcnn_inception_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_resnet_v1.hpp>
 #include <odt/image_resizer.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/nn/variable_layout.hpp>
 
 #include <boost/test/data/monomorphic.hpp>

@@ -8,6 +8,7 @@
 
 #include <fstream>
 #include <map>
+#include <odt/nn/shapes.hpp>
 #include <set>
 #include <sstream>
 

@@ -2,6 +2,7 @@
 #include <odt/necks/fpn.hpp>
 #include <odt/necks/multi_resolution.hpp>
 #include <odt/necks/ppn.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

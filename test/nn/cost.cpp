@@ -4,6 +4,7 @@
 #include <odt/feature_extractors/mobilenet_v1.hpp>
 #include <odt/nn/cost.hpp>
 #include <odt/nn/lower.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <boost/test/unit_test.hpp>
 

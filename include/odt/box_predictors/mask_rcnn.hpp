@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/error.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/second_stage_box_predictor.hpp>
 
 #include <cmath>

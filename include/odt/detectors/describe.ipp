@@ -4,6 +4,7 @@
 #include <odt/core/target.hpp>
 #include <odt/detectors/describe.hpp>
 #include <odt/nn/lower.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <cstdint>
 

@@ -11,6 +11,7 @@
 #include <odt/detectors/state.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/lower.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/nn/variable_filter.hpp>
 #include <odt/nn/variable_layout.hpp>
 

@@ -5,6 +5,7 @@
 #include <odt/exec/anchor_selection.hpp>
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/nn/network.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <variant>
 #include <vector>

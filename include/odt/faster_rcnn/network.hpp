@@ -10,6 +10,7 @@
 #include <odt/faster_rcnn/options.hpp>
 #include <odt/loss.hpp>
 #include <odt/matcher.hpp>
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
 #include <odt/optimizer.hpp>
 #include <odt/second_stage_box_predictor.hpp>

@@ -8,6 +8,7 @@
 #include <odt/nn/back_end.hpp>
 #include <odt/nn/network.hpp>
 #include <odt/nn/plan.hpp>
+#include <odt/nn/shapes.hpp>
 
 #include <cstdint>
 #include <utility>

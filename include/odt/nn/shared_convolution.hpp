@@ -2,6 +2,7 @@
 // A convolution whose variables are added apart from its layers, so that several layers can share them.
 #pragma once
 
+#include <odt/nn/convolution.hpp>
 #include <odt/nn/network.hpp>
 
 #include <optional>

@@ -4,6 +4,7 @@
 
 #include <odt/box_predictor.hpp>
 #include <odt/detectors/inference_graph.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/ssd/options.hpp>
 
 #include <optional>

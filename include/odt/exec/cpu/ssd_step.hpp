@@ -12,6 +12,7 @@
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/recently_used.hpp>
 #include <odt/nn/cost.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/ssd/devices.hpp>
 #include <odt/ssd/options.hpp>
 

@@ -11,6 +11,7 @@
 #include <odt/exec/recently_used.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/network.hpp>
+#include <odt/nn/shapes.hpp>
 #include <odt/ssd/options.hpp>
 
 #include <algorithm>
