@@ -120,11 +120,13 @@ BOOST_AUTO_TEST_CASE(pictures_of_many_sizes_do_not_fill_the_memory) {
   evaluate(112, 112);
   for (int i = 0; i < 40; ++i) evaluate(side(), side());
   const std::int64_t planned = d.planned_bytes();
-  const memory_growth resident;
+  [[maybe_unused]] const memory_growth resident;
   for (int i = 0; i < 200; ++i) evaluate(side(), side());
   BOOST_TEST(static_cast<double>(d.planned_bytes()) == static_cast<double>(planned),
              boost::test_tools::tolerance(0.02));
+#ifndef __SANITIZE_ADDRESS__  // which keeps what is freed
   BOOST_TEST(static_cast<double>(resident.bytes()) < 0.02 * static_cast<double>(planned));
+#endif
 }
 
 BOOST_AUTO_TEST_SUITE_END()
