@@ -23,7 +23,8 @@ namespace odt {
 namespace detail::cli {
 
 inline constexpr const char* checkpoint_paths =
-    "a prefix (model.ckpt-1000), a directory, a V1 file, a .tar.gz, a PyTorch file or a .safetensors";
+    "a prefix (model.ckpt-1000), a directory, a V1 file, a .tar.gz, a PyTorch file, a .safetensors or a frozen graph "
+    "(.pb)";
 
 ODT_INLINE void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 

@@ -27,6 +27,8 @@ ODT_INLINE std::string_view format_name(checkpoint_format format) {
       return "PyTorch";
     case checkpoint_format::safetensors:
       return "safetensors";
+    case checkpoint_format::frozen_graph:
+      return "TensorFlow frozen graph";
   }
   return "";
 }

@@ -3,7 +3,7 @@
 // tensor names to type, shape, place and checksum, and prefix.data-xxxxx-of-yyyyy with the values, little endian, row
 // by row. V1, which are read: one LevelDB table with the values in it (Saver before 2017; the classifiers of slim).
 // PyTorch's files and .safetensors are read too, with the names and layouts that they have (io/torchvision.hpp knows
-// some of them).
+// some of them), and the constants of TensorFlow's frozen graphs.
 #pragma once
 
 #include <odt/io/checkpoint_format.hpp>
@@ -94,7 +94,7 @@ std::string describe(const tensor_info& tensor);
 class checkpoint_reader {
  public:
   /// What checkpoint_prefix takes (io/checkpoint_files.hpp): a prefix (".../model.ckpt-60"), one of its files, a V1
-  /// file, a .tar.gz with one of these, a PyTorch file, a .safetensors, or a directory.
+  /// file, a .tar.gz with one of these, a PyTorch file, a .safetensors, a frozen graph, or a directory.
   explicit checkpoint_reader(const std::string& path);
 
   /// Tensors that are made of those of another checkpoint, whose prefix, path and format are given.

@@ -98,6 +98,8 @@ ODT_INLINE std::shared_ptr<const checkpoint_source> open_checkpoint(const checkp
       return open_torch_file(files);
     case checkpoint_format::safetensors:
       return open_safetensors(files);
+    case checkpoint_format::frozen_graph:
+      return open_frozen_graph(files);
   }
   return nullptr;
 }

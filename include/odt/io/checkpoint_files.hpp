@@ -12,8 +12,9 @@
 namespace odt {
 
 /// The checkpoint that a path stands for: the prefix of a V2 checkpoint, a V1 file, an archive with one of these, a
-/// PyTorch file or a .safetensors. The path is that itself, one of its files, or a directory's (or its file
-/// `checkpoint`'s) newest; also the only one of a directory without that file.
+/// PyTorch file, a .safetensors or a frozen graph (.pb). The path is that itself, one of its files, or a directory's
+/// (or its file `checkpoint`'s) newest; also the only one of a directory without that file, and the frozen graph of one
+/// without any: of an export, or a saved model.
 std::string checkpoint_prefix(const std::string& path);
 
 /// Whether a file is a checkpoint as such: all but a V2's.

@@ -34,9 +34,11 @@ ODT_INLINE bool is_v1(const std::string& path) {
   return !path.ends_with(".index") && file_exists(path) && is_table(input_file(path));
 }
 
-/// The format of a file with weights of PyTorch's world, by its first bytes; nothing for other files.
+/// The format of a frozen graph, by its name, or of a file with weights of PyTorch's world, by its first bytes; nothing
+/// for other files.
 ODT_INLINE std::optional<checkpoint_format> weights_format(const std::string& path) {
   if (!file_exists(path) || is_directory(path)) return std::nullopt;
+  if (path.ends_with(".pb")) return checkpoint_format::frozen_graph;
   const input_file file(path);
   std::array<char, 16> bytes{};
   const std::string_view start(bytes.data(), file.read_some_at(0, bytes));
@@ -74,6 +76,8 @@ ODT_INLINE std::string in_directory(const std::string& directory) {
       if (is_v1(join_path(directory, name))) return join_path(directory, name);
   const auto found = unnamed_checkpoints(directory);
   if (found.size() == 1) return found.front();
+  for (const std::string_view graph : {"frozen_inference_graph.pb", "saved_model.pb", "saved_model/saved_model.pb"})
+    if (const std::string path = join_path(directory, graph); found.empty() && file_exists(path)) return path;
   if (found.empty()) fail(directory, ": no checkpoint here (a file named checkpoint, and model.ckpt-N.index)");
   fail(directory, ": there are ", found.size(),
        " checkpoints here, and no file named checkpoint says which: ", join(found, ", "));
@@ -115,13 +119,12 @@ ODT_INLINE std::string checkpoint_prefix(const std::string& path) {
   if (file_exists(path)) {
     if (is_checkpoint_file(path)) return path;
     fail(path, ": is no checkpoint: there is no ", prefix, ".index, and the file is neither a V1 checkpoint, a ",
-         ".tar.gz, a PyTorch file (of torch.save) nor a .safetensors");
+         ".tar.gz, a PyTorch file (of torch.save), a .safetensors nor a frozen graph (.pb)");
   }
   if (path.ends_with(".tar.gz") || path.ends_with(".tgz")) fail(path, ": there is no such file");
   fail(path, ": no checkpoint here: there is no ", prefix,
        ".index; give the path without its ending (model.ckpt-1000), the directory, a V1 file, a .tar.gz, a PyTorch "
-       "file or ",
-       "a .safetensors");
+       "file, a .safetensors or a frozen graph (.pb)");
 }
 
 namespace detail {

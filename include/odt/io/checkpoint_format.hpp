@@ -12,7 +12,8 @@ enum class checkpoint_format {
   tensor_bundle,  ///< TensorFlow's V2
   slice_table,    ///< TensorFlow's V1
   torch,          ///< torch.save of tensors in dictionaries
-  safetensors
+  safetensors,
+  frozen_graph  ///< TensorFlow's graph with the variables as constants
 };
 
 namespace detail {

@@ -38,12 +38,16 @@ std::shared_ptr<const checkpoint_source> open_torch_file(const checkpoint_files&
 
 std::shared_ptr<const checkpoint_source> open_safetensors(const checkpoint_files& files);
 
+/// A frozen_inference_graph.pb or saved_model.pb.
+std::shared_ptr<const checkpoint_source> open_frozen_graph(const checkpoint_files& files);
+
 /// What the format of the files asks for.
 std::shared_ptr<const checkpoint_source> open_checkpoint(const checkpoint_files& files);
 
 }  // namespace odt::detail
 
 #if defined(ODT_HEADER_ONLY)
+#include <odt/io/frozen_graph.ipp>
 #include <odt/io/safetensors.ipp>
 #include <odt/io/slice_table.ipp>
 #include <odt/io/tensor_bundle.ipp>
