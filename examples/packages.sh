@@ -4,7 +4,8 @@ ODT_PACKAGES="build-essential cmake ninja-build libxsimd-dev libxtensor-dev libp
   libwebp-dev libtiff-dev libfontconfig-dev libharfbuzz-dev"
 ODT_TEST_PACKAGES="ccache libbenchmark-dev libboost-test-dev python3"
 # Other compilers and tools, whose tests are skipped without them.
-ODT_ALL_TEST_PACKAGES="clang-16 clang-tidy-16 clang-format-16 g++-aarch64-linux-gnu qemu-user python3-venv"
+ODT_ALL_TEST_PACKAGES="clang-16 clang-tidy-16 clang-format-16 g++-aarch64-linux-gnu qemu-user python3-venv
+  ffmpeg"
 
 # Installs those of the given packages that are missing.
 odt_install() {

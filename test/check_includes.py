@@ -58,10 +58,11 @@ MAY_INCLUDE = {
     "adapt": {"core", "adapt"},
     "dataset": {"core", "io", "contract", "policy", "catalogue", "dataset"},
     "train": BELOW_TRAIN | {"train"},
+    "detect": BELOW_TRAIN | {"train", "detect"},
     "export": BELOW_TRAIN | {"train", "export"},
     "serve": BELOW_TRAIN | {"train", "export", "serve"},
     "distributed": BELOW_TRAIN | {"train", "distributed"},
-    "program": BELOW_TRAIN | {"train", "export", "serve", "distributed", "adapt", "program"},
+    "program": BELOW_TRAIN | {"train", "export", "serve", "distributed", "adapt", "detect", "program"},
 }
 
 # Third-party header (regular expression) -> the folders or files that may include it. In a .hpp only with "open", or
@@ -78,7 +79,7 @@ DOORS = [
     (r"(webp/decode|tiffio|fontconfig/fontconfig|harfbuzz/hb)\.h$", {"io"}, ""),
     (r"leveldb/", {"io"}, ""),
     (r"pugixml", {"dataset"}, ""),
-    (r"nlohmann/", {"io", "dataset", "train", "export", "cli", "serve"}, ""),
+    (r"nlohmann/", {"io", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]

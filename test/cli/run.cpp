@@ -5,9 +5,9 @@
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
 
+#include <odt/detect/detect_images.hpp>
 #include <odt/exec/cpu/machine/processor.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
-#include <odt/train/detect_images.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/version.hpp>
 

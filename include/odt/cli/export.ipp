@@ -6,11 +6,11 @@
 #include <odt/core/error.hpp>
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
+#include <odt/detect/detect_images.hpp>
 #include <odt/detectors/axes.hpp>
 #include <odt/export/check_export.hpp>
 #include <odt/export/export_model.hpp>
 #include <odt/io/image_file.hpp>
-#include <odt/train/detect_images.hpp>
 
 #include <cstdio>
 #include <map>

@@ -10,6 +10,7 @@
 #include <odt/io/example.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
+#include <odt/io/piped_command.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -112,13 +113,6 @@ class scratch_folder {
  private:
   std::string path_;
 };
-
-/// For a shell.
-ODT_INLINE std::string shell_word(std::string_view word) {
-  std::string text = "'";
-  for (const char c : word) c == '\'' ? text += "'\\''" : text += c;
-  return text + "'";
-}
 
 ODT_INLINE void write_photos(const scratch_folder& folder, std::span<const check_photo> photos) {
   auto list = nlohmann::json::array();

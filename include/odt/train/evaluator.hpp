@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,7 +79,7 @@ std::string summary_text(const evaluation& result);
 /// one, as "segmentation" {"size": [height, width], "counts": text}; with the image's file and the class' name beside
 /// the numbers, and the file that shows it as "drawn" where there is one. image_id is the number in an id that is one,
 /// else the image's place in the list, from 1.
-std::string coco_results(const std::vector<image_result>& results, const label_map& labels);
+std::string coco_results(std::span<const image_result> results, const label_map& labels);
 
 }  // namespace odt
 

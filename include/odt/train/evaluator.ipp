@@ -131,7 +131,7 @@ ODT_INLINE image_result make_result(std::string id, size2 size, detections found
   return result;
 }
 
-ODT_INLINE std::string coco_results(const std::vector<image_result>& results, const label_map& labels) {
+ODT_INLINE std::string coco_results(std::span<const image_result> results, const label_map& labels) {
   auto list = nlohmann::ordered_json::array();
   std::int64_t place = 0;
   for (const image_result& one : results) {
