@@ -116,12 +116,18 @@ if(ODT_EXAMPLES)
                               ${PROJECT_SOURCE_DIR}/examples/shapes.config)
   add_test(NAME examples COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/examples.py
                                  $<TARGET_FILE_DIR:odt> ${PROJECT_SOURCE_DIR}/examples/shapes.config)
-  # The commands of a page, on small data.
-  add_test(NAME docs_commands COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/docs_commands.py
-                                      $<TARGET_FILE:odt> ${PROJECT_SOURCE_DIR}/docs/pets.md
-                                      ${PROJECT_SOURCE_DIR}/../shared)
-  set_tests_properties(docs_commands PROPERTIES SKIP_RETURN_CODE 77)
-  set_tests_properties(kills examples docs_commands PROPERTIES TIMEOUT 900)
+  # The commands of the pages, on small data.
+  foreach(page pets)
+    set(made_from ${PROJECT_SOURCE_DIR}/../shared)
+    if(page STREQUAL from_tensorflow)
+      set(made_from ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+    endif()
+    add_test(NAME pages.${page}
+             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/pages/${page}.py $<TARGET_FILE:odt>
+                     ${PROJECT_SOURCE_DIR}/docs/${page}.md ${made_from})
+    set_tests_properties(pages.${page} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+  endforeach()
+  set_tests_properties(kills examples PROPERTIES TIMEOUT 900)
   # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
   foreach(format tensorflow onnx)
     add_test(NAME export_${format}

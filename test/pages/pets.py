@@ -6,18 +6,17 @@ Where the page fetches something, it gets what is made or found here: a data set
 the API's sample configs; a detector of four classes in the form of the model zoo's archives. `odt train` and `odt eval`
 get a smaller network and image on top of the config.
 
-usage: docs_commands.py ODT PAGE SHARED     (SHARED: the folder of golden/ and data/; without it: status 77)
+usage: pets.py ODT PAGE SHARED     (SHARED: the folder of golden/ and data/; without it: status 77)
 """
-import os
 import pathlib
 import re
 import shutil
 import struct
-import subprocess
 import sys
-import tarfile
 import tempfile
 import zlib
+
+from pages import blocks_of, pack, run, run_blocks, sample_config
 
 BREEDS = {
     "cat": "Abyssinian Bengal Birman Bombay British_Shorthair Egyptian_Mau Maine_Coon Persian Ragdoll Russian_Blue "
@@ -39,28 +38,10 @@ SMALL = ",".join([
 ])
 FOUR_CLASSES = ("model.faster_rcnn.num_classes=4,label_map_path=shapes/data/label_map.pbtxt,"
                 "train_input_path=shapes/data/coco_train.record-00000-of-00001,train_config.num_steps=1")
-# What stands before `odt`, `curl` and `tensorboard` in the path of the page's commands.
-WRAPPERS = {
-    "odt": """#!/bin/sh
+ODT = """#!/bin/sh
 if [ "$1" = train ]; then set -- "$@" --threads 1 --data_threads 1 --hparams_overrides "$SMALL"; fi
 exec "$ODT" "$@"
-""",
-    "curl": """#!/bin/sh
-for url in "$@"; do :; done
-cp "$FETCHED/$(basename "$url")" .
-""",
-    "tensorboard": """#!/bin/sh
-ls "$2"/events.out.tfevents.*
-""",
-}
-
-
-def run(command, at, **environment):
-    done = subprocess.run([str(word) for word in command], cwd=at, env={**os.environ, **environment},
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}")
-    return done.stdout
+"""
 
 
 def gray_png(width, lines):
@@ -106,22 +87,12 @@ def make_pets(shapes, at):
         pack(at / f"{folder}.tar.gz", at / folder, folder)
 
 
-def pack(archive, path, name):
-    with tarfile.open(archive, "w:gz", compresslevel=0) as out:
-        out.add(path, name)
-
-
-def sample_config(shared, name):
-    """A sample config of the API; of masks with the lines of its readers that the golden copy leaves out."""
-    for folder in ("data/configs", "golden/models/variables"):
-        path = shared / folder / name
-        if path.is_file():
-            text = path.read_text()
-            if name.startswith("mask_rcnn") and "load_instance_masks" not in text:
-                text = text.replace("label_map_path:", "load_instance_masks: true mask_type: PNG_MASKS label_map_path:")
-            return text
-    print(f"SKIPPED: {shared} has no {name}")
-    sys.exit(77)
+def config_of(shared, name):
+    """Of masks with the lines of its readers that the golden copy leaves out."""
+    text = sample_config(shared, name)
+    if name.startswith("mask_rcnn") and "load_instance_masks" not in text:
+        text = text.replace("label_map_path:", "load_instance_masks: true mask_type: PNG_MASKS label_map_path:")
+    return text
 
 
 def make_zoo(odt, config, name, fetched, at):
@@ -143,7 +114,7 @@ def prepare(odt, shared, text, at):
     fetched = at / "fetched"
     fetched.mkdir()
     names = [url.rsplit("/", 1)[1] for url in re.findall(r"curl .*(https?://\S+)", text)]
-    configs = {name: sample_config(shared, name) for name in names if name.endswith(".config")}
+    configs = {name: config_of(shared, name) for name in names if name.endswith(".config")}
     for name, config in configs.items():
         (fetched / name).write_text(config)
     run([odt, "shapes", "--output", at / "shapes", "--count", 3 * 37, "--masks"], at)
@@ -158,29 +129,15 @@ def prepare(odt, shared, text, at):
     return fetched
 
 
-def run_blocks(blocks, odt, fetched, at):
-    wrappers, work = at / "bin", at / "work"
-    wrappers.mkdir()
-    work.mkdir()
-    for name, script in WRAPPERS.items():
-        (wrappers / name).write_text(script)
-        (wrappers / name).chmod(0o755)
-    environment = {"PATH": f"{wrappers}:{os.environ['PATH']}", "ODT": str(odt), "FETCHED": str(fetched), "SMALL": SMALL}
-    said = ""
-    for block in blocks:
-        said += run(["sh", "-eu", "-c", block], work, **environment)
-    return work, said
-
-
 def main():
     odt, page, shared = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
     text = page.read_text()
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    blocks = blocks_of(page)
     assert len(blocks) >= 8, f"{page} has {len(blocks)} blocks of commands"
     with tempfile.TemporaryDirectory() as folder:
         at = pathlib.Path(folder)
         fetched = prepare(odt, shared, text, at)
-        work, said = run_blocks(blocks, odt, fetched, at)
+        work, said = run_blocks(blocks, odt, fetched, at, ODT, SMALL=SMALL)
         for line in ("NOT restored   SecondStageBoxPredictor/ClassPredictor/biases [38]", "boxes with a mask: 111",
                      " masks:"):
             assert line in said, f"{line!r} is not in\n{said}"
