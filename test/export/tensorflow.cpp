@@ -227,15 +227,6 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_exported_is_said) {
         odt::export_tensorflow(ready<odt::test::any_ssd>(any_size.root()), "", {.output_directory = at / "third"});
       },
       {"model.ssd.image_resizer", "pad_to_max_dimension"});
-
-  auto calibrated = odt::pipeline::parse(small_ssd);
-  calibrated.merge(
-      "model { ssd { post_processing { calibration_config { sigmoid_calibration { sigmoid_parameters { } } } } } }");
-  check_error(
-      [&] {
-        odt::export_tensorflow(ready<odt::test::any_ssd>(calibrated.root()), "", {.output_directory = at / "fourth"});
-      },
-      {"post_processing.calibration_config.sigmoid_calibration cannot be exported"});
 }
 
 BOOST_AUTO_TEST_CASE(what_a_training_left_is_not_replaced) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <odt/box_coder.hpp>
+#include <odt/calibration.hpp>
+#include <odt/core/crop_taps.hpp>
 #include <odt/core/error.hpp>
 #include <odt/detectors/graph_scalar.hpp>
 #include <odt/detectors/graph_writer.hpp>
@@ -64,6 +66,12 @@ inline box<graph_scalar> graph_box(graph_writer& graph, const graph_tensor& rows
   return {{graph, c[0]}, {graph, c[1]}, {graph, c[2]}, {graph, c[3]}};
 }
 
+/// The part of each box that one bin of its position-sensitive crop reads.
+inline graph_tensor boxes_of_bin(graph_writer& graph, const box<graph_scalar>& b, size2 bins, int y, int x) {
+  const auto rows = part_of(b.ymin, b.ymax, y, bins.height), columns = part_of(b.xmin, b.xmax, x, bins.width);
+  return graph.join(std::array{rows.begin.tensor(), columns.begin.tensor(), rows.end.tensor(), columns.end.tensor()});
+}
+
 /// Rows of 4 from a box of columns.
 inline graph_tensor graph_rows(graph_writer& graph, const box<graph_scalar>& b) {
   return graph.join(std::array{b.ymin.tensor(), b.xmin.tensor(), b.ymax.tensor(), b.xmax.tensor()});
@@ -92,22 +100,67 @@ inline graph_scalar only_where(const graph_scalar& mask, const graph_scalar& sco
   return scores * mask + (mask - graph_scalar(1.0f));
 }
 
-/// Scores from class logits, the background among them.
+/// A piecewise linear function: of each piece, as much as lies below the score.
+inline graph_scalar interpolate(const graph_scalar& score, std::span<const calibration_pair> points) {
+  graph_scalar result = score * graph_scalar(0) + graph_scalar(points.front().y);
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    const calibration_pair a = points[i - 1], b = points[i];
+    if (a.y == b.y) continue;
+    const graph_scalar share = b.x > a.x ? (score - graph_scalar(a.x)) / graph_scalar(b.x - a.x)
+                                         : graph_scalar(1) - positive(graph_scalar(b.x) - score);
+    result = result + graph_scalar(b.y - a.y) * min(max(share, graph_scalar(0)), graph_scalar(1));
+  }
+  return result;
+}
+
+/// Probabilities of scores by one function of a calibration.
+inline graph_scalar calibrate(calibration_kind kind, std::span<const calibration_pair> function,
+                              const graph_scalar& score) {
+  if (function.empty()) return score;
+  switch (kind) {
+    case calibration_kind::interpolation:
+      return interpolate(score, function);
+    case calibration_kind::sigmoid:
+      return platt_score(score, graph_scalar(function[0].x), graph_scalar(function[0].y));
+    case calibration_kind::temperature:
+      return score / graph_scalar(function[0].x);
+    case calibration_kind::none:
+      break;
+  }
+  return score;
+}
+
+/// Probabilities of scores [batch, rows, columns].
+inline graph_tensor calibrate(graph_writer& graph, const calibration_options& how, const graph_tensor& scores,
+                              int columns) {
+  if (!how) return scores;
+  const auto function = [&](std::size_t i) {
+    return std::span(how.pairs).subspan(static_cast<std::size_t>(how.begins[i]),
+                                        static_cast<std::size_t>(how.begins[i + 1] - how.begins[i]));
+  };
+  if (!how.by_class) return calibrate(how.kind, function(0), {graph, scores}).tensor();
+  std::vector<graph_tensor> all = graph.split(scores, columns);
+  for (std::size_t i = 0; i < all.size() && i + 1 < how.begins.size(); ++i)
+    all[i] = calibrate(how.kind, function(i), {graph, all[i]}).tensor();
+  return graph.join(all);
+}
+
+/// Scores from class logits of so many columns, the background among them.
 inline graph_tensor convert_scores(graph_writer& graph, const post_processing_options& options,
-                                   const graph_tensor& logits) {
-  if (options.calibration)
-    fail("post_processing.calibration_config.", options.calibration.name(), " cannot be exported");
+                                   const graph_tensor& logits, int columns) {
   graph_tensor scaled = logits;
   if (options.logit_scale != 1) scaled = graph.apply(graph_function::divide, logits, {.number = options.logit_scale});
   switch (options.converter) {
     case score_converter::identity:
-      return scaled;
+      break;
     case score_converter::sigmoid:
-      return graph.apply(graph_function::sigmoid, scaled);
+      scaled = graph.apply(graph_function::sigmoid, scaled);
+      break;
     case score_converter::softmax:
-      return graph.apply(graph_function::softmax, scaled);
+      scaled = graph.apply(graph_function::softmax, scaled);
+      break;
   }
-  return scaled;
+  return calibrate(graph, options.calibration, scaled, columns);
 }
 
 /// What detections are chosen from: the API's raw outputs.

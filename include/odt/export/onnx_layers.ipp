@@ -4,6 +4,7 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/detectors/inference_graph.hpp>
 #include <odt/export/onnx_writer.ipp>
 
 #include <array>
@@ -76,7 +77,7 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
     case layer_kind::crop_and_resize:
       return {crops(l, x, second)};
     case layer_kind::position_sensitive_crop:
-      fail("layer ", l.name, ": position-sensitive crops (R-FCN) cannot be exported to ONNX");
+      return {position_sensitive_crops(l, x, second)};
     case layer_kind::input:
     case layer_kind::regions:
       break;
@@ -245,6 +246,23 @@ ODT_INLINE writer::tensor writer::crops(const layer& l, const tensor& map, const
   };
   const tensor rows = inside(0, l.crop.height, {-1, 1, l.crop.height, 1});
   return graph_.add("Mul", {graph_.add("Mul", {crop, rows}), inside(1, l.crop.width, {-1, 1, 1, l.crop.width})});
+}
+
+/// Each bin crops channels of its own at its part of the boxes; the mean over bins and pixels.
+ODT_INLINE writer::tensor writer::position_sensitive_crops(const layer& l, const tensor& map, const tensor& boxes) {
+  layer part = l;
+  part.crop = {l.crop.height / l.bins.height, l.crop.width / l.bins.width};
+  const box<graph_scalar> b = graph_box(*this, {boxes});
+  tensor sum;
+  int bin = 0;
+  for (int y = 0; y < l.bins.height; ++y)
+    for (int x = 0; x < l.bins.width; ++x, ++bin) {
+      const tensor own = graph_.slice(map, 1, bin * l.channels, l.channels);
+      const tensor crop = crops(part, own, boxes_of_bin(*this, b, l.bins, y, x).name);
+      sum = bin == 0 ? crop : graph_.add("Add", {sum, crop});
+    }
+  const tensor mean = graph_.add("Mul", {sum, graph_.number(1.0f / static_cast<float>(bin))});
+  return graph_.add("ReduceMean", {mean}, {ints_attribute("axes", {2, 3}), int_attribute("keepdims", 1)});
 }
 
 }  // namespace odt::detail::onnx

@@ -67,6 +67,7 @@ class writer final : public graph_writer {
   tensor upsampled(const layer& l, const tensor& x, const tensor& like);
   tensor padded(const layer& l, const tensor& x);
   tensor crops(const layer& l, const tensor& map, const tensor& boxes);
+  tensor position_sensitive_crops(const layer& l, const tensor& map, const tensor& boxes);
 
   std::map<std::string, std::span<const float>, std::less<>> values_;  ///< of variables, by name
   std::set<std::string> written_;                                      ///< variables

@@ -4,6 +4,7 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/detectors/inference_graph.hpp>
 #include <odt/export/tensorflow_writer.ipp>
 
 #include <array>
@@ -75,7 +76,7 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
     case layer_kind::crop_and_resize:
       return {crops(l, x, second)};
     case layer_kind::position_sensitive_crop:
-      fail("layer ", l.name, ": position-sensitive crops (R-FCN) cannot be exported to TensorFlow");
+      return {position_sensitive_crops(l, x, second)};
     case layer_kind::input:
     case layer_kind::regions:
       break;
@@ -249,6 +250,26 @@ ODT_INLINE writer::tensor writer::crops(const layer& l, const tensor& map, const
   return graph_.add("CropAndResize", last_of(l.name), {map, graph_.reshape(boxes, {-1, 4}), image_of, size},
                     {type_attribute("T", float_type), string_attribute("method", "bilinear"),
                      float_attribute("extrapolation_value", 0)});
+}
+
+/// Each bin crops channels of its own at its part of the boxes; the mean over bins and pixels.
+ODT_INLINE writer::tensor writer::position_sensitive_crops(const layer& l, const tensor& map, const tensor& boxes) {
+  layer part = l;
+  part.crop = {l.crop.height / l.bins.height, l.crop.width / l.bins.width};
+  const box<graph_scalar> b = graph_box(*this, {boxes});
+  tensor sum;
+  int bin = 0;
+  for (int y = 0; y < l.bins.height; ++y)
+    for (int x = 0; x < l.bins.width; ++x, ++bin) {
+      const tensor own = graph_.slice_last(map, 4, bin * l.channels, l.channels);
+      const tensor crop = crops(part, own, boxes_of_bin(*this, b, l.bins, y, x).name);
+      sum = bin == 0 ? crop : graph_.add("AddV2", "add", {sum, crop}, {type_attribute("T", float_type)});
+    }
+  const tensor mean = graph_.add("Mul", "mul", {sum, graph_.scalar("mul/y", 1.0f / static_cast<float>(bin))},
+                                 {type_attribute("T", float_type)});
+  return graph_.add(
+      "Mean", last_of(l.name), {mean, graph_.integers(last_of(l.name) + "/reduction_indices", {1, 2})},
+      {type_attribute("T", float_type), type_attribute("Tidx", element_type::int32), attribute("keep_dims", true)});
 }
 
 }  // namespace odt::detail::tensorflow

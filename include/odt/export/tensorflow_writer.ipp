@@ -87,6 +87,7 @@ class writer final : public graph_writer {
   tensor upsampled(const layer& l, const tensor& x, const tensor& like);
   tensor padded(const layer& l, const tensor& x);
   tensor crops(const layer& l, const tensor& map, const tensor& boxes);
+  tensor position_sensitive_crops(const layer& l, const tensor& map, const tensor& boxes);
 
   /// Of one image, after suppression.
   struct kept_boxes {

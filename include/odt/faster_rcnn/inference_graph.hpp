@@ -120,7 +120,7 @@ class two_stage_graph {
     const int code = net_.outputs[refined_box_encodings].columns / slots;
     const graph_tensor of_each = shared ? proposals.boxes : graph_.fold(graph_.repeat(proposals.boxes, 4, slots), 4);
     const graph_tensor boxes = decode(shared ? encodings : graph_.fold(encodings, code), of_each);
-    const graph_tensor scores = convert_scores(graph_, options_.post_processing, logits);
+    const graph_tensor scores = convert_scores(graph_, options_.post_processing, logits, classes + 1);
     const graph_tensor objects = graph_.slice(scores, 1, classes);
     graph_detections found;
     if (graph_.wants_detections()) {

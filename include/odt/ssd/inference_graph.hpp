@@ -35,8 +35,8 @@ void write_ssd(graph_writer& graph, const ssd_options<Axes>& o, const network& n
   const graph_tensor boxes =
       std::visit([&](const auto& coder) { return decode_boxes(graph, coder, encodings, anchors); }, o.box_coder);
   graph.enter("Postprocessor");
-  const graph_tensor scores = convert_scores(graph, o.post_processing, logits);
   const int slots = net.outputs[class_logits].columns, background = slots - o.num_classes;
+  const graph_tensor scores = convert_scores(graph, o.post_processing, logits, slots);
   if (graph.wants_detections()) {
     graph_candidates candidates;
     candidates.boxes = boxes;
