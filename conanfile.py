@@ -26,10 +26,11 @@ class OdtConan(ConanFile):
         "tiff": [True, False],  # TIFF pictures
         "fontconfig": [True, False],  # labels in any script by the system's fonts, loaded at run time
         "harfbuzz": [True, False],  # the same for Arabic, Hebrew and Indic scripts
+        "flatbuffers": [True, False],  # exports to TFLite
         "xtensor": [True, False],  # odt/adapt.hpp
     }
     default_options = {"cuda": False, "turbojpeg": True, "webp": False, "tiff": False, "fontconfig": False,
-                       "harfbuzz": False, "xtensor": False}
+                       "harfbuzz": False, "flatbuffers": False, "xtensor": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "include/*", "proto/*"
     test_package_folder = "packaging/conan/test_package"
 
@@ -59,6 +60,8 @@ class OdtConan(ConanFile):
             self.requires("fontconfig/[>=2.13 <3]")
         if self.options.harfbuzz:
             self.requires("harfbuzz/[>=4 <12]")
+        if self.options.flatbuffers:
+            self.requires("flatbuffers/[>=2.0.8 <26]")
         if self.options.xtensor:
             self.requires("xtensor/[>=0.24.3 <0.28]", options={"xsimd": False})
 

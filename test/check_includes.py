@@ -81,6 +81,7 @@ DOORS = [
     (r"pugixml", {"dataset"}, ""),
     (r"nlohmann/", {"io", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
+    (r"flatbuffers/", {"export"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]
 SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|signal|poll|sched|pthread|netdb|dlfcn)\.h$")

@@ -129,7 +129,7 @@ if(ODT_EXAMPLES)
   endforeach()
   set_tests_properties(kills examples PROPERTIES TIMEOUT 900)
   # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
-  foreach(format tensorflow onnx)
+  foreach(format tensorflow onnx tflite)
     add_test(NAME export_${format}
              COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/peers/check_exports.py $<TARGET_FILE:odt>
                      ${PROJECT_SOURCE_DIR}/examples/shapes.config ${format} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)

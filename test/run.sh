@@ -48,12 +48,13 @@ report() {
   for file in "$@"; do sed -n '/tests passed/,$p' "$file"; done
 }
 
-# TensorFlow and onnxruntime, which run what odt exports. Where they cannot be had, their tests are skipped.
+# TensorFlow, onnxruntime and TFLite's interpreter, which run what odt exports. Where they cannot be had, their tests are
+# skipped.
 peers() {
-  build/peers/bin/python -c 'import onnxruntime, tensorflow' 2> /dev/null ||
+  build/peers/bin/python -c 'import ai_edge_litert, onnxruntime, tensorflow' 2> /dev/null ||
     { python3 -m venv build/peers &&
-      timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 onnxruntime tensorflow-cpu; } ||
-    echo "TensorFlow and onnxruntime could not be installed; the tests that need them are skipped"
+      timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 ai-edge-litert onnxruntime tensorflow-cpu; } ||
+    echo "TensorFlow, onnxruntime and ai-edge-litert could not be installed; the tests that need them are skipped"
 }
 
 part "packages" packages

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Has TensorFlow or onnxruntime run what odt exports: detectors of both families, trained for a few steps.
+"""Has TensorFlow, onnxruntime or TFLite's interpreter run what odt exports: detectors of both families, for TFLite an SSD
+and a RetinaNet, trained for a few steps.
 
 usage: check_exports.py ODT CONFIG FORMAT PYTHON
-    CONFIG: examples/shapes.config; FORMAT: tensorflow or onnx; PYTHON: an interpreter with its package (without one:
-    status 77)
+    CONFIG: examples/shapes.config; FORMAT: tensorflow, onnx or tflite; PYTHON: an interpreter with its package (without
+    one: status 77)
 """
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-PACKAGES = {"tensorflow": "tensorflow", "onnx": "onnxruntime"}
+PACKAGES = {"tensorflow": ["tensorflow"], "onnx": ["onnxruntime"],
+            "tflite": ["tflite_runtime", "ai_edge_litert", "tensorflow.lite"]}
 
 MASK_RCNN = """
 model { faster_rcnn {
@@ -40,6 +42,63 @@ train_input_reader { load_instance_masks: true mask_type: PNG_MASKS label_map_pa
 """
 
 
+RETINANET = """
+model { ssd {
+  num_classes: 4
+  encode_background_as_zeros: true
+  image_resizer { fixed_shape_resizer { height: 200 width: 168 } }
+  feature_extractor { type: "ssd_mobilenet_v2_fpn" depth_multiplier: 0.25 min_depth: 16 use_depthwise: true
+    override_base_feature_extractor_hyperparams: true
+    fpn { min_level: 3 max_level: 7 additional_layer_depth: 32 }
+    conv_hyperparams { activation: RELU_6 regularizer { l2_regularizer { weight: 0 } }
+      initializer { truncated_normal_initializer { stddev: 0.1 } } batch_norm { scale: true decay: 0.9 epsilon: 0.001 } } }
+  box_coder { faster_rcnn_box_coder {} }
+  matcher { argmax_matcher { force_match_for_each_row: true } }
+  similarity_calculator { iou_similarity {} }
+  anchor_generator { multiscale_anchor_generator { min_level: 3 max_level: 7
+    aspect_ratios: [0.5, 1.0, 2.0] } }
+  box_predictor { weight_shared_convolutional_box_predictor {
+    depth: 32 num_layers_before_predictor: 2 kernel_size: 3 class_prediction_bias_init: -1
+    conv_hyperparams { activation: RELU_6 regularizer { l2_regularizer { weight: 0 } }
+      initializer { truncated_normal_initializer { stddev: 0.1 } } batch_norm { scale: true decay: 0.9 epsilon: 0.001 } } } }
+  post_processing { score_converter: SOFTMAX
+    batch_non_max_suppression { score_threshold: 0.01 iou_threshold: 0.5 } }
+  loss { classification_loss { weighted_sigmoid {} } localization_loss { weighted_smooth_l1 {} } }
+} }
+train_config { batch_size: 4
+  optimizer { momentum_optimizer { learning_rate { constant_learning_rate { learning_rate: 0.001 } } } } }
+train_input_reader { label_map_path: "data/label_map.pbtxt"
+  tf_record_input_reader { input_path: "data/coco_train.record-00000-of-00001" } }
+"""
+
+# TensorFlow's own run of tflite_graph.pb beside the interpreter's of detect.tflite: the largest relative differences of
+# encodings, scores and anchors.
+RAW = """
+import sys
+import numpy as np
+try:
+    import tensorflow as tf
+    lite = tf.lite.Interpreter(sys.argv[1] + "/detect.tflite")
+except (ImportError, AttributeError):
+    print("not compared: no TensorFlow with an interpreter")
+    sys.exit()
+v1 = tf.compat.v1
+definition = v1.GraphDef.FromString(open(sys.argv[1] + "/tflite_graph.pb", "rb").read())
+with tf.Graph().as_default() as graph:
+    v1.import_graph_def(definition, name="")
+lite.allocate_tensors()
+source, outputs = lite.get_input_details()[0], lite.get_output_details()
+image = np.random.default_rng(1).uniform(-1, 1, source["shape"]).astype(np.float32)
+lite.set_tensor(source["index"], image)
+lite.invoke()
+with v1.Session(graph=graph) as session:
+    expected = session.run([o["name"] + ":0" for o in outputs], {source["name"] + ":0": image})
+worst = [np.abs(lite.get_tensor(o["index"]) - e).max() / np.abs(e).max() for o, e in zip(outputs, expected)]
+assert len(worst) == 3 and max(worst) < 1e-4, worst
+print("relative differences", *worst)
+"""
+
+
 def run(at, *command):
     done = subprocess.run([str(word) for word in command], cwd=at, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True)
@@ -48,11 +107,17 @@ def run(at, *command):
     return done.stdout
 
 
+def check(at, odt, format, model, python, *flags):
+    said = run(at, odt, "export", "--format", format, "--trained_checkpoint_prefix", model, "--output_directory",
+               f"{model}_exported", "--check", "shapes/images", "--python", python, "--overwrite", *flags)
+    print(f"{model}{''.join(f' {f}' for f in flags)}: {said.splitlines()[-1]}")
+
+
 def main():
     odt, ssd, format, python = sys.argv[1:]
-    package = PACKAGES[format]
-    if subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode != 0:
-        print(f"SKIPPED: {python} has no {package}")
+    packages = PACKAGES[format]
+    if all(subprocess.run([python, "-c", f"import {p}"], capture_output=True).returncode != 0 for p in packages):
+        print(f"SKIPPED: {python} has no {' or '.join(packages)}")
         sys.exit(77)
     with tempfile.TemporaryDirectory() as folder:
         at = pathlib.Path(folder)
@@ -60,16 +125,20 @@ def main():
         run(at, odt, "convert", "coco", "--train_image_dir", "shapes/images", "--train_annotations_file",
             "shapes/instances.json", "--include_masks", "--num_shards", 1, "--output", "data")
         record = "data/coco_train.record-00000-of-00001"
-        (at / "mask_rcnn.config").write_text(MASK_RCNN)
+        (at / "other.config").write_text(RETINANET if format == "tflite" else MASK_RCNN)
         paths = f"label_map_path=data/label_map.pbtxt,train_input_path={record},eval_input_path={record}"
         run(at, odt, "train", "--pipeline_config_path", ssd, "--model_dir", "ssd", "--num_train_steps", 20, "--no_eval",
             "--hparams_overrides", paths)
-        run(at, odt, "train", "--pipeline_config_path", "mask_rcnn.config", "--model_dir", "mask_rcnn",
-            "--num_train_steps", 1, "--no_eval")
-        for model in ("ssd", "mask_rcnn"):
-            said = run(at, odt, "export", "--format", format, "--trained_checkpoint_prefix", model,
-                       "--output_directory", f"{model}_exported", "--check", "shapes/images", "--python", python)
-            print(f"{model}: {said.splitlines()[-1]}")
+        run(at, odt, "train", "--pipeline_config_path", "other.config", "--model_dir", "other", "--num_train_steps",
+            20 if format == "tflite" else 1, "--no_eval")
+        for model in ("ssd", "other"):
+            check(at, odt, format, model, python)
+            if format != "tflite":
+                continue
+            check(at, odt, format, model, python, "--use_regular_nms", "--max_detections", 100)
+            run(at, odt, "export", "--format", format, "--trained_checkpoint_prefix", model, "--output_directory", "raw",
+                "--overwrite", "--add_postprocessing_op=false")
+            print(f"{model}: {run(at, python, '-c', RAW, 'raw').splitlines()[-1]}")
 
 
 if __name__ == "__main__":

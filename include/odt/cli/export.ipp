@@ -28,6 +28,7 @@ struct export_command {
   std::string input_shape = "-1,-1,-1,3";
   export_format format = export_format::tensorflow;
   bool raw = false;
+  tflite_options tflite;
   std::vector<std::string> photos;
   std::string python = "python3";
   bool no_check = false;
@@ -53,8 +54,10 @@ ODT_INLINE void check(const export_command& c, const ready_detector& detector, c
                       const export_options& how) {
   const std::vector<check_photo> photos = photos_to_check(c, config, how.input_shape);
   std::string why = photos.empty() ? "there are no photos of its size; --check names some" : "";
+  if (c.format == export_format::tflite && !c.tflite.use_regular_nms && c.tflite.max_classes_per_detection > 1)
+    why = "with --max_classes_per_detection above 1 boxes have several classes, which odt detect never gives";
   check_report report;
-  if (!photos.empty()) {
+  if (why.empty()) {
     report = check_export(
         detector, how.output_directory, c.format, photos, c.python,
         find_message(config.root(), "model.faster_rcnn") ? check_tolerance::of_crops() : check_tolerance{});
@@ -68,25 +71,67 @@ ODT_INLINE void check(const export_command& c, const ready_detector& detector, c
   std::printf("%s\n", describe(report).c_str());
 }
 
-ODT_INLINE int run_export(const export_command& c, const program& p) {
-  export_options how = c.how;
-  how.input_shape = parse_input_shape(c.input_shape);
+/// Flags that mean nothing to the format.
+ODT_INLINE void refuse_other_flags(const export_command& c, const export_options& how) {
+  const bool tflite = c.format == export_format::tflite;
   if (c.format == export_format::onnx && how.input != graph_input::image_tensor)
     fail("--input_type ", name_of(how.input), ": ONNX takes image_tensor");
   if (c.format != export_format::onnx && c.raw) fail("--raw: is for --format onnx");
+  if (!tflite && c.tflite != tflite_options{})
+    fail("--max_detections, --max_classes_per_detection, --detections_per_class, --use_regular_nms and ",
+         "--add_postprocessing_op: are for --format tflite");
+  if ((c.raw || !c.tflite.add_postprocessing_op) && !c.photos.empty())
+    fail("--check: compares detections, which --raw and --add_postprocessing_op=false leave out");
+  if (tflite && (how.input != graph_input::image_tensor || how.input_shape != export_options{}.input_shape))
+    fail("--input_type and --input_shape: TFLite takes one preprocessed image of the size that the config has");
+}
+
+ODT_INLINE std::vector<std::string> write_export(const export_command& c, const ready_detector& detector,
+                                                 const pipeline& config, const export_options& how) {
+  switch (c.format) {
+    case export_format::onnx:
+      return export_onnx(detector, config.text(), how, !c.raw);
+    case export_format::tflite:
+      return export_tflite(detector, config.text(), how, c.tflite);
+    case export_format::tensorflow:
+      break;
+  }
+  return export_tensorflow(detector, config.text(), how);
+}
+
+ODT_INLINE int run_export(const export_command& c, const program& p) {
+  export_options how = c.how;
+  how.input_shape = parse_input_shape(c.input_shape);
+  refuse_other_flags(c, how);
   model_source source = c.source;
   source.device = "cpu";
   const pipeline config = load_config(source);
+  // It chooses as the file will: its own numbers are in the file, what it finds is compared with that.
+  if (c.format == export_format::tflite && find_message(config.root(), "model.ssd"))
+    source.hparams_overrides += str(source.hparams_overrides.empty() ? "" : ",", rule_of(c.tflite));
   const ready_detector detector = load_detector(p.detectors, source);
-  const auto paths = c.format == export_format::onnx ? export_onnx(detector, config.text(), how, !c.raw)
-                                                     : export_tensorflow(detector, config.text(), how);
-  for (const std::string& path : paths) std::printf("%s\n", path.c_str());
-  if (!c.no_check && !c.raw) check(c, detector, config, how);
+  for (const std::string& path : write_export(c, detector, config, how)) std::printf("%s\n", path.c_str());
+  if (c.no_check || c.raw || !c.tflite.add_postprocessing_op) return 0;
+  check(c, detector, config, how);
   return 0;
 }
 
+ODT_INLINE void add_tflite_flags(CLI::App& command, tflite_options& o) {
+  const auto number = [&command](const char* flag, int& value, const char* words) {
+    command.add_option(flag, value, words)->check(CLI::PositiveNumber)->capture_default_str();
+  };
+  number("--max_detections", o.max_detections, "TFLite: how many detections it gives");
+  number("--max_classes_per_detection", o.max_classes_per_detection, "TFLite: classes of a box");
+  number("--detections_per_class", o.detections_per_class, "TFLite: detections of a class, with --use_regular_nms");
+  command.add_flag("--use_regular_nms,!--nouse_regular_nms", o.use_regular_nms,
+                   "TFLite: boxes compete with those of their class only");
+  command.add_flag("--add_postprocessing_op,!--noadd_postprocessing_op", o.add_postprocessing_op,
+                   "TFLite: detections are the outputs (the default); --add_postprocessing_op=false: encoded boxes, "
+                   "scores and anchors");
+}
+
 ODT_INLINE void add_export(CLI::App& app, program& p) {
-  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow or ONNX");
+  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow, ONNX or TFLite");
   command->footer("Example: odt export --trained_checkpoint_prefix model --output_directory exported");
   const auto state = std::make_shared<export_command>();
   export_command& c = *state;
@@ -97,11 +142,13 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   command->add_option("--pipeline_config_path", c.source.pipeline_config_path,
                       "the pipeline.config; when not given, the one beside the checkpoint");
   command->add_option("--output_directory", c.how.output_directory, "where the files go")->required();
-  static const std::map<std::string, export_format> formats{{"tensorflow", export_format::tensorflow},
-                                                            {"onnx", export_format::onnx}};
-  command->add_option("--format", c.format, "tensorflow: what the API's exporter writes; onnx: model.onnx")
+  static const std::map<std::string, export_format> formats{
+      {"tensorflow", export_format::tensorflow}, {"onnx", export_format::onnx}, {"tflite", export_format::tflite}};
+  command
+      ->add_option("--format", c.format,
+                   "tensorflow: what the API's exporter writes; onnx: model.onnx; tflite: detect.tflite")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
-      ->type_name("tensorflow|onnx")
+      ->type_name("tensorflow|onnx|tflite")
       ->default_str("tensorflow");
   static const std::map<std::string, graph_input> inputs{
       {"image_tensor", graph_input::image_tensor},
@@ -128,9 +175,11 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
                           "photos or directories that the export and odt have to find the same in; when not given, "
                           "the first ten that the config evaluates on");
   command
-      ->add_option("--python", c.python, "the interpreter with tensorflow or onnxruntime that runs the export for that")
+      ->add_option("--python", c.python,
+                   "the interpreter with tensorflow, onnxruntime or tflite_runtime that runs the export for that")
       ->capture_default_str();
   command->add_flag("--no_check", c.no_check, "do not compare")->excludes(photos);
+  add_tflite_flags(*command, c.tflite);
   command->add_flag("--raw", c.raw, "ONNX: boxes and scores only, before the best of them are chosen");
   command->add_flag("--overwrite", c.how.overwrite, "replace an export that is there");
   command->callback([state, &p] { p.action = [state, &p] { return run_export(*state, p); }; });

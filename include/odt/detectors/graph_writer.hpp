@@ -13,6 +13,7 @@
 #include <odt/nn/network.hpp>
 #include <odt/post_processing.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -64,6 +65,15 @@ struct graph_candidates {
   graph_tensor carried{};  ///< [batch, rows, carried_columns]: goes along with the boxes; it may not be given
   int carried_columns = 0;
   graph_tensor window{};  ///< [4], that they are clipped to; not given: [0, 0, 1, 1]
+};
+
+/// What a detector of one stage predicts, for formats with an operation that decodes boxes and chooses the best.
+struct graph_predictions {
+  graph_tensor encodings;         ///< rows of 4, by faster_rcnn_box_coder: [batch, anchors, 4]
+  graph_tensor scores;            ///< [batch, anchors, classes], or the background and these
+  int classes = 0;                ///< without background
+  std::span<const boxf> anchors;  ///< normalized
+  std::array<float, 4> scales{};  ///< the coder's, of y, x, height and width
 };
 
 /// What is kept, padded with zeros to max_total_detections.
@@ -118,6 +128,10 @@ class graph_writer {
   /// Whether detections are wanted; else only what they are chosen from.
   virtual bool wants_detections() const { return true; }
   virtual graph_detections suppress(const graph_candidates& boxes, const non_max_suppression_options& options) = 0;
+
+  /// Whether the format decodes boxes itself: then it is given predictions, and nothing else but the network.
+  virtual bool decodes() const { return false; }
+  virtual void decode(const graph_predictions&, const non_max_suppression_options&) {}
 
   /// Names an output of the graph, with its extents (-1: as many as there are).
   virtual void output(std::string_view name, const graph_tensor& tensor, const std::vector<int>& shape) = 0;

@@ -5,6 +5,7 @@
 #include <odt/core/batch.hpp>
 #include <odt/core/image.hpp>
 #include <odt/core/settings.hpp>
+#include <odt/export/export_model.hpp>
 #include <odt/train/model_setup.hpp>
 
 #include <cstddef>
@@ -57,12 +58,19 @@ void compare_detections(const check_photo& photo, const detections& ours, const 
                         const check_tolerance& tolerance, check_report& report);
 
 /// What an export is for.
-enum class export_format : std::uint8_t { tensorflow, onnx };
+enum class export_format : std::uint8_t { tensorflow, onnx, tflite };
 
-/// The Python package that runs it: "tensorflow", "onnxruntime".
+/// The Python package that runs it: "tensorflow", "onnxruntime", "tflite_runtime" (ai_edge_litert and tensorflow have
+/// TFLite's interpreter too).
 std::string_view package_of(export_format format);
 
-/// Runs the export in `directory` by `python`, which needs the format's package.
+/// Changes of a config (as hparams_overrides) by which a detector chooses among boxes as the .tflite file does: boxes
+/// of all classes compete, unless it has use_regular_nms. A file whose boxes have several classes each cannot be
+/// followed.
+std::string rule_of(const tflite_options& how);
+
+/// Runs the export in `directory` by `python`, which needs the format's package. For TFLite the detector has to be one
+/// of the config that `rule_of` changes.
 check_report check_export(const ready_detector& detector, const std::string& directory, export_format format,
                           std::span<const check_photo> photos, std::string_view python,
                           const check_tolerance& tolerance = {});

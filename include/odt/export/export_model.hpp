@@ -27,6 +27,17 @@ struct export_options {
   bool overwrite = false;
 };
 
+/// How detections are chosen in TFLite, by TFLite_Detection_PostProcess: export_tflite_ssd_graph's flags.
+struct tflite_options {
+  int max_detections = 10;
+  int max_classes_per_detection = 1;  ///< of a box; with use_regular_nms it has one in any case
+  int detections_per_class = 100;     ///< with use_regular_nms
+  bool use_regular_nms = false;       ///< else boxes compete across classes, each with its best ones
+  bool add_postprocessing_op = true;  ///< else the predictions are the outputs
+
+  friend bool operator==(const tflite_options&, const tflite_options&) = default;
+};
+
 /// "1,?,?,3" or "1,-1,-1,3" as numbers; -1 for what is open. An error where it is no shape of images.
 std::vector<int> parse_input_shape(std::string_view text);
 
@@ -41,6 +52,12 @@ std::vector<std::string> export_tensorflow(const ready_detector& detector, std::
 /// paths.
 std::vector<std::string> export_onnx(const ready_detector& detector, std::string_view config,
                                      const export_options& options, bool post_process = true);
+
+/// Writes what the API's export_tflite_ssd_graph writes, tflite_graph.pb and tflite_graph.pbtxt; detect.tflite, the
+/// same for the interpreter in float32; labelmap.txt, a class a line; and pipeline.config. Of the options, the
+/// directory and overwrite count. Returns the paths.
+std::vector<std::string> export_tflite(const ready_detector& detector, std::string_view config,
+                                       const export_options& options, const tflite_options& how = {});
 
 }  // namespace odt
 

@@ -13,6 +13,10 @@
 #include <odt/export/tensorflow_calls.ipp>
 #include <odt/export/tensorflow_input.ipp>
 #include <odt/export/tensorflow_layers.ipp>
+#include <odt/export/tensorflow_tflite.ipp>
+#include <odt/export/tflite_calls.ipp>
+#include <odt/export/tflite_file.ipp>
+#include <odt/export/tflite_layers.ipp>
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/file_writer.hpp>
@@ -173,6 +177,28 @@ ODT_INLINE std::vector<std::string> export_onnx(const ready_detector& detector, 
   make_directories(options.output_directory);
   const std::vector<detail::exporting::export_file> files{{"pipeline.config", std::string(config)},
                                                           {"model.onnx", model.SerializeAsString()}};
+  return detail::exporting::write_files(options.output_directory, files);
+}
+
+ODT_INLINE std::vector<std::string> export_tflite(const ready_detector& detector, std::string_view config,
+                                                  const export_options& options, const tflite_options& how) {
+  detail::exporting::refuse_to_replace(join_path(options.output_directory, "detect.tflite"), options);
+  detail::exporting::refuse_another_config(config, options);
+  const auto state = detector.model->state();
+  detail::tflite::writer lite(state, how);
+  detector.model->write_inference(lite);
+  detail::tensorflow::writer graph(state, {.tflite = how});
+  detector.model->write_inference(graph);
+  std::string text, labels;
+  google::protobuf::TextFormat::PrintToString(graph.definition(), &text);
+  for (const std::string& name : detector.class_names()) labels += name + '\n';
+  const std::vector<detail::exporting::export_file> files{
+      {"tflite_graph.pb", graph.definition().SerializeAsString()},
+      {"tflite_graph.pbtxt", std::move(text)},
+      {"labelmap.txt", std::move(labels)},
+      {"pipeline.config", std::string(config)},
+      {"detect.tflite", detail::tflite::file_of(lite.graph(), "odt " ODT_VERSION)}};
+  make_directories(options.output_directory);
   return detail::exporting::write_files(options.output_directory, files);
 }
 

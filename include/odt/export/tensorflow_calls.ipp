@@ -48,7 +48,9 @@ ODT_INLINE graph_tensor writer::rows(const network& net, const network_output& o
   std::vector<tensor> parts;
   for (const int number : output.layers) {
     graph_.enter(scope_of(scope_of(net[number].name)));
-    std::vector<graph_builder::extent_of> extents{graph_.extent(images_, float_type, 0), -1, output.columns};
+    using extent_of = graph_builder::extent_of;
+    const extent_of batch = options_.tflite ? extent_of(1) : extent_of(graph_.extent(images_, float_type, 0));
+    std::vector<extent_of> extents{batch, -1, output.columns};
     if (boxes) extents.insert(extents.end() - 1, 1);
     parts.push_back(graph_.reshape(written[static_cast<std::size_t>(number)].name, extents));
   }

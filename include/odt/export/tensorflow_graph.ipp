@@ -10,6 +10,7 @@
 
 #include <odt/graph.pb.h>
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
@@ -238,12 +239,18 @@ ODT_INLINE graph_builder::tensor graph_builder::pack(std::string_view name, cons
 ODT_INLINE graph_builder::tensor graph_builder::reshape(const tensor& of, const std::vector<extent_of>& extents,
                                                         element_type type) {
   const std::string own = free("Reshape");
+  const std::initializer_list<graph_attribute> types{type_attribute("T", type),
+                                                     type_attribute("Tshape", element_type::int32)};
+  if (std::ranges::all_of(extents, [](const extent_of& e) { return e.tensor.empty(); })) {
+    std::vector<std::int32_t> numbers;
+    for (const extent_of& e : extents) numbers.push_back(e.number);
+    return add("Reshape", own, {of, integers(own + "/shape", numbers)}, types);
+  }
   std::vector<tensor> scalars;
   for (std::size_t i = 0; i < extents.size(); ++i)
     scalars.push_back(extents[i].tensor.empty() ? scalar(str(own, "/shape/", i), extents[i].number)
                                                 : extents[i].tensor);
-  return add("Reshape", own, {of, pack(own + "/shape", scalars)},
-             {type_attribute("T", type), type_attribute("Tshape", element_type::int32)});
+  return add("Reshape", own, {of, pack(own + "/shape", scalars)}, types);
 }
 
 ODT_INLINE std::vector<graph_builder::tensor> graph_builder::unstack(const tensor& of, int axis, int count) {

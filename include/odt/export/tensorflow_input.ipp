@@ -126,6 +126,7 @@ ODT_INLINE writer::tensor writer::side(const tensor& images, int axis) {
 }
 
 ODT_INLINE graph_images writer::images(const image_resizer& resizer, const pixel_transform& pixels) {
+  if (options_.tflite) return normalized_images(resizer);
   tensor x = placeholder();
   if (options_.input >= graph_input::encoded_image_string_tensor) x = decoded(x);
   if (options_.input != graph_input::float_image_tensor) x = graph_.cast(x, element_type::uint8, float_type);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct graph_options {
   graph_input input = graph_input::image_tensor;
   std::vector<int> input_shape{-1, -1, -1, 3};  ///< of images; -1: any
   bool frozen = true;                           ///< variables are constants
+  std::optional<tflite_options> tflite{};       ///< given: the graph that TFLite's converter takes
 };
 
 /// An input or output of a written graph.
@@ -55,6 +57,8 @@ class writer final : public graph_writer {
   graph_tensor of_class(const graph_tensor& rows, const graph_tensor& classes, int slots, int detections,
                         size2 size) override;
   graph_detections suppress(const graph_candidates& boxes, const non_max_suppression_options& options) override;
+  bool decodes() const override { return options_.tflite.has_value(); }
+  void decode(const graph_predictions& predictions, const non_max_suppression_options& options) override;
   void output(std::string_view name, const graph_tensor& tensor, const std::vector<int>& shape) override;
 
   /// Makes an operation that is there an output too; an error where it is not.
@@ -69,6 +73,7 @@ class writer final : public graph_writer {
 
  private:
   tensor placeholder();
+  graph_images normalized_images(const image_resizer& resizer);
   tensor encoded_picture(const tensor& example);
   tensor decoded(const tensor& strings);
   tensor channels(const char* name, const std::array<float, 3>& values);

@@ -29,6 +29,9 @@ class two_stage_graph {
   void write(const pixel_transform& pixels) {
     if (!options_.has_second_stage())
       fail("model.faster_rcnn.number_of_stages: 1 cannot be exported; a detector needs 2");
+    if (graph_.decodes())
+      fail("model.faster_rcnn: detectors of two stages cannot be exported to a format that decodes boxes itself, as ",
+           "TFLite does; SSDs can");
     images_ = graph_.images(options_.resizer, pixels);
     height_ = {graph_, images_.height}, width_ = {graph_, images_.width};
     window_ = window();
