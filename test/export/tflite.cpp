@@ -84,12 +84,6 @@ odt::pipeline changed(const char* text) {
   return config;
 }
 
-odt::proto::GraphDef graph_in(const std::string& directory) {
-  odt::proto::GraphDef graph;
-  BOOST_REQUIRE(graph.ParseFromString(odt::read_file(directory + "/tflite_graph.pb")));
-  return graph;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(tflite_tests)
@@ -136,6 +130,12 @@ BOOST_AUTO_TEST_CASE(what_tflite_has_no_words_for_is_refused) {
 #if defined(ODT_HAS_FLATBUFFERS)
 
 namespace {
+
+odt::proto::GraphDef graph_in(const std::string& directory) {
+  odt::proto::GraphDef graph;
+  BOOST_REQUIRE(graph.ParseFromString(odt::read_file(directory + "/tflite_graph.pb")));
+  return graph;
+}
 
 /// The parts of a .tflite file that it has to have, by the numbers of its schema's fields.
 struct lite_tensor {
