@@ -8,6 +8,7 @@ usage: check_exports.py ODT CONFIG FORMAT PYTHON
     one: status 77)
 """
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,14 @@ train_config { batch_size: 1
 train_input_reader { load_instance_masks: true mask_type: PNG_MASKS label_map_path: "data/label_map.pbtxt"
   tf_record_input_reader { input_path: "data/coco_train.record-00000-of-00001" } }
 """
+RFCN = re.sub(r"mask_rcnn_box_predictor \{.*?(?=  second_stage_post_processing)", """rfcn_box_predictor {
+    num_spatial_bins_height: 3 num_spatial_bins_width: 3 crop_height: 12 crop_width: 12
+    conv_hyperparams { op: CONV regularizer { l2_regularizer { weight: 0 } }
+                       initializer { truncated_normal_initializer { stddev: 0.05 } } } } }
+""", MASK_RCNN.replace("number_of_stages: 3\n", ""), flags=re.S)
 
+CALIBRATED = """model { ssd { post_processing { calibration_config { function_approximation { x_y_pairs {
+  x_y_pair { x: 0 y: 0.05 } x_y_pair { x: 0.1 y: 0.2 } x_y_pair { x: 0.5 y: 0.9 } x_y_pair { x: 1 y: 0.95 } } } } } } }"""
 
 RETINANET = """
 model { ssd {
@@ -125,13 +133,15 @@ def main():
         run(at, odt, "convert", "coco", "--train_image_dir", "shapes/images", "--train_annotations_file",
             "shapes/instances.json", "--include_masks", "--num_shards", 1, "--output", "data")
         record = "data/coco_train.record-00000-of-00001"
-        (at / "other.config").write_text(RETINANET if format == "tflite" else MASK_RCNN)
+        others = {"retinanet": RETINANET} if format == "tflite" else {"mask_rcnn": MASK_RCNN, "rfcn": RFCN}
         paths = f"label_map_path=data/label_map.pbtxt,train_input_path={record},eval_input_path={record}"
         run(at, odt, "train", "--pipeline_config_path", ssd, "--model_dir", "ssd", "--num_train_steps", 20, "--no_eval",
             "--hparams_overrides", paths)
-        run(at, odt, "train", "--pipeline_config_path", "other.config", "--model_dir", "other", "--num_train_steps",
-            20 if format == "tflite" else 1, "--no_eval")
-        for model in ("ssd", "other"):
+        for name, config in others.items():
+            (at / f"{name}.config").write_text(config)
+            run(at, odt, "train", "--pipeline_config_path", f"{name}.config", "--model_dir", name, "--num_train_steps",
+                20 if format == "tflite" else 1, "--no_eval")
+        for model in ("ssd", *others):
             check(at, odt, format, model, python)
             if format != "tflite":
                 continue
@@ -139,6 +149,7 @@ def main():
             run(at, odt, "export", "--format", format, "--trained_checkpoint_prefix", model, "--output_directory", "raw",
                 "--overwrite", "--add_postprocessing_op=false")
             print(f"{model}: {run(at, python, '-c', RAW, 'raw').splitlines()[-1]}")
+        check(at, odt, format, "ssd", python, "--config_override", CALIBRATED)
 
 
 if __name__ == "__main__":

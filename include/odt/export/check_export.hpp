@@ -28,7 +28,7 @@ struct check_tolerance {
   float score = 1e-3f;
   float box = 1e-3f;    ///< a corner, of the picture's side
   float least = 0.05f;  ///< of the scores that are compared
-  /// Where detections are made of crops: of those that end at the lower or right border. There, rounding decides
+  /// Where detections are made of crops: of those that end near the lower or right border. There, rounding decides
   /// whether the last row of a crop lies within the map or is 0, in TensorFlow as here.
   float border_score = 0, border_box = 0;
 

@@ -125,8 +125,8 @@ ODT_INLINE detections tied(const unmatched& ours, const unmatched& theirs, float
   return all;
 }
 
-/// Whether a box ends at the lower or right border of its picture.
-ODT_INLINE bool ends_at_border(const boxf& b) { return std::max(b.ymax, b.xmax) > 0.999f; }
+/// Whether a box may come from a crop that ends at the lower or right border of its picture: boxes are refined.
+ODT_INLINE bool ends_at_border(const boxf& b) { return std::max(b.ymax, b.xmax) > 0.95f; }
 
 /// Takes away the pairs that differ by no more than crops at the border may; returns how many there were.
 ODT_INLINE std::size_t take_border_pairs(unmatched& ours, unmatched& theirs, const check_tolerance& tolerance) {
@@ -238,6 +238,7 @@ ODT_INLINE std::string describe(const check_report& report) {
   std::string text = str(report.runner, " agrees on ", counted(static_cast<std::int64_t>(report.photos), "photo"), ", ",
                          counted(static_cast<std::int64_t>(report.detections), "detection"), ": scores differ by ",
                          significant(report.score, 2), " at most, boxes by ", significant(report.box, 2));
+  if (report.detections == 0) text += "; with no score that high in any of them, that says little";
   if (report.at_border > 0)
     text +=
         str("; ", counted(static_cast<std::int64_t>(report.at_border), "other"), " by crops that end at the border");
