@@ -6,6 +6,7 @@
 #include <golden.hpp>
 #include <scratch.hpp>
 
+#include <array>
 #include <ctime>
 #include <map>
 
@@ -37,10 +38,12 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
     writer.scalar("Loss/total_loss", 1.5f, 10);
     writer.image("Detections_Left_Groundtruth_Right/0", picture, 20);
     writer.text("config", "num_classes: 3", 0);
+    writer.histogram("ModelVars/weights", std::array{1.f, 2.f}, 30);
+    writer.graph("a graph's bytes");
   }
   BOOST_CHECK(path.starts_with(scratch / "model/events.out.tfevents."));
   const auto events = read_events(path);
-  BOOST_REQUIRE_EQUAL(events.size(), 4u);
+  BOOST_REQUIRE_EQUAL(events.size(), 6u);
   BOOST_CHECK(events[0].what == event::kind::version && events[0].bytes == "brain.Event:2");
   BOOST_CHECK(events[1].what == event::kind::scalar && events[1].tag == "Loss/total_loss");
   BOOST_CHECK(events[1].value == 1.5f && events[1].step == 10);
@@ -49,6 +52,8 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
   BOOST_CHECK(events[2].height == 2 && events[2].width == 3);
   BOOST_CHECK(odt::decode_image(events[2].bytes, "event").pixels == picture.pixels);
   BOOST_CHECK(events[3].what == event::kind::text && events[3].bytes == "num_classes: 3");
+  BOOST_CHECK(events[4].what == event::kind::histogram && events[4].tag == "ModelVars/weights");
+  BOOST_CHECK(events[5].what == event::kind::graph && events[5].step == 0);
 }
 
 BOOST_AUTO_TEST_CASE(writers_in_one_second_have_files_of_their_own) {

@@ -62,6 +62,20 @@ def check_events(directory):
     assert np.array_equal(tf.io.decode_png(image.encoded_image_string).numpy(), picture())
     (text,) = events.Tensors("pipeline_config")
     assert list(text.tensor_proto.string_val) == [b"num_classes: 3"]
+    (histogram,) = events.Histograms("ModelVars/weights")
+    assert histogram.histogram_value == of_tensorflow([-2.5, -1e-13, 0, 0, 1e-12, 0.1, 0.11, 7e21])
+    assert [(node.name, node.op) for node in events.Graph().node] == [("a", "NoOp")]
+
+
+def of_tensorflow(values):
+    """TensorFlow's histogram of the values, as TensorBoard reads one."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session, tempfile.TemporaryDirectory() as folder:
+        summary = session.run(tf.compat.v1.summary.histogram("of", tf.constant(values, tf.float32)))
+        with tf.compat.v1.summary.FileWriter(folder) as writer:
+            writer.add_summary(summary, 0)
+        events = EventAccumulator(folder)
+        events.Reload()
+        return events.Histograms("of")[0].histogram_value
 
 
 def main():

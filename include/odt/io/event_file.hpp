@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TensorBoard's event files: TFRecords of scalars and images under tags.
+// TensorBoard's event files: TFRecords of scalars, images, texts and histograms under tags, and of graphs.
 #pragma once
 
 #include <odt/core/image.hpp>
@@ -7,6 +7,7 @@
 #include <odt/io/tfrecord.hpp>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,12 @@ class event_writer {
 
   /// A text for TensorBoard's text page (Markdown).
   void text(std::string_view tag, std::string_view markdown, std::int64_t step);
+
+  /// How values are spread, in TensorFlow's buckets: each a tenth wider than the one nearer to 0.
+  void histogram(std::string_view tag, std::span<const float> values, std::int64_t step);
+
+  /// A serialized GraphDef, for TensorBoard's page of graphs.
+  void graph(std::string_view definition);
 
   void flush();
   void close();  ///< flushes, and reports what the system has to say at the end of a file

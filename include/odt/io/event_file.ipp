@@ -4,6 +4,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/event_file.hpp>
+#include <odt/io/histogram.hpp>
 #include <odt/io/image_file.hpp>
 
 #include <odt/event.pb.h>
@@ -137,6 +138,28 @@ ODT_INLINE void event_writer::text(std::string_view tag, std::string_view markdo
   tensor.set_dtype(detail::events::string_type);
   tensor.mutable_tensor_shape()->add_dim()->set_size(1);
   tensor.add_string_val(markdown.data(), markdown.size());
+  write(event.SerializeAsString());
+}
+
+ODT_INLINE void event_writer::histogram(std::string_view tag, std::span<const float> values, std::int64_t step) {
+  const odt::histogram counted(values);
+  proto::Event event = detail::events::new_event(step);
+  auto& out = *detail::events::new_value(event, tag).mutable_histo();
+  out.set_min(counted.min);
+  out.set_max(counted.max);
+  out.set_num(counted.num);
+  out.set_sum(counted.sum);
+  out.set_sum_squares(counted.sum_squares);
+  for (const odt::histogram::bucket& one : counted.buckets) {
+    out.add_bucket_limit(one.limit);
+    out.add_bucket(one.count);
+  }
+  write(event.SerializeAsString());
+}
+
+ODT_INLINE void event_writer::graph(std::string_view definition) {
+  proto::Event event = detail::events::new_event(0);
+  event.set_graph_def(definition.data(), definition.size());
   write(event.SerializeAsString());
 }
 
