@@ -8,6 +8,7 @@
 #include <odt/detector.hpp>
 #include <odt/detectors/axes.hpp>
 #include <odt/detectors/describe.hpp>
+#include <odt/detectors/schedule_follower.hpp>
 #include <odt/detectors/state.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/lower.hpp>
@@ -17,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -27,7 +29,7 @@ namespace odt {
 /// Options has training_options, a table of axes, and `num_classes` and `resizer`. A family gives its network to the
 /// constructor, and its step to begin().
 template <class Options>
-class detector_core : public detector {
+class detector_core : public detector, public schedule_follower {
  public:
   using options = Options;
 
@@ -73,14 +75,18 @@ class detector_core : public detector {
 
   bool makes_images() const override { return step_->makes_images(); }
   step_report train_step(const batch& b) override {
-    const float rate = options_.rate.at(global_step_);
+    const float rate = learning_rate();
     step_report report = step_->train(b, rate, global_step_);
     report.learning_rate = rate;
     if (report.finite) ++global_step_;
     return report;
   }
   void announce(const batch& next) override { step_->announce(next); }
-  step_report evaluate(const batch& b) override { return step_->evaluate(b); }
+  step_report evaluate(const batch& b) override {
+    step_report report = step_->evaluate(b);
+    report.learning_rate = learning_rate();
+    return report;
+  }
   std::vector<detections> detect(const batch& b) override { return step_->detect(b); }
   detections detect(const image& picture) override {
     const network_input input = to_network_input(picture, options_.resizer, pixels());
@@ -98,6 +104,7 @@ class detector_core : public detector {
   }
   std::int64_t global_step() const override { return global_step_; }
   void set_global_step(std::int64_t step) override { global_step_ = step; }
+  void set_schedule_step(std::int64_t step) override { schedule_step_ = step; }
 
   float norm_epsilon(std::string_view gamma) const override {
     for (const layer& l : network_.layers)
@@ -153,6 +160,8 @@ class detector_core : public detector {
  private:
   static constexpr int usual_classes = 90;  ///< COCO's
 
+  float learning_rate() const { return options_.rate.at(schedule_step_.value_or(global_step_)); }
+
   std::vector<editable_tensor> editable_state() {
     return std::visit([this](const auto& how) { return detail::state_of(layout_, step_->stores(), how); },
                       options_.optimizer);
@@ -160,6 +169,7 @@ class detector_core : public detector {
 
   std::unique_ptr<device_step> step_;
   std::int64_t global_step_ = 0;
+  std::optional<std::int64_t> schedule_step_;
 };
 
 }  // namespace odt

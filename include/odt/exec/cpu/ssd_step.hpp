@@ -11,6 +11,7 @@
 #include <odt/exec/cpu/step_core.hpp>
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/recently_used.hpp>
+#include <odt/exec/ssd_report.hpp>
 #include <odt/nn/cost.hpp>
 #include <odt/nn/shapes.hpp>
 #include <odt/ssd/devices.hpp>
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <variant>
@@ -159,23 +161,33 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
                      {"Loss/localization_loss", losses.localization},
                      {"Loss/regularization_loss", penalty}};
     report.total_loss = losses.classification + losses.localization + penalty;
-    const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
-    const auto mean = [&b](double count) { return static_cast<float>(count / b.size); };
-    const auto count = [&](auto&& wanted) {
-      return mean(static_cast<double>(
-          std::count_if(targets_.match.begin(), targets_.match.begin() + static_cast<std::ptrdiff_t>(rows), wanted)));
-    };
-    double boxes = 0;
-    for (const int n : b.counts) boxes += n;
-    report.details = {{"TargetAssignment/AvgNumGroundtruthBoxesPerImage", mean(boxes)},
-                      {"TargetAssignment/AvgNumPositiveAnchorsPerImage", count([](int m) { return m >= 0; })},
-                      {"TargetAssignment/AvgNumNegativeAnchorsPerImage", count([](int m) { return m == unmatched; })},
-                      {"TargetAssignment/AvgNumIgnoredAnchorsPerImage", count([](int m) { return m == ignored; })}};
-    if (options_.loss.miner) {
-      report.details.push_back({"HardExampleMiner/NumPositives", mean(losses.mined_positives)});
-      report.details.push_back({"HardExampleMiner/NumNegatives", mean(losses.mined_negatives)});
-    }
+    ssd_counts counts = count_targets(b, sized.anchors.size());
+    counts.mined_positives = losses.mined_positives, counts.mined_negatives = losses.mined_negatives;
+    report.details = ssd_details(counts, b.size, options_.loss.miner.has_value());
     return report;
+  }
+
+  ssd_counts count_targets(const batch& b, std::size_t anchors) const {
+    std::int64_t boxes = 0, matched = 0, positives = 0, negatives = 0, disregarded = 0;
+    std::vector<std::uint8_t> has_anchor;
+    const int* match = targets_.match.data();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(b.size); ++i, match += anchors) {
+      has_anchor.assign(static_cast<std::size_t>(b.max_boxes), 0);
+      for (std::size_t a = 0; a < anchors; ++a) {
+        if (match[a] >= 0) has_anchor[static_cast<std::size_t>(match[a])] = 1;
+        positives += match[a] >= 0;
+        negatives += match[a] == unmatched;
+        disregarded += match[a] == ignored;
+      }
+      boxes += b.counts[i];
+      matched += std::ranges::count(has_anchor, 1);
+    }
+    const auto number = [](std::int64_t count) { return static_cast<double>(count); };
+    return {.boxes = number(boxes),
+            .matched_boxes = number(matched),
+            .positives = number(positives),
+            .negatives = number(negatives),
+            .ignored = number(disregarded)};
   }
 
   const ssd_options<Axes>& options_;

@@ -4,6 +4,7 @@
 
 #include <odt/core/batch.hpp>
 #include <odt/exec/cuda/boxes/ssd_loss.hpp>
+#include <odt/exec/ssd_report.hpp>
 #include <odt/exec/step.hpp>
 
 namespace odt::cuda {
@@ -15,17 +16,11 @@ inline step_report make_report(const ssd_losses_report& losses, const batch& b, 
                    {"Loss/localization_loss", losses.localization},
                    {"Loss/regularization_loss", static_cast<float>(penalty)}};
   report.total_loss = losses.total + static_cast<float>(penalty);
-  double boxes = 0;
-  for (const int n : b.counts) boxes += n;
-  const auto mean = [&b](double count) { return static_cast<float>(count / b.size); };
-  report.details = {{"TargetAssignment/AvgNumGroundtruthBoxesPerImage", mean(boxes)},
-                    {"TargetAssignment/AvgNumPositiveAnchorsPerImage", mean(losses.positives)},
-                    {"TargetAssignment/AvgNumNegativeAnchorsPerImage", mean(losses.negatives)},
-                    {"TargetAssignment/AvgNumIgnoredAnchorsPerImage", mean(losses.ignored)}};
-  if (mined) {
-    report.details.push_back({"HardExampleMiner/NumPositives", mean(losses.mined_positives)});
-    report.details.push_back({"HardExampleMiner/NumNegatives", mean(losses.mined_negatives)});
-  }
+  ssd_counts counts;
+  for (const int n : b.counts) counts.boxes += n;
+  counts.positives = losses.positives, counts.negatives = losses.negatives, counts.ignored = losses.ignored;
+  counts.mined_positives = losses.mined_positives, counts.mined_negatives = losses.mined_negatives;
+  report.details = ssd_details(counts, b.size, mined);
   return report;
 }
 
