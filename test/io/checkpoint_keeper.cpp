@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(the_best_is_copied_and_stays_when_it_is_old) {
     for (int step = 0; step < 3; ++step) {
       save(keeper, step, step);
       const double value = values[static_cast<std::size_t>(step)];
-      BOOST_CHECK_EQUAL(keeper.offer_best(keeper.prefix(step), metric, value), step < 2);
+      BOOST_CHECK_EQUAL(keeper.offer_best(keeper.prefix(step), {metric, value}), step < 2);
     }
   }
   checkpoint_keeper keeper(scratch.path(), {.keep = 1});
@@ -132,8 +132,8 @@ BOOST_AUTO_TEST_CASE(the_best_is_copied_and_stays_when_it_is_old) {
   BOOST_CHECK(steps_in(scratch / "best") == (steps{1}));
   const odt::checkpoint_reader best(scratch / "best");
   BOOST_CHECK_EQUAL(best.read<std::int64_t>("global_step")[0], 1);
-  BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), metric, 0.5));
-  BOOST_CHECK(keeper.offer_best(keeper.prefix(2), metric, 0.6));
+  BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), {metric, 0.5}));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(2), {metric, 0.6}));
   BOOST_CHECK(steps_in(scratch / "best") == (steps{2}));
 }
 
@@ -143,9 +143,9 @@ BOOST_AUTO_TEST_CASE(what_a_metric_says_of_no_boxes_is_no_best) {
   checkpoint_keeper keeper(scratch.path());
   save(keeper, 1, 1);
   for (const double nothing : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()})
-    BOOST_CHECK(!keeper.offer_best(keeper.prefix(1), metric, nothing));
+    BOOST_CHECK(!keeper.offer_best(keeper.prefix(1), {metric, nothing}));
   BOOST_CHECK(!odt::is_directory(scratch / "best"));
-  BOOST_CHECK(keeper.offer_best(keeper.prefix(1), metric, 0));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(1), {metric, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(a_best_of_no_number_is_passed_by) {
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(a_best_of_no_number_is_passed_by) {
   checkpoint_keeper keeper(scratch.path());
   BOOST_CHECK(!keeper.best(metric));
   save(keeper, 3, 3);
-  BOOST_CHECK(keeper.offer_best(keeper.prefix(3), metric, 0.25));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(3), {metric, 0.25}));
   BOOST_CHECK(steps_in(scratch / "best") == (steps{3}));
 }
 
@@ -169,11 +169,11 @@ BOOST_AUTO_TEST_CASE(the_best_of_other_data_does_not_count) {
   const std::string metric = "DetectionBoxes_Precision/mAP";
   checkpoint_keeper keeper(scratch.path());
   for (int step = 1; step < 5; ++step) save(keeper, step, step);
-  BOOST_CHECK(keeper.offer_best(keeper.prefix(1), metric, 0.9, 17));
-  BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), metric, 0.5, 17));
-  BOOST_CHECK(keeper.offer_best(keeper.prefix(3), metric, 0.5, 18));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(1), {metric, 0.9, 17}));
+  BOOST_CHECK(!keeper.offer_best(keeper.prefix(2), {metric, 0.5, 17}));
+  BOOST_CHECK(keeper.offer_best(keeper.prefix(3), {metric, 0.5, 18}));
   BOOST_CHECK_EQUAL(*keeper.best(metric), 0.5);
-  BOOST_CHECK(!keeper.offer_best(keeper.prefix(4), metric, 0.4));  // of data that is not known
+  BOOST_CHECK(!keeper.offer_best(keeper.prefix(4), {metric, 0.4}));  // of data that is not known
 }
 
 BOOST_AUTO_TEST_CASE(steps_are_read_from_prefixes) {
@@ -255,6 +255,19 @@ BOOST_AUTO_TEST_CASE(tensorflows_state_files, *odt::test::needs(odt::test::golde
   const auto state = odt::read_checkpoint_state((odt::test::golden() / "models/programs/model").string());
   BOOST_CHECK_EQUAL(state->newest, "model.ckpt-60");
   BOOST_CHECK(state->all == (std::vector<std::string>{"model.ckpt-0", "model.ckpt-30", "model.ckpt-60"}));
+}
+
+BOOST_AUTO_TEST_CASE(of_a_loss_the_lowest_is_best) {
+  const scratch_directory scratch;
+  checkpoint_keeper keeper(scratch.path());
+  for (int step = 1; step < 4; ++step) save(keeper, step, step);
+  const auto offer = [&](int step, double loss) {
+    return keeper.offer_best(keeper.prefix(step), {"Loss/total_loss", loss, 0, true});
+  };
+  BOOST_CHECK(offer(1, 2.0));
+  BOOST_CHECK(!offer(2, 2.5));
+  BOOST_CHECK(offer(3, 1.5));
+  BOOST_CHECK(steps_in(scratch / "best") == (steps{3}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

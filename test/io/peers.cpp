@@ -72,11 +72,15 @@ BOOST_AUTO_TEST_CASE(files_for_tensorflow) {
     writer.commit();
     keeper.saved(keeper.prefix(step));
   }
-  keeper.offer_best(keeper.prefix(3), "DetectionBoxes_Precision/mAP", 0.5);
+  keeper.offer_best(keeper.prefix(3), {"DetectionBoxes_Precision/mAP", 0.5});
   odt::event_writer events(odt::join_path(folder, "model"));
   for (int step = 1; step <= 3; ++step) events.scalar("Loss/total_loss", 0.25f * static_cast<float>(step), step);
   events.image("Detections_Left_Groundtruth_Right/0/0", picture(), 3);
   events.text("pipeline_config", "num_classes: 3", 0);
+  events.histogram("ModelVars/weights", std::array{-2.5f, -1e-13f, 0.f, 0.f, 1e-12f, 0.1f, 0.11f, 7e21f}, 3);
+  events.graph(
+      "\n\t\n\x01"
+      "a\x12\x04NoOp");  // node { name: "a" op: "NoOp" }
   events.flush();
 }
 

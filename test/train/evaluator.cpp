@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(masks_are_measured_drawn_and_written) {
   BOOST_TEST(value("DetectionMasks_Precision/mAP") == 1, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(value("PascalMasks_Precision/mAP@0.5IOU") == 1);
 
-  const std::uint8_t* tinted = result.pictures.at(0).picture.at(30, 40);
+  const std::uint8_t* tinted = result.pictures.at(0).found.at(30, 40);
   BOOST_TEST((tinted[0] == 51 && tinted[1] == 102 && tinted[2] == 0));  // 0.4 of chartreuse over black
 
   const json written = json::parse(coco_results(result.results, label_map::from_names({"cat"})));

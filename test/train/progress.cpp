@@ -9,7 +9,7 @@
 namespace {
 
 odt::step_meter meter_after_a_step() {
-  odt::step_meter meter(1500);
+  odt::step_meter meter;
   odt::step_report report;
   report.total_loss = 7.25f;
   report.learning_rate = 0.002f;
@@ -23,18 +23,18 @@ odt::step_meter meter_after_a_step() {
 BOOST_AUTO_TEST_SUITE(progress_tests)
 
 BOOST_AUTO_TEST_CASE(what_matters_most_comes_first) {
-  BOOST_TEST(meter_after_a_step().line(100) ==
+  BOOST_TEST(meter_after_a_step().line(100, 1500) ==
              "step 100/1500  loss 7.25  16 img/s  11 min 40 s left  waits for data 20 % of the time  lr 0.002"
              "  classification 3.5, localization 3.75");
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_left_out_from_the_end) {
   const auto meter = meter_after_a_step();
-  BOOST_TEST(meter.line(100, 120) ==
+  BOOST_TEST(meter.line(100, 1500, 120) ==
              "step 100/1500  loss 7.25  16 img/s  11 min 40 s left  waits for data 20 % of the time  lr 0.002"
              "  classification 3.5");
-  BOOST_TEST(meter.line(100, 52) == "step 100/1500  loss 7.25  16 img/s  11 min 40 s left");
-  for (std::size_t columns = 30; columns < 140; ++columns) BOOST_TEST(meter.line(100, columns).size() <= columns);
+  BOOST_TEST(meter.line(100, 1500, 52) == "step 100/1500  loss 7.25  16 img/s  11 min 40 s left");
+  for (std::size_t columns = 30; columns < 140; ++columns) BOOST_TEST(meter.line(100, 1500, columns).size() <= columns);
 }
 
 BOOST_AUTO_TEST_CASE(losses_of_two_stages_are_told_apart) {

@@ -9,8 +9,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <map>
+#include <regex>
+#include <thread>
 
 namespace {
 
@@ -87,8 +90,8 @@ BOOST_AUTO_TEST_CASE(a_run_ends_at_its_last_step_with_a_checkpoint_and_summaries
     for (odt::event e; reader.next(e);) steps[e.tag].push_back(e.step);
   }
   const std::vector<std::int64_t> expected{1, 5, 10};
-  for (const char* tag : {"loss", "learning_rate", "Loss/classification_loss", "global_norm/gradient_norm",
-                          "TargetAssignment/AvgNumPositiveAnchorsPerImage"}) {
+  for (const char* tag : {"loss", "loss_1", "loss_2", "learning_rate", "learning_rate_1", "Loss/classification_loss",
+                          "global_norm/gradient_norm", "TargetAssignment/AvgNumPositiveAnchorsPerImage"}) {
     BOOST_TEST_CONTEXT(tag) BOOST_TEST(steps[tag] == expected, boost::test_tools::per_element());
   }
   BOOST_TEST(steps["global_step/sec"].size() == 2u);
@@ -131,6 +134,98 @@ BOOST_AUTO_TEST_CASE(the_best_evaluation_is_kept_and_written) {
   BOOST_TEST(!odt::file_exists(at / "model/best/model.ckpt-6.index"));
   BOOST_TEST(!odt::file_exists(at / "model/model.ckpt-4.index"));
   BOOST_TEST(odt::is_directory(at / "model/eval_0"));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_better_evaluation_in_its_patience_it_ends) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  auto how = options(at, 100);
+  how.eval_steps = 2;
+  how.patience = 3;
+  how.metric = "Loss/total_loss";
+  std::vector<std::string> exported;
+  how.hooks.best = [&exported](const std::string& directory) { exported.push_back(directory); };
+  const auto evaluate = [&model] {
+    odt::evaluation result;
+    result.step = model.global_step();
+    result.images = 1;
+    result.metrics = {{"DetectionBoxes_Precision/mAP", 0.001 * static_cast<double>(result.step)}};  // would go on
+    result.losses = {{"Loss/total_loss", result.step <= 4 ? 9.0 - static_cast<double>(result.step) : 6.0}};
+    return result;
+  };
+  const auto outcome = odt::training_loop(model, row_of_batches{}, {}, how, {{"eval_0", evaluate}}, console.out).run();
+  BOOST_TEST(outcome.gave_up);
+  BOOST_TEST(outcome.step == 10);  // the best at 4, then 6, 8 and 10
+  BOOST_TEST(odt::file_exists(at / "model/best/model.ckpt-4.index"));
+  BOOST_TEST(exported.size() == 2u);
+}
+
+/// Notes the steps of its schedule.
+struct scheduled_detector : toy_detector, odt::schedule_follower {
+  std::vector<std::int64_t> schedule;
+  void set_schedule_step(std::int64_t step) override { schedule.push_back(step); }
+};
+
+BOOST_AUTO_TEST_CASE(a_training_of_a_given_time_ends_with_it_and_its_schedule_too) {
+  const scratch_directory at;
+  quiet_console console;
+  scheduled_detector model;
+  auto how = options(at, 0);
+  how.seconds = 0.5;
+  how.schedule_length = 1000;
+  const auto slow = [batches = row_of_batches{}](odt::batch& b) mutable {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return batches(b);
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  const auto outcome = odt::training_loop(model, slow, {}, how, {}, console.out).run();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  BOOST_TEST(seconds >= 0.5);
+  BOOST_TEST((outcome.step > 2 && outcome.step <= 51));
+  BOOST_TEST(model.schedule.front() == 0);
+  BOOST_TEST(std::ranges::is_sorted(model.schedule));
+  BOOST_TEST(model.schedule.back() == 1000);
+  const double used = odt::read_run_state(odt::checkpoint_reader(at / "model"))->seconds;
+  BOOST_TEST((used >= 0.5 && used <= seconds));
+  BOOST_TEST(console.text().find("  loss ") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_training_of_a_given_time_goes_on_with_what_is_left) {
+  const scratch_directory at;
+  quiet_console console;
+  scheduled_detector model;
+  auto how = options(at, 0);
+  how.seconds = 100;
+  how.schedule_length = 1000;
+  odt::run_state run;
+  run.seconds = 99.9;
+  odt::training_loop(model, row_of_batches{}, run, how, {}, console.out).run();
+  BOOST_TEST(model.schedule.front() == 999);
+  BOOST_TEST(odt::read_run_state(odt::checkpoint_reader(at / "model"))->seconds >= 100);
+}
+
+BOOST_AUTO_TEST_CASE(the_older_program_s_lines_and_files) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  auto how = options(at, 3);
+  how.legacy.emplace();
+  odt::training_loop(model, row_of_batches{}, {}, how, {}, console.out).run();
+  const std::string text = console.text();
+  const std::regex expected(
+      "INFO:tensorflow:Starting Session\\.\n"
+      "INFO:tensorflow:Saving checkpoint to path .*/model/model\\.ckpt\n"
+      "INFO:tensorflow:Starting Queues\\.\n"
+      "INFO:tensorflow:global_step/sec: 0\n"
+      "INFO:tensorflow:Recording summary at step 0\\.\n"
+      "(INFO:tensorflow:global step [123]: loss = [0-9]+\\.[0-9]{4} \\([0-9]+\\.[0-9]{3} sec/step\\)\n){3}"
+      "INFO:tensorflow:Stopping Training\\.\n"
+      "INFO:tensorflow:Finished training! Saving model to disk\\.\n");
+  BOOST_TEST_CONTEXT(text) BOOST_TEST(std::regex_match(text, expected));
+  BOOST_TEST(
+      odt::read_checkpoint_state(at / "model")->all == (std::vector<std::string>{"model.ckpt-0", "model.ckpt-3"}),
+      boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_names_step_images_and_layer_and_leaves_the_checkpoint) {

@@ -49,7 +49,8 @@ struct eval_options {
   int num_visualizations = 10;
   std::int64_t num_examples = 5000;
   int eval_interval_secs = 300;
-  int max_evals = 0;  ///< 0: for ever
+  int max_evals = 0;                ///< 0: for ever
+  bool ignore_groundtruth = false;  ///< detections alone: no losses, no metrics
   std::vector<std::string> metrics_set;
   bool use_moving_averages = false;
   bool include_metrics_per_category = false;
@@ -58,6 +59,8 @@ struct eval_options {
   bool skip_scores = false, skip_labels = false;
   bool visualize_groundtruth_boxes = false;
   std::string groundtruth_box_visualization_color = "black";
+  std::string visualization_export_dir;  ///< of the drawn pictures as files; empty: none
+  bool keep_image_id_for_visualization_export = false;
 };
 
 /// `train_input_reader` or one `eval_input_reader`.

@@ -214,9 +214,11 @@ ODT_INLINE eval_options read_eval_options(const settings& root) {
   eval_options o;
   o.batch_size = eval.get<int>("batch_size");
   o.num_visualizations = eval.get<int>("num_visualizations");
+  if (!eval.get<bool>("retain_original_images")) o.num_visualizations = 0;
   o.num_examples = eval.get<std::int64_t>("num_examples");
   o.eval_interval_secs = eval.get<int>("eval_interval_secs");
   o.max_evals = eval.get<int>("max_evals");
+  o.ignore_groundtruth = eval.get<bool>("ignore_groundtruth");
   o.metrics_set = d::strings(eval.at("metrics_set"), true);
   o.use_moving_averages = eval.get<bool>("use_moving_averages");
   o.include_metrics_per_category = eval.get<bool>("include_metrics_per_category");
@@ -226,6 +228,8 @@ ODT_INLINE eval_options read_eval_options(const settings& root) {
   o.skip_labels = eval.get<bool>("skip_labels");
   o.visualize_groundtruth_boxes = eval.get<bool>("visualize_groundtruth_boxes");
   o.groundtruth_box_visualization_color = eval.get<std::string>("groundtruth_box_visualization_color");
+  o.visualization_export_dir = d::path(eval.at("visualization_export_dir"));
+  o.keep_image_id_for_visualization_export = eval.get<bool>("keep_image_id_for_visualization_export");
   return o;
 }
 

@@ -47,6 +47,9 @@ std::vector<int> parse_input_shape(std::string_view text);
 std::vector<std::string> export_tensorflow(const ready_detector& detector, std::string_view config,
                                            const export_options& options);
 
+/// The bytes of a GraphDef of its inference, with variables in place of their values: what TensorBoard shows.
+std::string inference_graph(detector& model);
+
 /// Writes model.onnx (opset 17) and pipeline.config: pixels in, detections out; without `post_process` only the boxes
 /// and scores that they are chosen from. Of the options, the directory, input shape and overwrite count. Returns the
 /// paths.

@@ -152,6 +152,13 @@ ODT_INLINE std::vector<std::string> export_tensorflow(const ready_detector& dete
   return detail::exporting::write_files(options.output_directory, contents);
 }
 
+ODT_INLINE std::string inference_graph(detector& model) {
+  const auto state = model.state();
+  detail::tensorflow::writer written(state, {.frozen = false});
+  model.write_inference(written);
+  return written.definition().SerializeAsString();
+}
+
 ODT_INLINE std::vector<std::string> export_onnx(const ready_detector& detector, std::string_view config,
                                                 const export_options& options, bool post_process) {
   detail::exporting::refuse_to_replace(join_path(options.output_directory, "model.onnx"), options);

@@ -44,6 +44,19 @@ std::optional<std::string> latest_checkpoint(const std::string& directory);
 /// The number behind the last "-" of a prefix ("model.ckpt-60": 60); nothing when there is none.
 std::optional<std::int64_t> checkpoint_step(std::string_view prefix);
 
+/// How good a checkpoint was found to be.
+struct measurement {
+  std::string metric;  ///< its tag
+  double value = 0;
+  std::uint64_t data = 0;        ///< a fingerprint of what it was measured on; 0: not known
+  bool lower_is_better = false;  ///< a loss
+
+  /// Whether it says something, and more than a value of the same metric.
+  bool better_than(double other) const;
+  /// It is -1 or not a number where there are no boxes.
+  bool says_something() const;
+};
+
 struct checkpoint_keeper_options {
   int keep = 5;                         ///< the newest so many; 0 keeps all
   double every_n_hours = 10000;         ///< besides, one each so many hours is kept for good
@@ -67,12 +80,11 @@ class checkpoint_keeper {
   void saved(const std::string& prefix, double now);
   void saved(const std::string& prefix);
 
-  /// Copies the checkpoint to best_directory/model.ckpt-N when `value` is higher than that of the best so far, which it
-  /// replaces; says whether it did. A value that is not finite or below 0 (a metric of no boxes) is no best. `data` is
-  /// a fingerprint of what it was measured on (0: not known): the best of other data does not count, which is said.
-  /// Value and data are kept inside the copy as the tensors "odt/best/<metric>" and "odt/best/data", so that a resumed
-  /// run knows them.
-  bool offer_best(const std::string& prefix, const std::string& metric, double value, std::uint64_t data = 0);
+  /// Copies the checkpoint to best_directory/model.ckpt-N when the value is better than that of the best so far, which
+  /// it replaces; says whether it did. A value that is not finite or below 0 (a metric of no boxes) is no best; the
+  /// best of other data does not count, which is said. Value and data are kept inside the copy as the tensors
+  /// "odt/best/<metric>" and "odt/best/data", so that a resumed run knows them.
+  bool offer_best(const std::string& prefix, const measurement& of);
 
   /// The best value so far of that metric, if any.
   std::optional<double> best(const std::string& metric) const;

@@ -93,9 +93,6 @@ ODT_INLINE bool is_of_other_data(const std::string& directory, std::uint64_t dat
          std::bit_cast<std::uint64_t>(reader.read<std::int64_t>(std::string(best_data)).at(0)) != data;
 }
 
-/// Whether a metric says something: it is -1 or not a number where there are no boxes.
-ODT_INLINE bool says_something(double value) { return std::isfinite(value) && value >= 0; }
-
 }  // namespace detail::keeper
 
 ODT_INLINE std::optional<checkpoint_state> read_checkpoint_state(const std::string& directory) {
@@ -244,20 +241,25 @@ ODT_INLINE void checkpoint_keeper::saved(const std::string& prefix, double now) 
   for (const std::string& path : old) remove_checkpoint(path);
 }
 
-ODT_INLINE bool checkpoint_keeper::offer_best(const std::string& prefix, const std::string& metric, double value,
-                                              std::uint64_t data) {
+ODT_INLINE bool measurement::says_something() const { return std::isfinite(value) && value >= 0; }
+
+ODT_INLINE bool measurement::better_than(double other) const {
+  return says_something() && (lower_is_better ? value < other : value > other);
+}
+
+ODT_INLINE bool checkpoint_keeper::offer_best(const std::string& prefix, const measurement& of) {
   namespace d = detail::keeper;
-  if (!d::says_something(value)) return false;
+  if (!of.says_something()) return false;
   const std::string directory = join_path(directory_, options_.best_directory);
-  const auto known = best(metric);
-  if (known && d::is_of_other_data(directory, data))
-    warn(directory, ": its best, ", metric, " = ", *known, ", was of other evaluation data; the best starts anew");
-  else if (known && !(value > *known))
+  const auto known = best(of.metric);
+  if (known && d::is_of_other_data(directory, of.data))
+    warn(directory, ": its best, ", of.metric, " = ", *known, ", was of other evaluation data; the best starts anew");
+  else if (known && !of.better_than(*known))
     return false;
   make_directories(directory);
   const auto before = read_checkpoint_state(directory);
   const std::string name = prefix.substr(prefix.rfind('/') + 1);
-  d::copy_best(prefix, join_path(directory, name), str(d::best_tensors, metric), value, data);
+  d::copy_best(prefix, join_path(directory, name), str(d::best_tensors, of.metric), of.value, of.data);
   checkpoint_state now;
   now.newest = name;
   now.all = {name};
@@ -274,8 +276,8 @@ ODT_INLINE std::optional<double> checkpoint_keeper::best(const std::string& metr
   const checkpoint_reader reader(*prefix);
   const std::string name = str(detail::keeper::best_tensors, metric);
   if (!reader.find(name)) return std::nullopt;
-  const double value = reader.read<double>(name).at(0);
-  return detail::keeper::says_something(value) ? std::optional(value) : std::nullopt;
+  const measurement known{metric, reader.read<double>(name).at(0)};
+  return known.says_something() ? std::optional(known.value) : std::nullopt;
 }
 
 ODT_INLINE std::vector<std::string> checkpoint_keeper::checkpoints() const {

@@ -8,11 +8,14 @@
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/same_file.hpp>
+#include <odt/train/best_metric.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
+#include <odt/train/evaluation_log.hpp>
 #include <odt/train/restore.hpp>
 #include <odt/train/stop_signal.hpp>
+#include <odt/train/training_log.hpp>
 
 #include <array>
 #include <chrono>
@@ -30,6 +33,9 @@ struct evaluator {
   eval_options options;
   std::vector<data_input> inputs;
   std::vector<std::unique_ptr<event_writer>> events;
+  std::string config, graph;  ///< for the event files
+  std::unique_ptr<evaluation_log> log;
+  std::optional<double> best;  ///< of this run
   bool told_of_labels = false;
 };
 
@@ -53,6 +59,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
           .make(root,
                 {.threads = flags.source.threads, .device = flags.source.device, .compute = flags.source.compute});
   e.options = read_eval_options(root);
+  if (flags.legacy && e.options.metrics_set.empty()) e.options.metrics_set = {"pascal_voc_detection_metrics"};
   e.inputs = evaluation_inputs(root, *e.model, {0, 0, flags.data_threads, flags.on_bad_example}, flags.evaluations);
   root.at("train_config").accept();
   root.at("train_input_reader").accept();
@@ -60,7 +67,11 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   refuse_unread(root);
   if (!flags.output.empty()) refuse_inputs_as_output(e, flags, config);
   for (data_input& input : e.inputs) input.options.records = check_input(input, &out).records;
+  check_metric(flags.metric, e.options, e.inputs.front().options.classes);
   e.events.resize(e.inputs.size());
+  e.config = config.text();
+  if (flags.hooks.graph) e.graph = flags.hooks.graph(*e.model);
+  e.log = flags.legacy ? make_legacy_evaluation_log(out) : make_evaluation_log(out);
   out.line(str("evaluating ", config.name(), "\n", describe_detector(*e.model, e.options.batch_size, out.columns())));
   return e;
 }
@@ -79,28 +90,102 @@ ODT_INLINE void compare_labels(evaluator& e, const checkpoint_reader& checkpoint
   for (const data_input& input : e.inputs) warn_of_labels(checkpoint.prefix(), trained, input.options.classes);
 }
 
-ODT_INLINE void evaluate_one(evaluator& e, const std::string& prefix, const eval_flags& flags, console& out) {
+/// The training that wrote it may have removed it meanwhile.
+ODT_INLINE bool is_there(const std::string& prefix) {
+  if (file_exists(prefix + ".index")) return true;
+  warn(prefix,
+       ": was removed before it could be kept as the best; save less often, so that five checkpoints last longer");
+  return false;
+}
+
+/// Copies the checkpoint to the best one's place if it is better.
+ODT_INLINE bool keep_if_best(const std::string& prefix, const measurement& measured, const eval_flags& flags,
+                             console& out) {
+  const std::string directory = directory_of(prefix);
+  if (!checkpoint_keeper(directory).offer_best(prefix, measured)) return false;
+  out.line(str("best so far: ", measured.metric, " = ", significant(measured.value, 4)));
+  if (flags.hooks.best) flags.hooks.best(directory);
+  return true;
+}
+
+ODT_INLINE bool is_better(evaluator& e, const evaluation& result, const std::string& prefix, const eval_flags& flags,
+                          console& out) {
+  const auto measured = measure(result, flags.metric);
+  if (!measured || !measured->says_something()) return false;
+  const bool better = flags.keep_best && is_there(prefix) ? keep_if_best(prefix, *measured, flags, out)
+                                                          : !e.best || measured->better_than(*e.best);
+  if (better) e.best = measured->value;
+  return better;
+}
+
+/// Evaluates on one input.
+ODT_INLINE evaluation evaluate_input(evaluator& e, std::size_t input, const std::string& prefix,
+                                     const eval_flags& flags, console& out) {
+  const data_input& data = e.inputs[input];
+  evaluation result = evaluate_on(*e.model, data, e.options, !flags.output.empty(), [&out](std::int64_t images) {
+    if (stop_signal::received() != 0) throw interrupted{};
+    if (out.terminal()) out.status(str("evaluating: ", images, " images"));
+  });
+  if (result.images == 0) fail(join(data.options.input_path, ", "), ": there are no images to evaluate on");
+  auto& events = e.events[input];
+  if (!events) events = open_events(event_directory(flags, prefix, input, data.name), e.graph, e.config);
+  export_pictures(result, e.options, input == 0 ? "" : data.name);
+  e.log->end(result, prefix, *events);
+  return result;
+}
+
+/// Evaluates on all inputs; says whether the checkpoint is better, on the first, than all before.
+ODT_INLINE bool evaluate_one(evaluator& e, const std::string& prefix, const eval_flags& flags, console& out) {
   const checkpoint_reader checkpoint(prefix);
+  e.log->begin(prefix);
   restore_variables(*e.model, checkpoint, e.options.use_moving_averages);
-  out.line(str("checkpoint ", prefix));
   compare_labels(e, checkpoint);
+  bool better = false;
   for (std::size_t i = 0; i < e.inputs.size(); ++i) {
-    const evaluation result =
-        evaluate_on(*e.model, e.inputs[i], e.options, !flags.output.empty(), [&out](std::int64_t images) {
-          if (stop_signal::received() != 0) throw interrupted{};
-          if (out.terminal()) out.status(str("evaluating: ", images, " images"));
-        });
-    if (result.images == 0) fail(join(e.inputs[i].options.input_path, ", "), ": there are no images to evaluate on");
-    if (!e.events[i]) e.events[i] = std::make_unique<event_writer>(event_directory(flags, prefix, i, e.inputs[i].name));
-    write_summaries(*e.events[i], result);
-    e.events[i]->text("checkpoint_path", prefix, result.step);
-    e.events[i]->flush();
-    out.line(summary_text(result));
-    if (!flags.output.empty() && i == 0) {
-      write_file(flags.output, coco_results(result.results, e.inputs[i].options.classes));
-      out.line(str("detections: ", flags.output));
-    }
+    const evaluation result = evaluate_input(e, i, prefix, flags, out);
+    if (i > 0) continue;
+    better = is_better(e, result, prefix, flags, out);
+    if (flags.output.empty()) continue;
+    write_file(flags.output, coco_results(result.results, e.inputs[i].options.classes));
+    out.line(str("detections: ", flags.output));
   }
+  return better;
+}
+
+/// Evaluates what comes into the directory, the newest each time.
+ODT_INLINE std::int64_t watch(evaluator& e, const eval_flags& flags, console& out) {
+  using clock = std::chrono::steady_clock;
+  const stop_signal stop;
+  const std::int64_t most = e.options.ignore_groundtruth ? 1 : e.options.max_evals;
+  const std::chrono::duration<double> interval(flags.eval_interval.value_or(e.options.eval_interval_secs));
+  patience without_better(flags.patience);
+  std::string newest;
+  std::int64_t count = 0;
+  clock::time_point next = clock::now();
+  for (bool waiting = false; stop.received() == 0 && (most == 0 || count < most);) {
+    const auto found = latest_checkpoint(flags.source.checkpoint);
+    if (found && *found != newest && clock::now() >= next) {
+      next = clock::now() + std::chrono::duration_cast<clock::duration>(interval);
+      newest = *found;
+      try {
+        without_better.add(evaluate_one(e, newest, flags, out));
+        ++count;
+      } catch (const interrupted&) {
+        out.line("the evaluation is broken off");
+      }
+      waiting = false;
+      if (without_better.over()) {
+        out.line(no_better(flags.metric, flags.patience));
+        break;
+      }
+      continue;
+    }
+    if (!waiting)
+      e.log->wait(flags.source.checkpoint, !found, std::chrono::duration<double>(next - clock::now()).count());
+    waiting = true;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return count;
 }
 
 }  // namespace detail::checkpoint_evaluation
@@ -112,39 +197,18 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
   if (!flags.output.empty() && (flags.output.ends_with('/') || is_directory(flags.output)))
     fail("--output ", flags.output, ": is a directory; name a file, such as ",
          join_path(flags.output, "detections.json"));
-  const bool watch = is_directory(flags.source.checkpoint) && !flags.run_once;
+  const bool once = !is_directory(flags.source.checkpoint) || flags.run_once;
   std::string newest;
-  if (!watch) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else
+  if (once) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else
   d::evaluator e = d::make(types, flags, out);
-  const auto close_events = [&e] {
-    for (const auto& events : e.events)
-      if (events) events->close();
-  };
-  if (!watch) {
+  std::int64_t count = 1;
+  if (once)
     d::evaluate_one(e, newest, flags, out);
-    close_events();
-    return 1;
-  }
-  const stop_signal stop;
-  std::int64_t count = 0;
-  for (bool waiting = false; stop.received() == 0 && (e.options.max_evals == 0 || count < e.options.max_evals);) {
-    const auto found = latest_checkpoint(flags.source.checkpoint);
-    if (found && *found != newest) {
-      newest = *found;
-      try {
-        d::evaluate_one(e, newest, flags, out);
-        ++count;
-      } catch (const interrupted&) {
-        out.line("the evaluation is broken off");
-      }
-      waiting = false;
-      continue;
-    }
-    if (!waiting) out.line(str("waiting for the next checkpoint in ", flags.source.checkpoint, " (Ctrl-C ends)"));
-    waiting = true;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-  }
-  close_events();
+  else
+    count = d::watch(e, flags, out);
+  for (const auto& events : e.events)
+    if (events) events->close();
+  e.log->finish();
   return count;
 }
 

@@ -250,7 +250,9 @@ ODT_INLINE evaluation evaluate_on(detector& model, const data_input& input, cons
   evaluation result = evaluate(model, [&data](batch& b) { return data.next(b); },
                                {options, input.options.classes, keep_results, progress});
   result.data = data.contents();
-  for (const std::string& message : data.skipped()) warn("left out of the evaluation: ", message);
+  const auto skipped = data.skipped();
+  result.skipped = static_cast<std::int64_t>(skipped.size());
+  for (const std::string& message : skipped) warn("left out of the evaluation: ", message);
   return result;
 }
 

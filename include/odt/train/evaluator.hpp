@@ -32,10 +32,11 @@ struct image_result {
 /// The result of an image of that size, in which the masks take little memory.
 image_result make_result(std::string id, size2 size, detections found, std::string drawn = {});
 
-/// A picture for TensorBoard.
-struct named_image {
-  std::string tag;
-  image picture;
+/// An image as people look at it.
+struct evaluated_picture {
+  std::string id;
+  image found;  ///< with the detections, and the ground truth where visualize_groundtruth_boxes asks for it
+  image truth;  ///< with the ground truth
 };
 
 /// The outcome of an evaluation.
@@ -44,11 +45,13 @@ struct evaluation {
   std::int64_t images = 0;
   double seconds = 0;
   std::vector<std::pair<std::string, double>> losses;  ///< means over batches, by tag, with Loss/total_loss
+  float learning_rate = 0;                             ///< of the step
   metric_values metrics;
-  std::string report;                 ///< the metrics for people
-  std::vector<named_image> pictures;  ///< Detections_Left_Groundtruth_Right/0, ...
-  std::vector<image_result> results;  ///< of every image, when asked for
-  std::uint64_t data = 0;             ///< a fingerprint of the examples; 0: not known
+  std::string report;                       ///< the metrics for people
+  std::vector<evaluated_picture> pictures;  ///< of the first images
+  std::vector<image_result> results;        ///< of every image, when asked for
+  std::uint64_t data = 0;                   ///< a fingerprint of the examples; 0: not known
+  std::int64_t skipped = 0;                 ///< examples that were left out
 
   /// The number that tells which checkpoint is best: the first "..._Precision/mAP" of the metrics; null without one.
   const std::pair<std::string, double>* headline() const;
@@ -62,15 +65,21 @@ struct evaluator_settings {
 };
 
 /// Runs the detector over all that the stream has. With options.use_moving_averages its averages take the place of the
-/// variables meanwhile. The detector is as before afterwards, whatever happens.
+/// variables meanwhile. The detector is as before afterwards, whatever happens. With options.ignore_groundtruth there
+/// are no losses and no metrics.
 evaluation evaluate(detector& model, const batch_stream& next, const evaluator_settings& how);
 
-/// The picture twice side by side: what was found, and the ground truth.
-image left_detections_right_groundtruth(const image& picture, const detections& found, const labels& truth,
-                                        const evaluator_settings& how);
+/// The picture twice: with what was found, and with the ground truth.
+evaluated_picture draw_evaluated(std::string id, const image& picture, const detections& found, const labels& truth,
+                                 const evaluator_settings& how);
 
-/// All scalars and pictures under the API's tags.
+/// All scalars and pictures under the tags of the API's model_main.
 void write_summaries(event_writer& events, const evaluation& result);
+
+/// eval_config's visualization_export_dir: what was found in each picture as export-image-0.png, ..., or with
+/// keep_image_id_for_visualization_export as export-image-0-<id>.png, in place of those of an earlier evaluation. They
+/// go into the folder `below` of that directory; empty: into itself.
+void export_pictures(const evaluation& result, const eval_options& options, const std::string& below);
 
 /// For people: step, images, losses, and the metrics' report.
 std::string summary_text(const evaluation& result);

@@ -4,6 +4,8 @@
 #include <odt/core/human.hpp>
 #include <odt/core/paste_mask.hpp>
 #include <odt/io/draw.hpp>
+#include <odt/io/file.hpp>
+#include <odt/io/image_file.hpp>
 #include <odt/metrics.hpp>
 #include <odt/train/evaluator.hpp>
 #include <odt/train/progress.hpp>
@@ -48,12 +50,23 @@ ODT_INLINE void add_losses(std::vector<std::pair<std::string, double>>& sums, co
 
 ODT_INLINE void add_image(evaluation& result, const batch& b, std::size_t i, detections found,
                           const std::vector<std::unique_ptr<metric>>& metrics, const evaluator_settings& how) {
-  for (const auto& one : metrics) one->add_image(b.ids[i], b.groundtruth[i], found, b.original_sizes[i]);
+  const labels truth = how.options.ignore_groundtruth ? labels{} : b.groundtruth[i];
+  for (const auto& one : metrics) one->add_image(b.ids[i], truth, found, b.original_sizes[i]);
   if (result.images < how.options.num_visualizations && i < b.originals.size())
-    result.pictures.push_back({str("Detections_Left_Groundtruth_Right/", result.images),
-                               left_detections_right_groundtruth(b.originals[i], found, b.groundtruth[i], how)});
+    result.pictures.push_back(draw_evaluated(b.ids[i], b.originals[i], found, truth, how));
   if (how.keep_results) result.results.push_back(make_result(b.ids[i], b.original_sizes[i], std::move(found)));
   ++result.images;
+}
+
+/// A name that is no path.
+ODT_INLINE std::string file_name_of(std::string id) {
+  std::ranges::replace(id, '/', '_');
+  return id;
+}
+
+ODT_INLINE std::vector<std::unique_ptr<metric>> metrics_of(const evaluator_settings& how) {
+  if (how.options.ignore_groundtruth) return {};
+  return make_metrics(how.options.metrics_set, {how.labels.class_names(), how.options.include_metrics_per_category});
 }
 
 }  // namespace detail::evaluating
@@ -67,13 +80,16 @@ ODT_INLINE const std::pair<std::string, double>* evaluation::headline() const {
 ODT_INLINE evaluation evaluate(detector& model, const batch_stream& next, const evaluator_settings& how) {
   const auto start = std::chrono::steady_clock::now();
   const detail::evaluating::averages_in_place averages(model, how.options.use_moving_averages);
-  const auto metrics =
-      make_metrics(how.options.metrics_set, {how.labels.class_names(), how.options.include_metrics_per_category});
+  const auto metrics = detail::evaluating::metrics_of(how);
   evaluation result;
   result.step = model.global_step();
   std::int64_t batches = 0;
   for (batch b; next(b); ++batches) {
-    detail::evaluating::add_losses(result.losses, model.evaluate(b));
+    if (!how.options.ignore_groundtruth) {
+      const step_report report = model.evaluate(b);
+      detail::evaluating::add_losses(result.losses, report);
+      result.learning_rate = report.learning_rate;
+    }
     auto found = model.detect(b);
     for (std::size_t i = 0; i < found.size(); ++i)
       detail::evaluating::add_image(result, b, i, std::move(found[i]), metrics, how);
@@ -88,19 +104,19 @@ ODT_INLINE evaluation evaluate(detector& model, const batch_stream& next, const 
   return result;
 }
 
-ODT_INLINE image left_detections_right_groundtruth(const image& picture, const detections& found, const labels& truth,
-                                                   const evaluator_settings& how) {
+ODT_INLINE evaluated_picture draw_evaluated(std::string id, const image& picture, const detections& found,
+                                            const labels& truth, const evaluator_settings& how) {
   const draw_options drawing{.min_score = how.options.min_score_threshold,
                              .max_boxes = how.options.max_num_boxes_to_visualize,
                              .labels = !how.options.skip_labels,
                              .scores = !how.options.skip_scores,
                              .font = {}};
   const auto names = how.labels.class_names();
-  image left = picture, right = picture;
-  draw_detections(left, found, names, drawing);
-  if (how.options.visualize_groundtruth_boxes) draw_labels(left, truth, names, drawing);
-  draw_labels(right, truth, names, drawing);
-  return side_by_side(left, right);
+  evaluated_picture drawn{std::move(id), picture, picture};
+  draw_detections(drawn.found, found, names, drawing);
+  if (how.options.visualize_groundtruth_boxes) draw_labels(drawn.found, truth, names, drawing);
+  draw_labels(drawn.truth, truth, names, drawing);
+  return drawn;
 }
 
 ODT_INLINE void write_summaries(event_writer& events, const evaluation& result) {
@@ -109,8 +125,25 @@ ODT_INLINE void write_summaries(event_writer& events, const evaluation& result) 
     events.scalar(tag, static_cast<float>(value), result.step);
     if (tag == "Loss/total_loss") events.scalar("loss", static_cast<float>(value), result.step);
   }
-  for (const auto& [tag, picture] : result.pictures) events.image(tag, picture, result.step);
+  if (!result.losses.empty()) events.scalar("learning_rate", result.learning_rate, result.step);
+  for (std::size_t i = 0; i < result.pictures.size(); ++i)  // the second number is that within a batch of one
+    events.image(str("Detections_Left_Groundtruth_Right/", i, "/0"),
+                 side_by_side(result.pictures[i].found, result.pictures[i].truth), result.step);
   events.flush();
+}
+
+ODT_INLINE void export_pictures(const evaluation& result, const eval_options& options, const std::string& below) {
+  if (options.visualization_export_dir.empty() || result.pictures.empty()) return;
+  const std::string directory =
+      below.empty() ? options.visualization_export_dir : join_path(options.visualization_export_dir, below);
+  make_directories(directory);
+  for (std::size_t i = 0; i < result.pictures.size(); ++i) {
+    const evaluated_picture& one = result.pictures[i];
+    const std::string id = options.keep_image_id_for_visualization_export
+                               ? str("-", detail::evaluating::file_name_of(one.id))
+                               : std::string();
+    write_file(join_path(directory, str("export-image-", i, id, ".png")), encode_png(one.found));
+  }
 }
 
 ODT_INLINE std::string summary_text(const evaluation& result) {
@@ -118,7 +151,8 @@ ODT_INLINE std::string summary_text(const evaluation& result) {
   for (const auto& [tag, value] : result.losses)
     losses += str(losses.empty() ? "" : ", ", short_loss_name(tag), " ", significant(value));
   return str("evaluation at step ", result.step, ": ", counted(result.images, "image"), " in ",
-             significant(result.seconds, 3), " s; loss: ", losses, "\n", result.report);
+             significant(result.seconds, 3), " s; ", losses.empty() ? "without ground truth" : str("loss: ", losses),
+             "\n", result.report);
 }
 
 ODT_INLINE image_result make_result(std::string id, size2 size, detections found, std::string drawn) {

@@ -53,12 +53,21 @@ class console_log {
   console_log& operator=(const console_log&) = delete;
 };
 
+/// Seconds a step, a running mean over all steps.
+class running_pace {
+ public:
+  void add(double seconds) {
+    if (seconds > 0) seconds_ = seconds_ == 0 ? seconds : 0.98 * seconds_ + 0.02 * seconds;
+  }
+  double seconds() const { return seconds_; }
+
+ private:
+  double seconds_ = 0;
+};
+
 /// Means over the steps since the last line, and how fast they went.
 class step_meter {
  public:
-  /// `last` is the step that the run ends with; 0: none.
-  explicit step_meter(std::int64_t last) : last_(last) {}
-
   /// Takes in a step: its report, images, seconds spent waiting for data, and seconds in all.
   void add(const step_report& report, int images, double waited, double seconds);
 
@@ -68,16 +77,17 @@ class step_meter {
   double steps_per_second() const { return seconds_ > 0 ? static_cast<double>(steps_) / seconds_ : 0; }
   double waiting() const { return seconds_ > 0 ? waited_ / seconds_ : 0; }  ///< share of the time without data
 
-  /// "step 120/1500  loss 3.41  12.3 img/s  3 min 20 s left  lr 0.004  classification 2.1, localization 1.2". What does
-  /// not fit into that many columns (0: all fits) is left out from its end.
-  std::string line(std::int64_t step, std::size_t columns = 0) const;
+  /// "step 120/1500  loss 3.41  12.3 img/s  3 min 20 s left  lr 0.004  classification 2.1, localization 1.2". `last` is
+  /// the step that the run ends with (0: none). What does not fit into that many columns (0: all fits) is left out from
+  /// its end.
+  std::string line(std::int64_t step, std::int64_t last, std::size_t columns = 0) const;
 
   void reset();
 
  private:
-  std::int64_t last_ = 0, steps_ = 0, images_ = 0;
+  std::int64_t steps_ = 0, images_ = 0;
   double seconds_ = 0, waited_ = 0, total_ = 0;
-  double pace_ = 0;  // seconds a step, a running mean over lines
+  running_pace pace_;
   float learning_rate_ = 0;
   std::vector<std::pair<std::string, double>> losses_;
 };

@@ -71,7 +71,7 @@ ODT_INLINE void step_meter::add(const step_report& report, int images, double wa
     else
       it->second += value;
   }
-  if (seconds > 0) pace_ = pace_ == 0 ? seconds : 0.98 * pace_ + 0.02 * seconds;
+  pace_.add(seconds);
 }
 
 ODT_INLINE std::string short_loss_name(std::string_view tag) {
@@ -84,9 +84,9 @@ ODT_INLINE std::string short_loss_name(std::string_view tag) {
   return slash == tag.npos ? std::string(name) : str(without(tag.substr(0, slash), "Loss"), " ", name);
 }
 
-ODT_INLINE std::string step_meter::line(std::int64_t step, std::size_t columns) const {
+ODT_INLINE std::string step_meter::line(std::int64_t step, std::int64_t last, std::size_t columns) const {
   const double n = static_cast<double>(std::max<std::int64_t>(steps_, 1));
-  std::string text = str("step ", step, last_ > 0 ? str("/", last_) : "", "  loss ", significant(total_ / n));
+  std::string text = str("step ", step, last > 0 ? str("/", last) : "", "  loss ", significant(total_ / n));
   const auto add = [&text, columns](const std::string& more) {
     const bool fits = columns == 0 || text.size() + more.size() <= columns;
     if (fits) text += more;
@@ -94,7 +94,8 @@ ODT_INLINE std::string step_meter::line(std::int64_t step, std::size_t columns) 
   };
   const auto add_all = [&](const std::vector<std::string>& pieces) { return std::ranges::all_of(pieces, add); };
   std::vector<std::string> pieces{str("  ", significant(images_per_second(), 3), " img/s")};
-  if (last_ > step) pieces.push_back(str("  ", human_duration(pace_ * static_cast<double>(last_ - step)), " left"));
+  if (last > step)
+    pieces.push_back(str("  ", human_duration(pace_.seconds() * static_cast<double>(last - step)), " left"));
   if (waiting() > 0.1) pieces.push_back(str("  waits for data ", fixed(100 * waiting(), 0), " % of the time"));
   pieces.push_back(str("  lr ", significant(learning_rate_, 3)));
   for (const auto& [tag, sum] : losses_)

@@ -24,6 +24,7 @@ struct run_state {
   std::string config;                  ///< pipeline.config as text
   std::uint64_t data_contents = 0;     ///< of the training records' bytes and of how they are read; 0: not known
   label_map labels{};                  ///< of the training records; empty: not known
+  double seconds = 0;                  ///< of a training of a given time, those that are over; 0: it is none
 };
 
 /// Adds the tensors of a run to a checkpoint.

@@ -15,7 +15,7 @@ namespace detail::run_tensors {
 
 inline constexpr std::string_view seed = "odt/seed", samples = "odt/samples_seen", data = "odt/data_fingerprint",
                                   contents = "odt/data_contents", config = "odt/pipeline_config",
-                                  labels = "odt/label_map";
+                                  labels = "odt/label_map", seconds = "odt/seconds";
 
 ODT_INLINE std::uint64_t read_word(const checkpoint_reader& reader, std::string_view name) {
   if (!reader.find(name)) return 0;
@@ -55,6 +55,7 @@ ODT_INLINE void write_run_state(checkpoint_writer& writer, const run_state& stat
   if (!state.labels.empty()) names::write_text(writer, names::labels, state.labels.text());
   names::write_text(writer, names::config, state.config);
   add(names::samples, state.samples_seen);
+  if (state.seconds > 0) writer.add(std::string(names::seconds), state.seconds);
   add(names::seed, state.seed);
 }
 
@@ -68,6 +69,7 @@ ODT_INLINE std::optional<run_state> read_run_state(const checkpoint_reader& read
   state.data_contents = names::read_word(reader, names::contents);
   state.config = names::read_text(reader, names::config);
   state.labels = read_labels(reader);
+  if (reader.find(names::seconds)) state.seconds = reader.read<double>(names::seconds).at(0);
   return state;
 }
 

@@ -68,21 +68,27 @@ ODT_INLINE std::string schedule_mismatch(const settings& root, std::int64_t last
   return {};
 }
 
+ODT_INLINE std::optional<std::int64_t> schedule_length(const settings& root, std::string_view flag) {
+  namespace d = detail::schedules;
+  const settings* schedule = d::schedule_of(root);
+  if (!schedule || d::steps_of(*schedule).empty()) return std::nullopt;
+  const std::int64_t length = schedule->find("total_steps") ? d::number(*schedule, "total_steps")
+                                                            : d::number(*root.find("train_config"), "num_steps");
+  if (length < 1) fail(flag, "train_config.num_steps says not for how many steps the schedule was made");
+  return length;
+}
+
 ODT_INLINE std::string stretch_schedule(pipeline& config, std::int64_t last_step) {
   namespace d = detail::schedules;
   constexpr std::string_view flag = "--stretch_schedule: ";
   if (last_step < 1) fail(flag, "the training has no end; give --num_train_steps");
+  const auto length = schedule_length(config.root(), flag);
+  if (!length) fail(flag, "the config has no schedule that depends on the step");
   const settings* schedule = d::schedule_of(config.root());
-  const auto fields = schedule ? d::steps_of(*schedule) : std::vector<const settings*>();
-  if (fields.empty()) fail(flag, "the config has no schedule that depends on the step");
-  const bool has_end = schedule->find("total_steps") != nullptr;
-  const std::int64_t end =
-      has_end ? d::number(*schedule, "total_steps") : d::number(*config.root().find("train_config"), "num_steps");
-  if (end < 1) fail(flag, "train_config.num_steps says not for how many steps the schedule was made");
   std::string changes, overrides;
-  for (const settings* field : fields) {
+  for (const settings* field : d::steps_of(*schedule)) {
     const auto old = std::stoll(field->text);
-    const double stretched = static_cast<double>(old) * static_cast<double>(last_step) / static_cast<double>(end);
+    const double stretched = static_cast<double>(old) * static_cast<double>(last_step) / static_cast<double>(*length);
     const auto now = std::max(std::llround(stretched), std::min(old, 1LL));  // what was not 0 stays so
     if (now == old) continue;
     const std::string_view name = std::string_view(field->path).substr(schedule->path.size() + 1);

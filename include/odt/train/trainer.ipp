@@ -87,23 +87,38 @@ ODT_INLINE std::vector<evaluation_set> evaluation_sets(const training_setup& s, 
   std::vector<evaluation_set> sets;
   for (const data_input& input : s.evaluations)
     sets.push_back({input.name, [&s, &input, &out] {
-                      return evaluate_on(*s.model, input, s.evaluation, false, [&out](std::int64_t images) {
-                        if (stop_signal::received() != 0) throw interrupted{};
-                        if (out.terminal()) out.status(str("evaluating: ", images, " images"));
-                      });
+                      evaluation result =
+                          evaluate_on(*s.model, input, s.evaluation, false, [&out](std::int64_t images) {
+                            if (stop_signal::received() != 0) throw interrupted{};
+                            if (out.terminal()) out.status(str("evaluating: ", images, " images"));
+                          });
+                      export_pictures(result, s.evaluation, &input == &s.evaluations.front() ? "" : input.name);
+                      return result;
                     }});
   return sets;
+}
+
+ODT_INLINE legacy_log_options legacy_options(const settings& root) {
+  const settings& train = *root.find("train_config");
+  return {.batch_queue_capacity = train.find("batch_queue_capacity")->as<int>(),
+          .prefetch_queue_capacity = train.find("prefetch_queue_capacity")->as<int>()};
 }
 
 ODT_INLINE training_loop_options loop_options(const training_setup& s, const train_flags& flags) {
   training_loop_options o;
   o.model_dir = flags.model_dir;
   o.last_step = s.last_step;
+  o.seconds = s.seconds;
+  o.schedule_length = s.schedule_length;
   o.log_every = flags.log_every;
+  if (flags.legacy) o.legacy = legacy_options(s.config.root());
   o.save_secs = flags.save_checkpoints_secs;
   o.save_steps = flags.save_checkpoints_steps;
   o.eval_secs = flags.eval_interval.value_or(s.evaluation.eval_interval_secs);
   o.eval_steps = flags.eval_every_steps;
+  o.metric = flags.metric;
+  o.patience = flags.patience;
+  o.hooks = flags.hooks;
   o.keep.every_n_hours = s.options.keep_checkpoint_every_n_hours;
   return o;
 }
@@ -133,6 +148,22 @@ ODT_INLINE void collect_changes(const settings& before, const settings& now, std
   }
 }
 
+ODT_INLINE std::string ended_already(const training_setup& s) {
+  if (s.seconds > 0 && s.run.seconds >= s.seconds)
+    return str(human_duration(s.seconds), " of training are over already; more --minutes go on");
+  if (s.last_step > 0 && s.model->global_step() >= s.last_step)
+    return str("step ", s.last_step, " is reached already; a larger --num_train_steps goes on");
+  return {};
+}
+
+ODT_INLINE std::string end_text(const training_outcome& outcome, const train_flags& flags) {
+  if (outcome.signal != 0) return str("stopped at step ", outcome.step, "; the same command goes on from there");
+  if (outcome.gave_up)
+    return str("ended at step ", outcome.step, ": ", no_better(flags.metric, flags.patience), "; ",
+               join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory), " has the best");
+  return str("trained up to step ", outcome.step);
+}
+
 }  // namespace detail::training
 
 ODT_INLINE std::vector<std::string> config_changes(const settings& before, const settings& now) {
@@ -148,17 +179,16 @@ ODT_INLINE training_outcome train(std::span<const detector_type> types, const tr
   d::introduce(s, flags, out);
   start_reading(s);
   d::restore(s, flags, out);
-  if (s.last_step > 0 && s.model->global_step() >= s.last_step) {
-    out.line(str("step ", s.last_step, " is reached already; a larger --num_train_steps goes on"));
-    return {s.model->global_step(), 0};
+  if (const std::string ended = d::ended_already(s); !ended.empty()) {
+    out.line(ended);
+    return {.step = s.model->global_step()};
   }
   training_loop loop(
       *s.model, [&s](batch& b) { return s.data->next(b); }, s.run, d::loop_options(s, flags),
       d::evaluation_sets(s, out), out);
   const training_outcome outcome = loop.run();
   for (const std::string& message : s.data->skipped()) warn("left out of the training: ", message);
-  out.line(outcome.signal != 0 ? str("stopped at step ", outcome.step, "; the same command goes on from there")
-                               : str("trained up to step ", outcome.step));
+  out.line(d::end_text(outcome, flags));
   return outcome;
 }
 

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
-// The loop around train steps: batches in, checkpoints, summaries, evaluations and lines for people out.
+// The loop around train steps: batches in, checkpoints, evaluations, and what a log makes of the steps out.
 #pragma once
 
 #include <odt/detector.hpp>
+#include <odt/detectors/schedule_follower.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/event_file.hpp>
+#include <odt/train/best_metric.hpp>
 #include <odt/train/evaluator.hpp>
+#include <odt/train/export_hooks.hpp>
 #include <odt/train/lookahead.hpp>
 #include <odt/train/progress.hpp>
 #include <odt/train/run_state.hpp>
+#include <odt/train/time_budget.hpp>
+#include <odt/train/training_log.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,19 +33,27 @@ struct evaluation_set {
 
 struct training_loop_options {
   std::string model_dir;
-  std::int64_t last_step = 0;  ///< 0: for ever
+  std::int64_t last_step = 0;        ///< 0: for ever
+  double seconds = 0;                ///< trains so long instead, those of the run before included; 0: up to last_step
+  std::int64_t schedule_length = 0;  ///< with it, the steps of the schedule, which ends with the time; 0: it has none
   std::int64_t log_every = 100;
+  std::optional<legacy_log_options>
+      legacy{};  ///< the older program's log instead, and a checkpoint before the first step
   double save_secs = 600;
   std::int64_t save_steps = 0;  ///< besides; 0: by time alone
   double eval_secs = 300;       ///< at least so long from one evaluation to the next
   std::int64_t eval_steps = 0;  ///< evaluate (and save) at multiples of it instead; 0: after checkpoints
+  std::string metric{};         ///< that tells which checkpoint is best; empty: the headline
+  int patience = 0;             ///< so many evaluations without a better one end the run; 0: they do not
+  export_hooks hooks{};
   checkpoint_keeper_options keep;
 };
 
 /// How a run ended.
 struct training_outcome {
   std::int64_t step = 0;
-  int signal = 0;  ///< that stopped it; 0: it reached its last step
+  int signal = 0;        ///< that stopped it; 0: it reached its end
+  bool gave_up = false;  ///< patience was over
 };
 
 class training_loop {
@@ -49,20 +63,25 @@ class training_loop {
   training_loop(detector& model, batch_stream data, run_state run, training_loop_options how,
                 std::vector<evaluation_set> evaluations, console& out);
 
-  /// Trains up to the last step or until it is told to stop (SIGINT, SIGTERM), with a checkpoint at the end. A loss
-  /// that is not finite is an error that names the step, the images and the layer; no checkpoint is written then.
+  /// Trains up to the last step, until the time or the patience is over, or until it is told to stop (SIGINT, SIGTERM),
+  /// with a checkpoint at the end. A loss that is not finite is an error that names the step, the images and the layer;
+  /// no checkpoint is written then.
   training_outcome run();
 
  private:
   using clock = std::chrono::steady_clock;
 
+  bool at_end() const;
   bool step();
   bool next_batch();
-  void tell(const step_report& report);
+  void follow_clock(double step_seconds);
+  double used() const;
+  std::int64_t foreseen_last_step();
   void save_and_evaluate();
   void save();
   void evaluate();
   void evaluate_all();
+  void compare_with_best(const evaluation& result);
   bool due_to_save() const;
   bool due_to_evaluate() const;
   [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report);
@@ -74,12 +93,17 @@ class training_loop {
   std::vector<evaluation_set> evaluations_;
   console& out_;
   checkpoint_keeper keeper_;
-  event_writer events_;
+  std::string graph_;
+  std::unique_ptr<event_writer> events_;
   std::vector<std::unique_ptr<event_writer>> evaluation_events_;
-  step_meter meter_;
+  std::unique_ptr<training_log> log_;
+  patience patience_;
+  std::optional<time_budget> budget_;
+  schedule_follower* follower_ = nullptr;
+  running_pace pace_;
+  double used_before_ = 0;
   std::int64_t saved_step_ = -1, evaluated_step_ = -1;
-  clock::time_point last_save_, last_evaluation_, last_line_;
-  bool first_line_ = true;
+  clock::time_point begin_, last_save_, last_evaluation_;
 };
 
 }  // namespace odt

@@ -16,17 +16,6 @@ namespace detail::loop {
 
 ODT_INLINE double seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-ODT_INLINE void write_step(event_writer& events, const step_report& report, std::int64_t step,
-                           double steps_per_second) {
-  events.scalar("loss", report.total_loss, step);
-  for (const auto& [tag, value] : report.losses) events.scalar(tag, value, step);
-  for (const auto& [tag, value] : report.details) events.scalar(tag, value, step);
-  events.scalar("learning_rate", report.learning_rate, step);
-  events.scalar("global_norm/gradient_norm", report.gradient_norm, step);
-  if (steps_per_second > 0) events.scalar("global_step/sec", static_cast<float>(steps_per_second), step);
-  events.flush();
-}
-
 }  // namespace detail::loop
 
 ODT_INLINE training_loop::training_loop(detector& model, batch_stream data, run_state run, training_loop_options how,
@@ -38,24 +27,44 @@ ODT_INLINE training_loop::training_loop(detector& model, batch_stream data, run_
       evaluations_(std::move(evaluations)),
       out_(out),
       keeper_(how_.model_dir, how_.keep),
-      events_(how_.model_dir),
+      graph_(how_.hooks.graph ? how_.hooks.graph(model) : ""),
+      events_(open_events(how_.model_dir, graph_, run_.config)),
       evaluation_events_(evaluations_.size()),
-      meter_(how_.last_step) {}
+      log_(how_.legacy ? make_legacy_training_log(*events_, out, *how_.legacy)
+                       : make_training_log(*events_, out, how_.log_every)),
+      patience_(how_.patience),
+      used_before_(run_.seconds) {
+  if (how_.seconds <= 0) return;
+  budget_.emplace(how_.seconds, used_before_);
+  follower_ = dynamic_cast<schedule_follower*>(&model_);
+  if (how_.schedule_length > 0 && !follower_)
+    fail("--minutes: the learning rate of this detector follows its steps alone; give --num_train_steps");
+}
 
 ODT_INLINE training_outcome training_loop::run() {
   const stop_signal stop;
-  last_save_ = last_evaluation_ = last_line_ = clock::now();
+  begin_ = last_save_ = last_evaluation_ = clock::now();
   saved_step_ = keeper_.checkpoints().empty() ? -1 : model_.global_step();
-  while ((how_.last_step == 0 || model_.global_step() < how_.last_step) && step()) {
+  follow_clock(0);
+  log_->begin(model_);
+  if (how_.legacy) save();
+  while (!at_end() && step()) {
     if (stop.received() == 0 && (due_to_save() || due_to_evaluate())) save_and_evaluate();
     if (stop.received() != 0) break;
   }
+  const bool gave_up = patience_.over();
+  if (stop.received() == 0) log_->end();
   save();
   if (stop.received() == 0 && evaluated_step_ != model_.global_step()) evaluate();
-  events_.close();
+  events_->close();
   for (const auto& events : evaluation_events_)
     if (events) events->close();
-  return {model_.global_step(), stop.received()};
+  return {model_.global_step(), stop.received(), gave_up};
+}
+
+ODT_INLINE bool training_loop::at_end() const {
+  if (patience_.over()) return true;
+  return budget_ ? budget_->over(used()) : how_.last_step > 0 && model_.global_step() >= how_.last_step;
 }
 
 /// False when the data is at its end.
@@ -68,9 +77,26 @@ ODT_INLINE bool training_loop::step() {
   const step_report report = model_.train_step(data_.current());
   if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report);
   run_.samples_seen += static_cast<std::uint64_t>(data_.current().size);
-  meter_.add(report, data_.current().size, waited, detail::loop::seconds(clock::now() - start));
-  tell(report);
+  const double seconds = detail::loop::seconds(clock::now() - start);
+  follow_clock(seconds);
+  log_->step({report, model_.global_step(), data_.current().size, waited, seconds, foreseen_last_step()});
   return true;
+}
+
+/// Seconds of the run so far.
+ODT_INLINE double training_loop::used() const { return used_before_ + detail::loop::seconds(clock::now() - begin_); }
+
+/// The schedule of a training of a given time goes forward.
+ODT_INLINE void training_loop::follow_clock(double step_seconds) {
+  if (!budget_) return;
+  if (step_seconds > 0) budget_->advance(step_seconds, used());
+  pace_.add(step_seconds);
+  if (how_.schedule_length > 0) follower_->set_schedule_step(budget_->schedule_step(how_.schedule_length));
+}
+
+/// The last step, as far as it can be told now.
+ODT_INLINE std::int64_t training_loop::foreseen_last_step() {
+  return budget_ ? model_.global_step() + budget_->steps_left(used(), pace_.seconds()) : how_.last_step;
 }
 
 /// Bad data ends the run, but what was trained so far is kept.
@@ -81,20 +107,6 @@ ODT_INLINE bool training_loop::next_batch() {
     if (run_.samples_seen > 0) save();
     throw;
   }
-}
-
-ODT_INLINE void training_loop::tell(const step_report& report) {
-  const std::int64_t step = model_.global_step();
-  const double quiet = detail::loop::seconds(clock::now() - last_line_);
-  const bool at_step = how_.log_every > 0 && step % how_.log_every == 0;
-  if (at_step || first_line_)
-    detail::loop::write_step(events_, report, step, first_line_ ? 0 : meter_.steps_per_second());
-  if (!at_step && !first_line_ && quiet < (out_.terminal() ? 0.5 : 30)) return;
-  const std::string line = meter_.line(step, out_.columns());
-  at_step ? out_.line(line) : out_.status(line);
-  if (at_step || !out_.terminal()) meter_.reset();
-  first_line_ = false;
-  last_line_ = clock::now();
 }
 
 ODT_INLINE bool training_loop::due_to_save() const {
@@ -116,11 +128,13 @@ ODT_INLINE void training_loop::save() {
   const std::int64_t step = model_.global_step();
   if (step == saved_step_) return;
   const std::string prefix = keeper_.prefix(step);
+  log_->saving(how_.model_dir);
+  if (budget_) run_.seconds = used();
   save_checkpoint(model_, run_, prefix);
   keeper_.saved(prefix);
   saved_step_ = step;
   last_save_ = clock::now();
-  out_.line(str("saved ", prefix));
+  log_->saved(prefix);
 }
 
 ODT_INLINE void training_loop::evaluate() {
@@ -139,16 +153,24 @@ ODT_INLINE void training_loop::evaluate_all() {
       warn("there are no images to evaluate on for ", directory);
       continue;
     }
-    if (!evaluation_events_[i]) evaluation_events_[i] = std::make_unique<event_writer>(directory);
+    if (!evaluation_events_[i]) evaluation_events_[i] = open_events(directory, graph_, run_.config);
     write_summaries(*evaluation_events_[i], result);
+    evaluation_events_[i]->text("checkpoint_path", keeper_.prefix(result.step), result.step);
+    evaluation_events_[i]->flush();
     out_.line(summary_text(result));
-    const auto* headline = result.headline();
-    if (i == 0 && headline &&
-        keeper_.offer_best(keeper_.prefix(result.step), headline->first, headline->second, result.data))
-      out_.line(str("best so far: ", headline->first, " = ", significant(headline->second, 4)));
+    if (i == 0) compare_with_best(result);
   }
   evaluated_step_ = model_.global_step();
   last_evaluation_ = clock::now();
+}
+
+ODT_INLINE void training_loop::compare_with_best(const evaluation& result) {
+  const auto measured = measure(result, how_.metric);
+  const bool better = measured && keeper_.offer_best(keeper_.prefix(result.step), *measured);
+  patience_.add(better);
+  if (!better) return;
+  out_.line(str("best so far: ", measured->metric, " = ", significant(measured->value, 4)));
+  if (how_.hooks.best) how_.hooks.best(how_.model_dir);
 }
 
 ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report) {

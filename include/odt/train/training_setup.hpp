@@ -5,6 +5,7 @@
 
 #include <odt/io/directory_lock.hpp>
 #include <odt/train/data.hpp>
+#include <odt/train/export_hooks.hpp>
 #include <odt/train/model_setup.hpp>
 #include <odt/train/progress.hpp>
 #include <odt/train/restore.hpp>
@@ -27,6 +28,7 @@ struct train_flags {
   std::string model_dir;                        ///< empty: of no run, to check the rest
   std::optional<std::int64_t> num_train_steps;  ///< instead of train_config.num_steps
   bool stretch_schedule = false;                ///< makes the learning rate's schedule end with the last step
+  double minutes = 0;  ///< trains so long instead, and the schedule ends with them (time_budget.hpp); 0: by steps
   evaluation_choice evaluations;
   std::optional<std::uint64_t> seed;  ///< of a new run; 0 when not given
   int threads = 0;                    ///< of the train step; 0: all of the machine's
@@ -39,7 +41,11 @@ struct train_flags {
   std::int64_t eval_every_steps = 0;
   std::optional<double> eval_interval;  ///< instead of eval_config.eval_interval_secs
   bool evaluate = true;                 ///< beside the training
+  std::string metric;                   ///< that tells which checkpoint is best; empty: the first mAP
+  int patience = 0;                     ///< evaluations without a better one that end the run; 0: they do not
   std::int64_t log_every = 100;
+  bool legacy = false;  ///< tells and saves as the API's legacy/train.py does
+  export_hooks hooks{};
 };
 
 /// All that a run is made of.
@@ -56,7 +62,9 @@ struct training_setup {
   label_survey labels{};           ///< of the training input
   std::vector<data_input> evaluations{};
   std::int64_t last_step = 0;
-  std::vector<step_shape> steps{};  ///< the train step's, then the evaluations'
+  double seconds = 0;                ///< of a training of a given time; 0: up to last_step
+  std::int64_t schedule_length = 0;  ///< with it: steps of the schedule; 0: the rate does not depend on the step
+  std::vector<step_shape> steps{};   ///< the train step's, then the evaluations'
 };
 
 /// Makes it. Where looking at the labels takes long, `out` (if any) says how far it is.

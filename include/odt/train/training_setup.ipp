@@ -7,6 +7,7 @@
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
+#include <odt/train/best_metric.hpp>
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
 #include <odt/train/memory_check.hpp>
@@ -32,8 +33,18 @@ ODT_INLINE pipeline read_config(const train_flags& flags) {
     if (const std::string changes = stretch_schedule(config, steps); !changes.empty())
       info("--stretch_schedule: ", changes);
   if (flags.num_train_steps) config.apply_hparams(str("train_config.num_steps=", steps));
+  if (flags.minutes > 0) return config;
   if (const std::string mismatch = schedule_mismatch(config.root(), steps); !mismatch.empty()) warn(mismatch);
   return config;
+}
+
+/// Where the run ends.
+ODT_INLINE void find_end(training_setup& s, const train_flags& flags) {
+  s.last_step = s.options.num_steps;
+  if (flags.minutes <= 0) return;
+  s.last_step = 0;
+  s.seconds = 60 * flags.minutes;
+  s.schedule_length = schedule_length(s.config.root(), "--minutes: ").value_or(0);
 }
 
 /// The checkpoint to go on from, and the seed that follows from it.
@@ -65,6 +76,10 @@ ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
     warn("--seed ", *flags.seed, " is not used: the run in ", flags.model_dir, " goes on with its seed ", before->seed);
   s.run.seed = before->seed;
   s.run.samples_seen = before->samples_seen;
+  s.run.seconds = flags.minutes > 0 ? before->seconds : 0;
+  if (before->seconds > 0 && flags.minutes <= 0)
+    warn(flags.model_dir, ": this run was one of a given time so far; without --minutes it goes on to a step, and the ",
+         "learning rate follows the step");
 }
 
 ODT_INLINE void tell_ignored(const settings& root) {
@@ -102,6 +117,19 @@ ODT_INLINE void check_fine_tune_checkpoint(const settings& root) {
     }
 }
 
+/// What asks for the best checkpoint needs evaluations that tell which it is.
+ODT_INLINE void check_best(const training_setup& s, const train_flags& flags) {
+  if (!s.evaluations.empty()) return check_metric(flags.metric, s.evaluation, s.evaluations.front().options.classes);
+  if (flags.patience == 0 && !flags.hooks.best && flags.metric.empty()) return;
+  fail("--patience, --metric and --export_best need evaluations, and there are none: ",
+       flags.evaluate ? "the config has no eval_input_reader" : "leave out --no_eval");
+}
+
+ODT_INLINE std::string end_of(const training_setup& s) {
+  if (s.seconds > 0) return str("for ", human_duration(s.seconds));
+  return s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)";
+}
+
 ODT_INLINE void open_data(training_setup& s, data_input input, const train_flags& flags, console* out) {
   for (const data_input& evaluation : s.evaluations)
     if (!flags.evaluations.training_data) check_same_labels(input, evaluation);
@@ -127,7 +155,7 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
   const settings& root = s.config.root();
   s.options = read_train_options(root);
   s.evaluation = read_eval_options(root);
-  s.last_step = s.options.num_steps;
+  d::find_end(s, flags);
   d::find_start(s, flags);
   if (!s.resume_from) d::check_fine_tune_checkpoint(root);
   s.model =
@@ -139,6 +167,7 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
     s.evaluations = evaluation_inputs(root, *s.model, data, flags.evaluations);
   else
     root.at("eval_input_reader").accept();
+  d::check_best(s, flags);
   d::tell_ignored(root);
   refuse_unread(root);
   d::open_data(s, std::move(input), flags, out);
@@ -160,7 +189,7 @@ ODT_INLINE std::string describe(const training_setup& s, std::size_t columns) {
   const auto boxes = static_cast<std::int64_t>(s.labels.usable_objects);
   return text + str("  ", counted(static_cast<std::int64_t>(epoch_size(s.input, *s.input.records)), "training image"),
                     " with ", grouped(boxes), boxes == 1 ? " box" : " boxes", ", seed ", s.run.seed, ", ",
-                    s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)");
+                    detail::training_setting::end_of(s));
 }
 
 }  // namespace odt
