@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/cli/run.hpp>
 
+#include "cli/program.hpp"
 #include "golden.hpp"
 #include "train/toy_data.hpp"
 #include "train/toy_detector.hpp"
@@ -20,48 +21,13 @@
 
 namespace {
 
+using odt::test::contains;
+using odt::test::finish;
+using odt::test::run;
 using odt::test::scratch_directory;
+using odt::test::start;
 using odt::test::toy_detector;
-
-struct outcome {
-  int status = -1;
-  std::string out, err;
-};
-
-/// Starts the program in a process of its own, its output in files of the directory.
-pid_t start(const scratch_directory& at, std::vector<std::string> arguments) {
-  std::fflush(nullptr);  // or the child writes it again
-  const pid_t child = fork();
-  if (child != 0) return child;
-  if (!std::freopen((at / "stdout").c_str(), "w", stdout) || !std::freopen((at / "stderr").c_str(), "w", stderr))
-    _exit(99);
-  arguments.insert(arguments.begin(), "odt");
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  const int status = odt::run_cli({toy_detector::type()}, static_cast<int>(argv.size()), argv.data());
-  std::fflush(nullptr);
-  _exit(status);
-}
-
-int wait_for(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-outcome finish(const scratch_directory& at, pid_t child) {
-  return {wait_for(child), odt::read_file(at / "stdout"), odt::read_file(at / "stderr")};
-}
-
-outcome run(const scratch_directory& at, std::vector<std::string> arguments) {
-  return finish(at, start(at, std::move(arguments)));
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  const bool found = text.find(part) != std::string_view::npos;
-  if (!found) BOOST_TEST_MESSAGE("\"" << part << "\" is not in:\n" << text);
-  return found;
-}
+using odt::test::wait_for;
 
 void write_picture(const std::string& path) { odt::write_file(path, odt::encode_png(odt::image(48, 64))); }
 
@@ -73,7 +39,8 @@ BOOST_AUTO_TEST_CASE(help_is_there_for_the_program_and_each_subcommand) {
   const scratch_directory at;
   const auto all = run(at, {"--help"});
   BOOST_TEST(all.status == 0);
-  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "checkpoint", "shapes", "bench"}) {
+  for (const char* name : {"convert", "train", "eval", "detect", "inspect", "checkpoint", "shapes", "bench",
+                           "legacy-train", "legacy-eval"}) {
     BOOST_TEST(contains(all.out, name));
     const auto one = run(at, {name, "--help"});
     BOOST_TEST(one.status == 0);

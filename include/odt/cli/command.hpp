@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/detector.hpp>
+#include <odt/train/export_hooks.hpp>
 
 #include <functional>
 #include <span>
@@ -18,6 +19,9 @@ struct program {
   std::function<int()> action;  ///< of the subcommand that was called
 };
 
+/// What a training and an evaluation ask of the exporter: the graph, and where `export_best`, the best checkpoint.
+export_hooks hooks_of(const program& p, bool export_best);
+
 void add_checkpoint(CLI::App& app, program& p);
 void add_convert(CLI::App& app, program& p);
 void add_train(CLI::App& app, program& p);
@@ -25,6 +29,8 @@ void add_eval(CLI::App& app, program& p);
 void add_detect(CLI::App& app, program& p);
 void add_export(CLI::App& app, program& p);
 void add_inspect(CLI::App& app, program& p);
+void add_legacy_eval(CLI::App& app, program& p);
+void add_legacy_train(CLI::App& app, program& p);
 void add_shapes(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);
 

@@ -25,6 +25,10 @@ ODT_INLINE void add_eval(CLI::App& app, program& p) {
   eval->add_option("--pipeline_config_path", source.pipeline_config_path,
                    "the pipeline.config; when not given, the one beside the checkpoint");
   eval->add_flag("--run_once", flags->run_once, "evaluate the directory's newest checkpoint and end");
+  eval->add_option("--eval_interval", flags->eval_interval,
+                   "seconds at least from one evaluation to the next; instead of eval_config.eval_interval_secs")
+      ->check(not_negative());
+  add_best_flags(*eval, flags->metric, flags->patience, flags->keep_best);
   eval->add_option("--eval_dir", flags->eval_dir, "where summaries go; when not given, eval_0 beside the checkpoint");
   eval->add_option("--output", flags->output, "write all detections to this file in COCO's result format");
   eval->add_option("--hparams_overrides", source.hparams_overrides, "changes to the config: eval_config.batch_size=8");
@@ -43,6 +47,9 @@ ODT_INLINE void add_eval(CLI::App& app, program& p) {
   add_idle_flags(*eval);
   eval->callback([flags, &p] {
     p.action = [flags, &p] {
+      if (!flags->metric.empty() && flags->patience == 0 && !flags->keep_best)
+        throw CLI::ValidationError("--metric", "tells which checkpoint is best; give --export_best or --patience too");
+      flags->hooks = hooks_of(p, flags->keep_best);
       console out;
       evaluate_checkpoints(p.detectors, *flags, out);
       return 0;

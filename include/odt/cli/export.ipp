@@ -10,6 +10,8 @@
 #include <odt/detectors/axes.hpp>
 #include <odt/export/check_export.hpp>
 #include <odt/export/export_model.hpp>
+#include <odt/io/checkpoint_keeper.hpp>
+#include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 
 #include <cstdio>
@@ -128,6 +130,35 @@ ODT_INLINE void add_tflite_flags(CLI::App& command, tflite_options& o) {
   command.add_flag("--add_postprocessing_op,!--noadd_postprocessing_op", o.add_postprocessing_op,
                    "TFLite: detections are the outputs (the default); --add_postprocessing_op=false: encoded boxes, "
                    "scores and anchors");
+}
+
+/// The graph of a detector that has none is left out, which is told.
+ODT_INLINE std::string graph_or_none(detector& model) {
+  try {
+    return inference_graph(model);
+  } catch (const error& wrong) {
+    info("no graph goes to the event file: ", wrong.what());
+    return {};
+  }
+}
+
+/// A training does not end for an export that fails.
+ODT_INLINE void export_best_of(const program& p, const std::string& model_dir) try {
+  model_source source;
+  source.checkpoint = join_path(model_dir, checkpoint_keeper::options{}.best_directory);
+  source.device = "cpu";
+  const std::string directory = join_path(model_dir, "export/best");
+  export_tensorflow(load_detector(p.detectors, source), load_config(source).text(),
+                    {.output_directory = directory, .overwrite = true});
+  info("exported it to ", directory);
+} catch (const error& wrong) {
+  warn("the best checkpoint was not exported: ", wrong.what());
+}
+
+ODT_INLINE export_hooks hooks_of(const program& p, bool export_best) {
+  export_hooks hooks{.graph = graph_or_none};
+  if (export_best) hooks.best = [&p](const std::string& model_dir) { export_best_of(p, model_dir); };
+  return hooks;
 }
 
 ODT_INLINE void add_export(CLI::App& app, program& p) {

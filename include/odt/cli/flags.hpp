@@ -20,6 +20,9 @@ void add_thread_flags(CLI::App& app, int& threads, int& data_threads);
 /// --device=cpu|cuda|auto and --precision=fp32|bf16
 void add_device_flags(CLI::App& app, std::string& device, std::optional<precision>& what);
 
+/// --metric, --patience and --export_best
+void add_best_flags(CLI::App& app, std::string& metric, int& patience, bool& export_best);
+
 /// --on_bad_example=skip|fail
 void add_bad_example_flag(CLI::App& app, bad_example& what);
 

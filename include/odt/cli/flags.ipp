@@ -32,6 +32,17 @@ ODT_INLINE void add_device_flags(CLI::App& app, std::string& device, std::option
       ->default_str("fp32 on a CPU, bf16 on a GPU");
 }
 
+ODT_INLINE void add_best_flags(CLI::App& app, std::string& metric, int& patience, bool& export_best) {
+  app.add_option(
+      "--metric", metric,
+      "which number of the evaluation tells how good a checkpoint is: a tag, or its end, such as mAP@.50IOU or "
+      "total_loss (losses are better when lower); when not given, the first mAP");
+  app.add_option("--patience", patience, "end after so many evaluations in a row without a better one; 0: do not")
+      ->check(not_negative());
+  app.add_flag("--export_best", export_best,
+               "keep the best checkpoint in best/ beside the others, and export it for TensorFlow to export/best/");
+}
+
 ODT_INLINE void add_bad_example_flag(CLI::App& app, bad_example& what) {
   static const std::map<std::string, bad_example> names{{"fail", bad_example::fail}, {"skip", bad_example::skip}};
   app.add_option("--on_bad_example", what, "skip (count and list them) or fail")

@@ -26,6 +26,7 @@
 #include <odt/cli/eval.ipp>
 #include <odt/cli/export.ipp>
 #include <odt/cli/inspect.ipp>
+#include <odt/cli/legacy.ipp>
 #include <odt/cli/shapes.ipp>
 #include <odt/cli/train.ipp>
 #endif
@@ -99,6 +100,8 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_checkpoint(app, program);
   detail::cli::add_shapes(app, program);
   detail::cli::add_bench(app, program);
+  detail::cli::add_legacy_train(app, program);
+  detail::cli::add_legacy_eval(app, program);
   try {
     app.parse(detail::cli::reversed_arguments(app, argc, argv));
     detail::cli::warn_if_slow();

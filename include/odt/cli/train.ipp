@@ -18,22 +18,30 @@ namespace detail::cli {
 struct train_command {
   train_flags flags;
   std::string checkpoint_dir;
-  bool run_once = false, no_eval = false, alsologtostderr = false;
+  bool export_best = false, run_once = false, no_eval = false, alsologtostderr = false;
 };
 
 ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
   train_flags& f = c.flags;
   app.add_option("--pipeline_config_path", f.pipeline_config_path, "the pipeline.config")->required();
   app.add_option("--model_dir", f.model_dir, "where checkpoints and summaries go; one with a checkpoint goes on");
-  app.add_option("--num_train_steps", f.num_train_steps,
-                 "steps in all, instead of train_config.num_steps; 0: without end")
-      ->check(not_negative());
+  CLI::Option* steps = app.add_option("--num_train_steps", f.num_train_steps,
+                                      "steps in all, instead of train_config.num_steps; 0: without end")
+                           ->check(not_negative());
   app.add_option("--hparams_overrides", f.hparams_overrides,
                  "changes to the config: learning_rate=0.01,batch_size=8,train_config.gradient_clipping_by_norm=5");
   app.add_option("--config_override", f.config_override,
                  "text that is merged into the config: 'train_config { batch_size: 8 }'");
-  app.add_flag("--stretch_schedule", f.stretch_schedule,
-               "make the learning rate's schedule longer or shorter, so that it ends with the last step");
+  CLI::Option* stretch =
+      app.add_flag("--stretch_schedule", f.stretch_schedule,
+                   "make the learning rate's schedule longer or shorter, so that it ends with the last step");
+  app.add_option(
+         "--minutes", f.minutes,
+         "train so long instead, evaluations and what an interrupted run has used included; the learning rate's "
+         "schedule ends with the time, for which the number of steps is estimated anew after each step")
+      ->check(between(1e-3, 1e7))
+      ->excludes(steps)
+      ->excludes(stretch);
   app.add_flag("--eval_training_data", f.evaluations.training_data, "evaluate on the training data instead");
   app.add_option("--sample_1_of_n_eval_examples", f.evaluations.sample_1_of_n_eval_examples,
                  "evaluate on every n-th example only")
@@ -42,6 +50,7 @@ ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
                  "the same with --eval_training_data")
       ->check(positive())
       ->capture_default_str();
+  add_best_flags(app, f.metric, f.patience, c.export_best);
   app.add_option("--checkpoint_dir", c.checkpoint_dir, "no training: evaluate the checkpoints of this directory");
   app.add_flag("--run_once", c.run_once, "with --checkpoint_dir: only the newest one");
   app.add_flag("--alsologtostderr", c.alsologtostderr, "write all lines to stderr instead of stdout");
@@ -61,7 +70,7 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
   app.add_option("--eval_every_steps", f.eval_every_steps, "save and evaluate every so many steps")
       ->check(not_negative());
   app.add_option("--eval_interval", f.eval_interval,
-                 "seconds at least between evaluations, which follow checkpoints; instead of eval_interval_secs")
+                 "seconds at least from one evaluation to the next; instead of eval_config.eval_interval_secs")
       ->check(not_negative());
   app.add_flag("--no_eval", c.no_eval, "no evaluation beside the training");
   app.add_option("--log_every", f.log_every, "steps between lines and summaries")
@@ -86,12 +95,18 @@ ODT_INLINE int run_train(const train_command& c, const program& p) {
     flags.evaluations = c.flags.evaluations;
     flags.data_threads = c.flags.data_threads;
     flags.on_bad_example = c.flags.on_bad_example;
+    flags.eval_interval = c.flags.eval_interval;
+    flags.metric = c.flags.metric;
+    flags.patience = c.flags.patience;
+    flags.keep_best = c.export_best;
+    flags.hooks = hooks_of(p, c.export_best);
     evaluate_checkpoints(p.detectors, flags, out);
     return 0;
   }
   if (c.flags.model_dir.empty()) throw CLI::RequiredError("--model_dir");
   train_flags flags = c.flags;
   flags.evaluate = !c.no_eval;
+  flags.hooks = hooks_of(p, c.export_best);
   const training_outcome outcome = train(p.detectors, flags, out);
   return outcome.signal == 0 ? 0 : 128 + outcome.signal;
 }

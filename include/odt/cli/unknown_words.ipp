@@ -33,6 +33,8 @@ inline constexpr synonym flag_synonyms[] = {
     {"max_steps", "num_train_steps"},
     {"num_steps", "num_train_steps"},
     {"steps", "num_train_steps"},
+    {"early_stopping", "patience"},
+    {"time_limit", "minutes"},
     {"train_dir", "model_dir"},
     {"output_dir", "model_dir"},
     {"work_dir", "model_dir"},
