@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(both_heads_are_dropped_out) {
   for (const int head : {b.heads.encodings, b.heads.logits}) {
     const odt::layer& before = b.net[b.net[head].inputs[0]];
     BOOST_TEST((before.kind == odt::layer_kind::dropout));
-    BOOST_TEST(before.keep_probability == 0.75f);
+    BOOST_TEST(before.dropout.keep_probability == 0.75f);
   }
 }
 

@@ -330,6 +330,43 @@ inline std::vector<network_case> network_cases() {
          output(net, conv(net, net.resize(crops, {5, 2}, "again"), "b", 4, 3, relu));
          output(net, conv(net, net.upsample(conv(net, crops, "c", 4, 3, relu), 2, "twice"), "d", 4, 3, relu), "large");
        }},
+      {"slices of a map",
+       {8, 9},
+       [](network& net) {
+         const int map = conv(net, 0, "a", 8, 3, relu);
+         const int low = net.slice(map, 0, 5, "low"), high = net.slice(map, 5, 3, "high");
+         const int part = net.slice(low, 1, 2, "part");
+         output(net, conv(net, net.activate(low, activation::relu_6, "clamped"), "b", 4, 3, relu), "of low");
+         output(net, conv(net, norm(net, high, "norm"), "c", 4, 1, relu), "of high");
+         output(net, convolve_depthwise(net, high, {.scope = "d", .kernel = 3}, relu), "beside");
+         output(net, net.concat("joined", {part, conv(net, high, "e", 3, 1, relu), high}), "of all");
+         net.outputs.push_back({.name = "itself", .columns = 2, .layers = {part}});
+       }},
+      {"slices of crops and of a convolution",
+       {9, 8},
+       [](network& net) {
+         const int map = conv(net, 0, "a", 6, 3, linear);
+         const int crops = net.crop_and_resize(map, net.regions({}, {3, 2}, "boxes"), {4, 3}, "crops");
+         const int first = net.slice(crops, 0, 3, "first"), second = net.slice(crops, 3, 3, "second");
+         const int twice =
+             net.sum(net.activate(first, activation::relu, "r"), conv(net, first, "b", 3, 1, relu), "sum");
+         output(net, net.sum(twice, net.activate(second, activation::relu, "r2"), "sum2"));
+         const int deep = convolve_depthwise(net, map, {.scope = "d", .kernel = 3}, bare);
+         output(net, conv(net, net.slice(deep, 2, 3, "third"), "c", 4, 1, relu), "unread channels");
+       }},
+      {"even and odd pixels side by side",
+       {9, 8},
+       [](network& net) {
+         const int x = conv(net, 0, "a", 4, 3, relu);
+         const int even = net.pool(layer_kind::average_pool, x, "even", 1, 2, padding::valid),
+                   odd = net.pool(layer_kind::average_pool, x, "odd", 1, 2, padding::shifted);
+         output(net,
+                norm(net, net.concat("joined", {conv(net, even, "b", 3, 1, bare), conv(net, odd, "c", 3, 1, bare)}),
+                     "norm"));
+         output(net,
+                net.pool(layer_kind::average_pool, conv(net, odd, "d", 3, 1, relu), "again", 1, 2, padding::shifted),
+                "twice");
+       }},
       {"frozen norms and frozen layers",
        {8, 8},
        [](network& net) {

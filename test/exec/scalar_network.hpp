@@ -114,7 +114,7 @@ class scalar_network {
           double sum = 0;
           int count = 0;
           under(l, x, r, k, [&](int a, int b, int) { sum += x.at(n, a, b, c), ++count; });
-          y.at(n, r, k, c) = sum / count;
+          y.at(n, r, k, c) = sum / std::max(count, 1);
         });
       case layer_kind::global_pool:
         each(x, [&](int n, int r, int k, int c) { y.at(n, 0, 0, c) += x.at(n, r, k, c) / pixels; });
@@ -147,6 +147,8 @@ class scalar_network {
         }
         return;
       }
+      case layer_kind::slice:
+        return each(y, [&](int n, int r, int k, int c) { y.at(n, r, k, c) = x.at(n, r, k, l.first + c); });
       case layer_kind::pad:
         each(x, [&](int n, int r, int k, int c) { y.at(n, r, k, c) = x.at(n, r, k, c); });
         return;

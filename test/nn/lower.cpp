@@ -228,6 +228,39 @@ BOOST_AUTO_TEST_CASE(branches_write_their_slices_of_a_concat) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_slice_is_a_part_of_a_view) {
+  odt::network net;
+  const int x = odt::convolve(net, 0, {.scope = "a", .channels = 6, .kernel = 3}, {});
+  const int part = net.slice(net.slice(x, 1, 4, "most"), 2, 2, "part");
+  const int y = odt::convolve(net, part, {.scope = "b", .channels = 2}, {});
+  net.outputs.push_back({.name = "out", .columns = 2, .layers = {y}});
+  for (const odt::run_mode mode : {odt::run_mode::infer, odt::run_mode::train}) {
+    const odt::plan p = odt::lower(net, 2, {8, 8}, mode);
+    const odt::tensor_view &whole = p.value(x), &own = p.value(part);
+    BOOST_TEST(own.buffer == whole.buffer);
+    BOOST_TEST(own.offset == whole.offset + 3);
+    BOOST_TEST(own.channels == 2);
+    BOOST_TEST(own.pixel_stride == 6);
+    BOOST_TEST(own.pending.none() == (mode == odt::run_mode::infer));
+    if (mode == odt::run_mode::train) BOOST_TEST(own.pending.affine == whole.pending.affine + 3);
+    BOOST_TEST(count(p, odt::operation::copy) == 1);  // to the output
+  }
+  BOOST_CHECK_THROW(net.slice(x, 4, 3, "beyond"), odt::error);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_is_no_operation_where_nothing_is_trained) {
+  odt::network net;
+  int x = odt::convolve(net, 0, {.scope = "a", .channels = 6, .kernel = 3}, {.act = odt::activation::none});
+  x = net.add({.kind = odt::layer_kind::dropout, .name = "drop", .inputs = {x}, .channels = 6, .dropout = {0.5f}});
+  x = odt::convolve(net, x, {.scope = "b", .channels = 2}, {});
+  net.outputs.push_back({.name = "out", .columns = 2, .layers = {x}});
+  const odt::plan infer = odt::lower(net, 2, {8, 8}, odt::run_mode::infer),
+                  train = odt::lower(net, 2, {8, 8}, odt::run_mode::train);
+  BOOST_TEST(count(infer, odt::operation::dropout) == 0);
+  BOOST_TEST(count(train, odt::operation::dropout) == 1);
+  BOOST_TEST(count(train, odt::operation::dropout_backward) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_second_activation_is_an_operation_of_its_own) {
   odt::network net;
   const odt::hyperparams h;

@@ -64,7 +64,7 @@ struct convolutional_box_predictor {
                             .name = scope + "/Dropout/dropout",
                             .inputs = {x},
                             .channels = net.channels(x),
-                            .keep_probability = o.dropout_keep_probability});
+                            .dropout = {.keep_probability = o.dropout_keep_probability}});
       const int logits =
           predict(o, net, features, scope + "/ClassPredictor", boxes * class_slots, o.class_prediction_bias_init);
       add_prediction(net, encodings, logits);

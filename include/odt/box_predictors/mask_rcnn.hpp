@@ -106,7 +106,7 @@ struct mask_rcnn_box_predictor {
                    .name = flat + "/dropout",
                    .inputs = {x},
                    .channels = net.channels(x),
-                   .keep_probability = opts.dropout_keep_probability});
+                   .dropout = {.keep_probability = opts.dropout_keep_probability}});
     layer_variables v;
     v.weights = net.add_variable(scope + "/weights", {net.channels(x), channels}, opts.fc.weights, opts.fc.penalty);
     v.biases = add_biases(net, scope, channels);

@@ -153,7 +153,7 @@ struct weight_shared_convolutional_box_predictor {
                       .name = op + "/Dropout/dropout",
                       .inputs = {x},
                       .channels = net.channels(x),
-                      .keep_probability = o.dropout_keep_probability});
+                      .dropout = {.keep_probability = o.dropout_keep_probability}});
     }
 
     constexpr int clip(int x) {

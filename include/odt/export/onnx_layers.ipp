@@ -17,7 +17,7 @@ namespace odt::detail::onnx {
 ODT_INLINE std::vector<attribute> window_of(const layer& l) {
   std::vector<attribute> all{ints_attribute("kernel_shape", {l.kernel_height, l.kernel_width}),
                              ints_attribute("strides", {l.stride, l.stride})};
-  if (l.border == padding::valid) return all;
+  if (l.border == padding::valid || l.border == padding::shifted) return all;
   if (l.border == padding::same && l.stride > 1) {
     if (l.rate > 1)
       fail("layer ", l.name, ": a stride of ", l.stride, " at a rate of ", l.rate, " cannot be exported to ONNX");
@@ -64,6 +64,8 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
       for (const int input : l.inputs) parts.push_back(in(input));
       return {graph_.concat(parts, 1)};
     }
+    case layer_kind::slice:
+      return {graph_.slice(x, 1, l.first, l.channels)};
     case layer_kind::add:
       return {graph_.add("Add", {x, second})};
     case layer_kind::multiply:
@@ -179,8 +181,10 @@ ODT_INLINE writer::tensor writer::elementwise_of(const layer& l, const tensor& i
   return clipped(x, f.low, f.high);
 }
 
-ODT_INLINE writer::tensor writer::pool(const layer& l, const tensor& x) {
+ODT_INLINE writer::tensor writer::pool(const layer& l, const tensor& input) {
   if (l.border == padding::fixed) fail("layer ", l.name, ": explicit padding of a pool cannot be exported to ONNX");
+  tensor x = input;
+  if (l.border == padding::shifted) x = graph_.add("Pad", {x, graph_.integers({0, 0, -1, -1, 0, 0, 1, 1})});
   return graph_.add(l.kind == layer_kind::max_pool ? "MaxPool" : "AveragePool", {x}, window_of(l));
 }
 

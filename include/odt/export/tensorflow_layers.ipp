@@ -63,6 +63,8 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
           "ConcatV2", last_of(l.name), parts,
           {type_attribute("T", float_type), type_attribute("Tidx", element_type::int32), attribute("N", count)})};
     }
+    case layer_kind::slice:
+      return {graph_.slice_last(x, 4, l.first, l.channels)};
     case layer_kind::add:
       return {graph_.add("AddV2", last_of(l.name), {x, second}, {type_attribute("T", float_type)})};
     case layer_kind::multiply:
@@ -84,15 +86,19 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
   fail("layer ", l.name, ": the detector has to write it");
 }
 
+/// With as many zeros before and behind each axis.
+ODT_INLINE writer::tensor writer::padded_by(const tensor& x, const std::array<std::int32_t, 8>& zeros) {
+  return graph_.add("Pad", "Pad", {x, graph_.constant("Pad/paddings", {4, 2}, std::span<const std::int32_t>(zeros))},
+                    {type_attribute("T", float_type), type_attribute("Tpaddings", element_type::int32)});
+}
+
 ODT_INLINE writer::tensor writer::convolution(const network& net, const layer& l, const tensor& input) {
   const bool depthwise = l.kind == layer_kind::depthwise_convolution;
   tensor x = input;
   if (l.border == padding::fixed && (l.kernel_height > 1 || l.kernel_width > 1)) {
     const auto [top, bottom] = explicit_padding(l.kernel_height, l.rate);
     const auto [left, right] = explicit_padding(l.kernel_width, l.rate);
-    const std::array<std::int32_t, 8> zeros{0, 0, top, bottom, left, right, 0, 0};
-    x = graph_.add("Pad", "Pad", {x, graph_.constant("Pad/paddings", {4, 2}, std::span<const std::int32_t>(zeros))},
-                   {type_attribute("T", float_type), type_attribute("Tpaddings", element_type::int32)});
+    x = padded_by(x, {0, 0, top, bottom, left, right, 0, 0});
   }
   const bool biased = l.variables.biases >= 0;
   const std::string own = last_of(l.name);
@@ -193,9 +199,16 @@ ODT_INLINE writer::tensor writer::elementwise_of(const layer& l, const tensor& i
   return x;
 }
 
-ODT_INLINE writer::tensor writer::pool(const layer& l, const tensor& x) {
+ODT_INLINE writer::tensor writer::pool(const layer& l, const tensor& input) {
   if (l.border == padding::fixed)
     fail("layer ", l.name, ": explicit padding of a pool cannot be exported to TensorFlow");
+  tensor x = input;
+  if (l.border == padding::shifted) {
+    x = padded_by(x, {0, 0, 0, 1, 0, 1, 0, 0});
+    x = graph_.add("Slice", "Slice",
+                   {x, graph_.integers("Slice/begin", {0, 1, 1, 0}), graph_.integers("Slice/size", {-1, -1, -1, -1})},
+                   {type_attribute("T", float_type), type_attribute("Index", element_type::int32)});
+  }
   return graph_.add(l.kind == layer_kind::max_pool ? "MaxPool" : "AvgPool", last_of(l.name), {x},
                     {type_attribute("T", float_type), ints_attribute("ksize", spatial(l.kernel_height, l.kernel_width)),
                      ints_attribute("strides", spatial(l.stride, l.stride)), string_attribute("padding", padding_of(l)),

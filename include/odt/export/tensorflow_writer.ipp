@@ -88,6 +88,7 @@ class writer final : public graph_writer {
   tensor batch_norm(const network& net, const layer& l, const tensor& x);
   tensor group_norm(const network& net, const layer& l, const tensor& x);
   tensor elementwise_of(const layer& l, const tensor& x);
+  tensor padded_by(const tensor& x, const std::array<std::int32_t, 8>& zeros);
   tensor pool(const layer& l, const tensor& x);
   tensor upsampled(const layer& l, const tensor& x, const tensor& like);
   tensor padded(const layer& l, const tensor& x);

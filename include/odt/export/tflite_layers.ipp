@@ -109,6 +109,8 @@ ODT_INLINE graph_tensor writer::write_layer(const network& net, int number, std:
       const std::vector<int>& inner = graph_.shape_of(x);
       return {padded(l, x, {0, 0, 0, shape[1] - inner[1], 0, shape[2] - inner[2], 0, 0})};
     }
+    case layer_kind::slice:
+      fail("layer ", l.name, ": slices of channels cannot be exported to TFLite");
     case layer_kind::crop_and_resize:
     case layer_kind::position_sensitive_crop:
       fail("layer ", l.name, ": crops cannot be exported to TFLite");
@@ -171,7 +173,8 @@ ODT_INLINE writer::tensor writer::elementwise_of(const layer& l, const tensor& i
 }
 
 ODT_INLINE writer::tensor writer::pool(const layer& l, const tensor& x, const std::vector<int>& shape) {
-  if (l.border == padding::fixed) fail("layer ", l.name, ": explicit padding of a pool cannot be exported to TFLite");
+  if (l.border != padding::same && l.border != padding::valid)
+    fail("layer ", l.name, ": explicit padding of a pool cannot be exported to TFLite");
   return graph_.add(l.kind == layer_kind::max_pool ? ops::max_pool : ops::average_pool, l.name, {x}, shape,
                     {{0, padding_of(l)},
                      {1, l.stride},

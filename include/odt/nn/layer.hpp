@@ -4,6 +4,7 @@
 
 #include <odt/core/image.hpp>
 #include <odt/core/static_vector.hpp>
+#include <odt/nn/dropout.hpp>
 #include <odt/nn/graph_name.hpp>
 #include <odt/nn/hyperparams.hpp>
 
@@ -25,6 +26,7 @@ enum class layer_kind : std::uint8_t {
   average_pool,
   global_pool,  ///< the mean over height and width
   concat,       ///< along the channels
+  slice,        ///< some of the channels
   add,          ///< of two inputs of equal extents
   multiply,     ///< of two inputs; the second may have one pixel an image
   upsample,     ///< by repeating rows and columns
@@ -45,8 +47,9 @@ struct region_capacity {
 };
 
 /// How a window meets the border: TensorFlow's SAME (the odd pixel at the bottom and right), VALID, or the extractors'
-/// explicit padding ((k-1)/2 zeros before, the rest after, then VALID).
-enum class padding : std::uint8_t { same, valid, fixed };
+/// explicit padding ((k-1)/2 zeros before, the rest after, then VALID); or, for pools of single pixels, VALID over what
+/// the image is without its first row and column and with zeros behind the last.
+enum class padding : std::uint8_t { same, valid, fixed, shifted };
 
 /// A layer's variables, as numbers in its network; -1 where it has none of that role. Layers that share a variable have
 /// the same number.
@@ -74,12 +77,13 @@ struct layer {
   int rate = 1;
   int multiplier = 1;  ///< pad: of the size; depthwise: outputs an input channel; upsample: of the size
   int like = -1;       ///< upsample: the layer whose height and width the output is cut to; -1: it is not
+  int first = 0;       ///< slice: channel of its input
   padding border = padding::same;
   layer_variables variables{};
   batch_norm_options norm{};   ///< batch_norm; group_norm: its epsilon
   int groups = 1;              ///< group_norm
   elementwise function{};      ///< clamp, activation
-  float keep_probability = 1;  ///< dropout
+  dropout_options dropout{};   ///< dropout
   region_capacity capacity{};  ///< regions
   size2 crop{};                ///< crops: height and width of each
   size2 bins{1, 1};            ///< position_sensitive_crop
@@ -96,6 +100,7 @@ constexpr axis_window place_window(int in, int kernel, int stride, int rate, pad
   const int reach = (kernel - 1) * rate + 1;
   if (border == padding::valid) return {0, in < reach ? 0 : (in - reach) / stride + 1};
   if (border == padding::fixed) return {(reach - 1) / 2, (in - 1) / stride + 1};
+  if (border == padding::shifted) return {-1, (in - 1) / stride + 1};
   const int out = (in + stride - 1) / stride;
   const int total = (out - 1) * stride + reach - in;
   return {total > 0 ? total / 2 : 0, out};

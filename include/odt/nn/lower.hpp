@@ -84,6 +84,7 @@ class lowering {
   constexpr void forward(int i) {
     switch (net_[i].kind) {
       case layer_kind::input:
+      case layer_kind::slice:
         break;
       case layer_kind::pad:
         compute(operation::pad, i);
@@ -125,7 +126,7 @@ class lowering {
         compute(operation::upsample, i);
         break;
       case layer_kind::dropout:
-        compute(operation::dropout, i);
+        if (at(i).producer == i) compute(operation::dropout, i);
         break;
       case layer_kind::regions:
         choose_regions(i);
@@ -249,6 +250,7 @@ class lowering {
           if (c.gradient >= 0) send(operation::copy_backward, i, {{c.gradient}}, c.layer);
         return;
       case layer_kind::input:
+      case layer_kind::slice:
       case layer_kind::pad:
       case layer_kind::regions:
         fail("layer ", net_[i].name, ": has no gradient, but variables below it are trained; pad the images instead");

@@ -74,6 +74,14 @@ struct network {
     return add(std::move(l));
   }
 
+  /// Channels [first, first + count) of a layer.
+  constexpr int slice(int input, int first, int count, const graph_name& name) {
+    if (first < 0 || count < 1 || first + count > channels(input))
+      fail("layer ", name, ": channels ", first, " to ", first + count, " of ", channels(input),
+           ", which are not there");
+    return add({.kind = layer_kind::slice, .name = name, .inputs = {input}, .channels = count, .first = first});
+  }
+
   constexpr int pool(layer_kind kind, int input, const graph_name& name, int kernel, int stride, padding border) {
     return add({.kind = kind,
                 .name = name,

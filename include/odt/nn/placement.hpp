@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where the outputs of a network's layers lie. A layer that computes has a buffer of its own, or a slice of the concat
 // or of the network's output that it goes to. Batch norms and clamps behind it are no operations over memory: they are
-// pendings of its view, as long as nobody else reads what lies before them.
+// pendings of its view, as long as nobody else reads what lies before them. Nor are slices: they are parts of a view.
 #pragma once
 
 #include <odt/core/error.hpp>
@@ -46,9 +46,9 @@ class placement {
     fuse_separable();
     for (int i = net_.size() - 1; i >= 0; --i)
       if (at(i).producer == i) place(i);
+    finish();
     for (int i = 0; i < net_.size(); ++i)
       if (live(i)) follow(i);
-    finish();
   }
 
   /// The branches of a concat that are copied to it.
@@ -120,17 +120,19 @@ class placement {
     if (!continues(i)) return;
     own.producer = at(l.inputs[0]).producer;
     own.norm = -1;
+    if (is_idle(i)) return;
     layer_views& producer = at(own.producer);
     producer.differentiable = own.differentiable;
     (l.kind == layer_kind::batch_norm ? producer.norm : producer.clamp) = i;
   }
 
-  /// Whether a layer is a pending of its input's view.
+  /// Whether a layer is no operation: a pending of its input's view, or idle.
   constexpr bool continues(int i) {
+    if (is_idle(i)) return true;
     const layer& l = net_[i];
     if (l.kind != layer_kind::batch_norm && l.kind != layer_kind::clamp) return false;
     const int x = l.inputs[0], p = at(x).producer;
-    if (readers(x) != 1 || is_output(i) || p == 0) return false;
+    if (readers(x) != 1 || is_output(i) || p == 0 || is_idle(x)) return false;
     const layer_views& producer = at(p);
     if (net_[p].kind == layer_kind::concat &&
         (slot_of(p).joint_norm || slot_of(p).joint.clamps() || (train() && read_beside(p))))
@@ -146,6 +148,11 @@ class placement {
       if (readers(x) != 1 || (net_[p].kind == layer_kind::concat && read_beside(p))) return true;
     }
     return false;
+  }
+
+  /// Whether a layer has no values of its own: those of its input, or some of them.
+  constexpr bool is_idle(int l) const {
+    return net_[l].kind == layer_kind::slice || (net_[l].kind == layer_kind::dropout && !train());
   }
 
   constexpr bool is_output(int l) const {
@@ -175,7 +182,7 @@ class placement {
       const pending_place own = clamp_of(p);
       const bool same = !train() || !own.clamps() || (own.low == joint.low && own.high == joint.high);
       const bool pends = at(p).norm >= 0 || at(p).clamp >= 0;
-      if (same && movable(p) && (train() || finishes(p) || !pends)) {
+      if (same && movable(p) && !is_idle(x) && (train() || finishes(p) || !pends)) {
         slot_of(p).concat = i, slot_of(p).channel = channel;
         slot_of(i).joint_norm = slot_of(i).joint_norm || at(p).norm >= 0 || slot_of(p).joint_norm;
       } else {
@@ -269,7 +276,8 @@ class placement {
       if (!live(i) || l.kind != layer_kind::convolution || l.kernel_height * l.kernel_width != 1 || l.stride != 1)
         continue;
       const int x = l.inputs[0], d = at(x).producer;
-      if (net_[d].kind != layer_kind::depthwise_convolution || readers(x) != 1 || !movable(d)) continue;
+      const bool alone = net_[d].kind == layer_kind::depthwise_convolution && readers(x) == 1 && !is_idle(x);
+      if (!alone || !movable(d)) continue;
       const std::int64_t pixels = std::int64_t{plan_.batch} * shape(d).images * shape(d).height * shape(d).width;
       if (device_.fuses(net_[d], pixels)) slot_of(i).partner = d, slot_of(d).partner = i;
     }
@@ -346,10 +354,15 @@ class placement {
     }
   }
 
-  /// Batch norms and clamps that are pendings share the views of what they follow.
+  /// What is no operation has the view of what it follows, or a part of it.
   constexpr void follow(int i) {
-    if (at(i).producer == i) return;
-    at(i).value = at(at(i).producer).value, at(i).gradient = at(at(i).producer).gradient;
+    layer_views& own = at(i);
+    if (own.producer == i) return;
+    const layer_views& input = at(net_[i].inputs[0]);
+    own.value = input.value, own.gradient = input.gradient;
+    if (net_[i].kind != layer_kind::slice) return;
+    for (int* const view : {&own.value, &own.gradient})
+      if (*view >= 0) *view = add(slice(plan_.views[static_cast<std::size_t>(*view)], net_[i].first, net_.channels(i)));
   }
 
   /// Where the plan does not train, producers that can do so apply their pendings themselves.

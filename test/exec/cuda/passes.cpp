@@ -99,6 +99,35 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_keeps_what_the_cpu_keeps, T, types) {
     }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_of_images_keeps_whole_ones_ever_fewer, T, types) {
+  const std::uint64_t seed = 9, layer = 3;
+  const dropout_options options{.keep_probability = 0.5f, .whole_images = true, .steps_to_it = 10};
+  const extent e{{64, 2, 3, 5}, 1};
+  const cuda::device_array<std::uint64_t> steps(1);
+  for (const std::uint64_t step : {0, 5, 10, 1000}) {
+    random_stream random(3);
+    const host_tensor x = random_activation<T>(random, e.s, e.margin);
+    const device_activation<T> device(x);
+    const output<T> y(e.s, e.margin, 0.0f);
+    host_tensor expected(e.s, e.margin);
+    const float keep = step == 0 ? 1.0f : step == 5 ? 0.75f : 0.5f;
+    int kept = 0;
+    for (int n = 0; n < e.s.batch; ++n) {
+      random_stream stream(seed, step * 4096 + layer, 0x80000000u + static_cast<std::uint32_t>(n));
+      const bool whole = static_cast<double>(stream.bits()) < static_cast<double>(keep) * 0x1p32;
+      kept += whole ? 1 : 0;
+      for (int row = 0; row < e.s.height; ++row)
+        for (int column = 0; column < e.s.width; ++column)
+          for (int c = 0; c < e.s.channels; ++c)
+            expected.at(n, row, column, c) = whole ? x.at(n, row, column, c) * (1.0f / keep) : 0.0f;
+    }
+    BOOST_TEST(std::abs(static_cast<float>(kept) / 64 - keep) < 0.2f);
+    cuda::check(cudaMemcpy(steps.data(), &step, sizeof step, cudaMemcpyHostToDevice), "cudaMemcpy");
+    cuda::dropout<T>(nullptr, device.read(), y.device.write(), false, {seed, steps.data(), layer, options});
+    y.check(expected, one_rounding<T>, str("step ", step));
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(images_are_converted, T, types) {
   for (const int count : {1, 7, 64, 1001, 8000}) {
     random_stream random(4);

@@ -486,7 +486,7 @@ ODT_INLINE void runner::crop_backward(const plan_operation& op) {
 }
 
 ODT_INLINE dropout_choice runner::choice_of(int number) const {
-  return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].keep_probability};
+  return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].dropout};
 }
 
 ODT_INLINE std::vector<float> runner::values_of(int number) {

@@ -488,7 +488,7 @@ class network_runner final : public runner {
   }
 
   dropout_choice choice_of_dropout(int number) const {
-    return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].keep_probability};
+    return {key_.seed, key_.step, static_cast<std::uint64_t>(number), net_[number].dropout};
   }
 
   const network& net_;

@@ -144,6 +144,42 @@ BOOST_AUTO_TEST_CASE(resampling_agrees_with_the_definition) {
   check_operations({upsample(1, 0), upsample(2, 0), upsample(2, 1), upsample(3, 2), global_pool()});
 }
 
+BOOST_AUTO_TEST_CASE(dropout_keeps_a_share_of_the_values_and_their_mean) {
+  const shape s{2, 20, 20, 8};
+  std::vector<float> x(static_cast<std::size_t>(s.elements()), 1.0f), y(x.size());
+  thread_pool pool(2);
+  cpu::dropout(pool, cpu::dense(x.data(), s), cpu::dense(y.data(), s), false, {1, 2, 3, {0.8f}});
+  int kept = 0;
+  for (const float value : y) {
+    BOOST_REQUIRE((value == 0 || value == 1 / 0.8f));
+    kept += value != 0 ? 1 : 0;
+  }
+  BOOST_TEST(std::abs(kept / static_cast<double>(x.size()) - 0.8) < 0.03);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_of_images_keeps_whole_ones_and_ever_fewer) {
+  const shape s{200, 3, 2, 5};
+  std::vector<float> x(static_cast<std::size_t>(s.elements()), 3.0f), y(x.size()), gradient(x.size(), 1.0f);
+  thread_pool pool(2);
+  const cpu::tensor from = cpu::dense(x.data(), s), to = cpu::dense(y.data(), s);
+  for (const std::uint64_t step : {0, 50, 100, 5000}) {
+    const float keep = step == 0 ? 1.0f : step == 50 ? 0.75f : 0.5f;
+    const cpu::dropout_choice choice{4, step, 7, {.keep_probability = 0.5f, .whole_images = true, .steps_to_it = 100}};
+    cpu::dropout(pool, from, to, false, choice);
+    int kept = 0;
+    for (int n = 0; n < s.batch; ++n) {
+      const float first = *to.pixel(n, 0, 0);
+      BOOST_REQUIRE((first == 0 || first == 3 * (1 / keep)));
+      for (int i = 0; i < 30; ++i) BOOST_REQUIRE_EQUAL(to.pixel(n, 0, 0)[i], first);
+      kept += first != 0 ? 1 : 0;
+    }
+    BOOST_TEST(std::abs(static_cast<float>(kept) / 200 - keep) < 0.1f, "step " << step);
+    std::ranges::fill(gradient, 1.0f);
+    cpu::dropout(pool, from, cpu::dense(gradient.data(), s), true, choice);  // backward keeps the same
+    for (std::size_t i = 0; i < y.size(); ++i) BOOST_REQUIRE_EQUAL(gradient[i], 1 + y[i]);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_long_sum_keeps_its_digits) {
   const shape s{1, 300, 300, 3};
   host_tensor x(s);

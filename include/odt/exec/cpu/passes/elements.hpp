@@ -4,6 +4,7 @@
 
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/cpu/machine/tensor.hpp>
+#include <odt/nn/dropout.hpp>
 
 #include <cstdint>
 
@@ -16,15 +17,16 @@ void clear(const tensor& y);
 /// y = transform(x), with zeros below and to the right of it.
 void pad(thread_pool& pool, const const_tensor& x, const tensor& y);
 
-/// Which elements a dropout keeps: a function of seed, step, layer and element.
+/// Which elements, or images, a dropout keeps: a function of seed, step, layer and element, or image.
 struct dropout_choice {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
   std::uint64_t layer = 0;
-  float keep_probability = 1.0f;
+  dropout_options options{};
 };
 
-/// y = (accumulate ? y : 0) + (kept ? x/keep_probability : 0): forward, and backward with x = dy, y = dx. x may be y.
+/// y = (accumulate ? y : 0) + (kept ? x / the probability of that : 0): forward, and backward with x = dy, y = dx. x
+/// may be y.
 void dropout(thread_pool& pool, const tensor& x, const tensor& y, bool accumulate, const dropout_choice& choice);
 
 }  // namespace ODT_ISA

@@ -31,17 +31,20 @@ ODT_INLINE void pad(thread_pool& pool, const const_tensor& x, const tensor& y) {
 
 ODT_INLINE void dropout(thread_pool& pool, const tensor& x, const tensor& y, bool accumulate,
                         const dropout_choice& choice) {
-  const float inverse = 1.0f / choice.keep_probability;
-  const auto threshold = static_cast<double>(choice.keep_probability) * 0x1p32;
+  const float keep = choice.options.keeps(choice.step), inverse = 1.0f / keep;
+  const double threshold = static_cast<double>(keep) * 0x1p32;
+  const bool whole = choice.options.whole_images;
   pool.run(y.batch * y.height, [&](int chunk, int) {
-    random_stream stream(choice.seed, choice.step * 4096 + choice.layer,
-                         0x80000000u + static_cast<std::uint32_t>(chunk));
     const int n = chunk / y.height, row = chunk % y.height;
+    random_stream stream(choice.seed, choice.step * 4096 + choice.layer,
+                         0x80000000u + static_cast<std::uint32_t>(whole ? n : chunk));
+    const auto kept = [&] { return static_cast<double>(stream.bits()) < threshold; };
+    const bool image = whole && kept();
     for (int column = 0; column < y.width; ++column) {
       float* to = y.pixel(n, row, column);
       const float* from = x.pixel(n, row, column);
       for (int c = 0; c < y.channels; ++c) {
-        const float value = static_cast<double>(stream.bits()) < threshold ? from[c] * inverse : 0.0f;
+        const float value = (whole ? image : kept()) ? from[c] * inverse : 0.0f;
         to[c] = accumulate ? to[c] + value : value;
       }
     }

@@ -79,20 +79,19 @@ __global__ void __launch_bounds__(block_threads) pad_pixels(copy_pass<T> pass, p
   });
 }
 
-/// Element i of a row of pixels is kept when word i of the row's stream lies below the limit.
+/// Element i of a row of pixels is kept when word i of the row's stream lies below the limit; an image when the first
+/// word of its stream does.
 struct dropout_rows {
-  std::uint64_t seed, limit;
-  const std::uint64_t* step;
-  std::uint64_t layer;
-  float inverse;
-  fast_division width;  ///< pixels of a row
+  dropout_choice choice;
+  fast_division width;   ///< pixels of a row
+  fast_division height;  ///< rows of an image
 };
 
 __device__ inline std::array<std::uint32_t, 4> dropout_words(const dropout_rows& rows, std::uint64_t stream,
                                                              unsigned row, unsigned element) {
   return philox(
       {element / 4, 0x80000000u + row, static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
-      {static_cast<std::uint32_t>(rows.seed), static_cast<std::uint32_t>(rows.seed >> 32)});
+      {static_cast<std::uint32_t>(rows.choice.seed), static_cast<std::uint32_t>(rows.choice.seed >> 32)});
 }
 
 template <int Width, class T>
@@ -100,7 +99,10 @@ __global__ void __launch_bounds__(block_threads) drop_elements(copy_pass<T> pass
   const int c = own_channel<Width>();
   if (c >= pass.channels) return;
   const affine<Width> transform(pass.transform, c);
-  const std::uint64_t stream = *rows.step * 4096 + rows.layer;
+  const std::uint64_t step = *rows.choice.step, stream = step * 4096 + rows.choice.layer;
+  const float keep = rows.choice.options.keeps(step), inverse = 1.0f / keep;
+  const auto limit = static_cast<std::uint64_t>(ceil(static_cast<double>(keep) * 0x1p32));
+  const bool whole = rows.choice.options.whole_images;
   each_item<1>(pass.pixels, [&](auto, unsigned pixel, unsigned) {
     const int row = rows.width.quotient(static_cast<int>(pixel));
     const int column = rows.width.remainder(static_cast<int>(pixel), row);
@@ -111,12 +113,13 @@ __global__ void __launch_bounds__(block_threads) drop_elements(copy_pass<T> pass
     if (accumulate) y = load<Width>(static_cast<const T*>(to));
 #pragma unroll
     for (int group = 0; group < (Width + 3) / 4; ++group) {
-      const auto words = dropout_words(rows, stream, static_cast<unsigned>(row), element + 4 * group);
+      const auto words = whole ? dropout_words(rows, stream, static_cast<unsigned>(rows.height.quotient(row)), 0)
+                               : dropout_words(rows, stream, static_cast<unsigned>(row), element + 4 * group);
 #pragma unroll
       for (int i = 0; i < (Width < 4 ? Width : 4); ++i) {
-        const std::uint32_t word = Width == 1 ? words[element % 4] : words[i];
+        const std::uint32_t word = words[whole ? 0 : Width == 1 ? element % 4 : i];
         const int own = 4 * group + i;
-        y[own] += word < rows.limit ? transform(x[own], own) * rows.inverse : 0.0f;
+        y[own] += word < limit ? transform(x[own], own) * inverse : 0.0f;
       }
     }
     store<Width>(to, y);
@@ -169,9 +172,7 @@ void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool 
              const dropout_choice& choice) {
   const copy_pass<T> pass = pass_over(x, y);
   if (pass.pixels == 0) return;
-  const auto limit = static_cast<std::uint64_t>(std::ceil(static_cast<double>(choice.keep_probability) * 0x1p32));
-  const dropout_rows rows{choice.seed,           limit, choice.step, choice.layer, 1.0f / choice.keep_probability,
-                          fast_division(y.width)};
+  const dropout_rows rows{choice, fast_division(y.width), fast_division(y.height)};
   with_width<vector_channels>(
       [&](auto width) {
         const launch_shape shape = shape_over(y.channels, width, pass.pixels, pass_blocks());

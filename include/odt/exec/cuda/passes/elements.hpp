@@ -3,6 +3,7 @@
 #pragma once
 
 #include <odt/exec/cuda/machine/tensor.hpp>
+#include <odt/nn/dropout.hpp>
 
 #include <cstdint>
 
@@ -19,15 +20,17 @@ void clear(cudaStream_t stream, const tensor<T>& y);
 template <class T>
 void pad(cudaStream_t stream, const reading<T>& x, const tensor<T>& y);
 
-/// Which elements a dropout keeps: a function of seed, step, layer and element, the same as on the CPU.
+/// Which elements, or images, a dropout keeps: a function of seed, step, layer and element, or image, the same as on
+/// the CPU.
 struct dropout_choice {
   std::uint64_t seed = 0;
   const std::uint64_t* step = nullptr;  ///< device memory
   std::uint64_t layer = 0;
-  float keep_probability = 1.0f;
+  dropout_options options{};
 };
 
-/// y = (accumulate ? y : 0) + (kept ? transform(x)/keep_probability : 0): forward, and backward with x = dy, y = dx.
+/// y = (accumulate ? y : 0) + (kept ? transform(x) / the probability of that : 0): forward, and backward with x = dy,
+/// y = dx.
 template <class T>
 void dropout(cudaStream_t stream, const reading<T>& x, const tensor<T>& y, bool accumulate,
              const dropout_choice& choice);

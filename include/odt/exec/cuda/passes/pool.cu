@@ -23,6 +23,7 @@ ODT_HD inline span inputs_of(int output, int stride, int pad, int kernel, int si
 
 /// The outputs that look at an input.
 ODT_HD inline span outputs_of(int input, int stride, int pad, int kernel, int size) {
+  if (input + pad < 0) return {0, 0};
   const int last = (input + pad) / stride, before = input + pad - kernel;
   return {before < 0 ? 0 : before / stride + 1, last + 1 < size ? last + 1 : size};
 }
