@@ -26,7 +26,7 @@ struct renamed_scope {
 /// 0..255 enters the network), and two builders, which add layers behind one and return the last: below
 /// "FirstStageFeatureExtractor/", and below "SecondStageFeatureExtractor/".
 /// Optional: `second_stage_in_classifiers`, a list of renamed_scope, where classification checkpoints call parts of the
-/// second half otherwise.
+/// second half otherwise; `suffix_in_classifiers`, which they put behind every name.
 template <class T>
 concept two_stage_feature_extractor = policy<T> && requires(const T& extractor, network& net, int input) {
   { T::variable_scope } -> std::convertible_to<std::string_view>;

@@ -55,12 +55,12 @@ void read_input(const odt::settings& reader) {
   reader.at("tf_record_input_reader").accept();
 }
 
-/// With a path in the place of the one to be configured.
-odt::pipeline load(const std::string& model) {
+/// With a text in the place of another: a path in that of the one to be configured.
+odt::pipeline load(const std::string& model, const std::string& from = "PATH_TO_BE_CONFIGURED",
+                   const std::string& to = "data") {
   fs::path config = variables / (model + ".config");
   if (!fs::exists(config)) config = odt::test::data() / "configs" / (model + ".config");
-  static const std::regex placeholder("PATH_TO_BE_CONFIGURED");
-  return odt::pipeline::parse(std::regex_replace(odt::read_file(config.string()), placeholder, "data"), model);
+  return odt::pipeline::parse(std::regex_replace(odt::read_file(config.string()), std::regex(from), to), model);
 }
 
 }  // namespace
@@ -68,13 +68,12 @@ odt::pipeline load(const std::string& model) {
 BOOST_AUTO_TEST_SUITE(sample_configs_tests, *odt::test::needs(variables))
 
 BOOST_DATA_TEST_CASE(they_are_read_whole_and_give_the_api_s_variables,
-                     boost::unit_test::data::make({"faster_rcnn_inception_v2_pets", "faster_rcnn_resnet101_pets",
-                                                   "faster_rcnn_resnet50_coco", "faster_rcnn_resnet101_coco",
-                                                   "faster_rcnn_resnet152_coco",
-                                                   "faster_rcnn_inception_resnet_v2_atrous_coco", "rfcn_resnet50_coco",
-                                                   "rfcn_resnet101_coco", "mask_rcnn_inception_v2_coco",
-                                                   "mask_rcnn_resnet50_atrous_coco", "mask_rcnn_resnet101_atrous_coco",
-                                                   "mask_rcnn_inception_resnet_v2_atrous_coco"})) {
+                     boost::unit_test::data::make(
+                         {"faster_rcnn_inception_v2_pets", "faster_rcnn_resnet101_pets", "faster_rcnn_resnet50_coco",
+                          "faster_rcnn_resnet101_coco", "faster_rcnn_resnet152_coco",
+                          "faster_rcnn_inception_resnet_v2_atrous_coco", "faster_rcnn_nas_coco", "rfcn_resnet50_coco",
+                          "rfcn_resnet101_coco", "mask_rcnn_inception_v2_coco", "mask_rcnn_resnet50_atrous_coco",
+                          "mask_rcnn_resnet101_atrous_coco", "mask_rcnn_inception_resnet_v2_atrous_coco"})) {
   const odt::pipeline config = load(sample);
   const odt::settings& root = config.root();
   BOOST_TEST(any_faster_rcnn::type().mismatch(root) == "");
@@ -104,13 +103,13 @@ BOOST_DATA_TEST_CASE(they_are_read_whole_and_give_the_api_s_variables,
              boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(nas_is_refused_by_its_field_and_the_extractors_that_there_are) {
-  const odt::pipeline config = load("faster_rcnn_nas_coco");
+BOOST_AUTO_TEST_CASE(an_extractor_that_is_not_there_is_refused_by_its_field_and_those_that_are) {
+  const odt::pipeline config = load("faster_rcnn_nas_coco", "faster_rcnn_nas", "faster_rcnn_pnas");
   const std::vector<odt::detector_type> types{any_faster_rcnn::type()};
   BOOST_CHECK_EXCEPTION(odt::choose_detector(types, config.root()), odt::error, [](const odt::error& e) {
     const std::string text = e.what();
     return text.find(
-               "model.faster_rcnn.feature_extractor.type: \"faster_rcnn_nas\" is not available; this program "
+               "model.faster_rcnn.feature_extractor.type: \"faster_rcnn_pnas\" is not available; this program "
                "has faster_rcnn_resnet50") != text.npos;
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <odt/feature_extractors/faster_rcnn_inception_resnet_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_v2.hpp>
+#include <odt/feature_extractors/faster_rcnn_nas.hpp>
 #include <odt/feature_extractors/faster_rcnn_resnet_v1.hpp>
 #include <odt/nn/shapes.hpp>
 
@@ -55,11 +56,13 @@ BOOST_AUTO_TEST_CASE(maps_have_the_stride_and_the_extractor_s_depth) {
   BOOST_TEST((map_of<odt::faster_rcnn_inception_v2>(16, size) == odt::shape3{38, 64, 576}));
   BOOST_TEST((map_of<odt::faster_rcnn_inception_resnet_v2>(8, size) == odt::shape3{75, 128, 1088}));
   BOOST_TEST((map_of<odt::faster_rcnn_inception_resnet_v2>(16, size) == odt::shape3{38, 64, 1088}));
+  BOOST_TEST((map_of<odt::faster_rcnn_nas>(16, size) == odt::shape3{38, 64, 4032}));
 }
 
 BOOST_AUTO_TEST_CASE(crops_are_classified_by_the_rest_of_the_network) {
   BOOST_TEST((features_of<odt::faster_rcnn_resnet101>(1024, {7, 7}) == odt::shape3{7, 7, 2048}));
   BOOST_TEST((features_of<odt::faster_rcnn_inception_resnet_v2>(1088, {17, 17}) == odt::shape3{8, 8, 1536}));
+  BOOST_TEST((features_of<odt::faster_rcnn_nas>(4032, {17, 17}) == odt::shape3{9, 9, 4032}));
 }
 
 BOOST_AUTO_TEST_CASE(crops_that_a_window_does_not_fit_into_are_refused) {
@@ -100,7 +103,53 @@ BOOST_AUTO_TEST_CASE(norms_are_frozen_unless_they_are_to_be_trained) {
         if (l.kind == odt::layer_kind::batch_norm) BOOST_TEST(l.norm.train == train, l.name);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_regularized) {
+BOOST_AUTO_TEST_CASE(the_first_half_of_nas_trains_its_norms_in_any_case) {
+  for (const bool train : {false, true}) {
+    const odt::network net = both_halves(odt::faster_rcnn_nas{{.batch_norm_trainable = train}});
+    int first = 0, second = 0;
+    for (const odt::layer& l : net.layers) {
+      if (l.kind != odt::layer_kind::batch_norm) continue;
+      const bool proposes = l.name.view().starts_with(odt::first_stage_scope);
+      BOOST_TEST(l.norm.train == (proposes || train), l.name);
+      ++(proposes ? first : second);
+    }
+    BOOST_TEST(first == 180);
+    BOOST_TEST(second == 84);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(all_weights_of_nas_are_regularized) {
+  for (const odt::variable& v : both_halves(odt::faster_rcnn_nas{}).variables) {
+    const bool weights = v.name.view().ends_with("weights");
+    BOOST_TEST((v.penalty.kind == (weights ? odt::penalty_kind::l2 : odt::penalty_kind::none)), v.name);
+    if (weights) BOOST_TEST(v.penalty.weight == 5e-5f, v.name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(paths_of_nas_drop_ever_more_often) {
+  const odt::network net = both_halves(odt::faster_rcnn_nas{});
+  const auto keeps = [&net](const char* path, std::uint64_t step) {
+    return named(net, std::string(path) + "/drop_path").dropout.keeps(step);
+  };
+  const char *first = "FirstStageFeatureExtractor/cell_stem_0/comb_iter_0/left",
+             *middle = "FirstStageFeatureExtractor/cell_11/comb_iter_3/right",
+             *last = "SecondStageFeatureExtractor/cell_17/comb_iter_4/left";
+  BOOST_TEST(keeps(first, 250'000) == 1 - 0.3f / 22, boost::test_tools::tolerance(1e-6f));
+  BOOST_TEST(keeps(middle, 250'000) == 1 - 0.3f * 15 / 22, boost::test_tools::tolerance(1e-6f));
+  BOOST_TEST(keeps(last, 250'000) == 0.7f, boost::test_tools::tolerance(1e-6f));
+  BOOST_TEST(keeps(last, 125'000) == 0.85f, boost::test_tools::tolerance(1e-6f));
+  BOOST_TEST(keeps(last, 0) == 1.0f);
+  BOOST_TEST(keeps(last, 1'000'000) == keeps(last, 250'000));
+  int paths = 0;
+  for (const odt::layer& l : net.layers) {
+    if (l.kind != odt::layer_kind::dropout) continue;
+    BOOST_TEST(l.dropout.whole_images, l.name);
+    ++paths;
+  }
+  BOOST_TEST(paths == 4 * 9 + 18 * 8);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_else_is_regularized) {
   for (const odt::network& net :
        {both_halves(odt::faster_rcnn_resnet50{}), both_halves(odt::faster_rcnn_inception_v2{}),
         both_halves(odt::faster_rcnn_inception_resnet_v2{})})
@@ -114,6 +163,7 @@ BOOST_AUTO_TEST_CASE(other_strides_are_refused) {
                     odt::error);
   BOOST_CHECK_THROW(odt::faster_rcnn_inception_v2::check({.first_stage_features_stride = 8}), odt::error);
   BOOST_CHECK_THROW(odt::faster_rcnn_inception_resnet_v2::check({.first_stage_features_stride = 32}), odt::error);
+  BOOST_CHECK_THROW(odt::faster_rcnn_nas::check({.first_stage_features_stride = 8}), odt::error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -11,12 +11,25 @@ namespace data = boost::unit_test::data;
 
 namespace two_stage_cases {
 
-const auto full = test::present_cases(
-    {"full_faster_rcnn_resnet50", "full_faster_rcnn_inception_v2", "full_faster_rcnn_resnet101", "full_rfcn_resnet50",
-     "full_mask_rcnn_inception_v2", "full_mask_rcnn_resnet50_atrous", "full_faster_rcnn_inception_resnet_v2_atrous"});
+const auto full =
+    test::present_cases({"full_faster_rcnn_resnet50", "full_faster_rcnn_inception_v2", "full_faster_rcnn_resnet101",
+                         "full_rfcn_resnet50", "full_mask_rcnn_inception_v2", "full_mask_rcnn_resnet50_atrous",
+                         "full_faster_rcnn_inception_resnet_v2_atrous", "full_faster_rcnn_nas"});
 const auto trained =
     test::present_cases({"train_faster_rcnn_resnet50", "train_faster_rcnn_inception_v2",
                          "train_faster_rcnn_resnet50_batch2", "train_rfcn_resnet50", "train_mask_rcnn_inception_v2"});
+
+/// What the regularizers cost: halves of the sums of squares.
+double penalty(test::two_stage_case& c) {
+  const std::span<const float> values = c.step().stores().values;
+  double sum = 0;
+  for (const odt::variable& v : c.detector->variables().variables) {
+    if (v.penalty.kind != odt::penalty_kind::l2) continue;
+    for (const float value : values.subspan(static_cast<std::size_t>(v.offset), static_cast<std::size_t>(v.size)))
+      sum += static_cast<double>(v.penalty.weight) / 2 * static_cast<double>(value) * static_cast<double>(value);
+  }
+  return sum;
+}
 
 /// How many of the detections are not among the API's.
 int misses(const odt::detections& found, const test::two_stage_case& c) {
@@ -59,6 +72,8 @@ BOOST_DATA_TEST_CASE(predictions_and_detections_are_the_apis, data::make(full)) 
   near(c.of_anchors(odt::rpn_box_encodings, 4).data(), "rpn_box_encodings");
   near(c.of_anchors(odt::rpn_objectness, 2).data(), "rpn_objectness_predictions_with_background");
   BOOST_TEST(c.distance(&c.step().boxes().anchors().boxes[0].ymin, "anchors") < 1e-6);
+  const auto losses = c.what.value("losses_evaluation_mode", test::json::object());
+  BOOST_TEST(std::abs(penalty(c) - losses.value("Loss/regularization_loss", 0.0)) < 1e-5);
   const odt::proposals proposed = c.step().boxes().taken();
   BOOST_TEST(proposed.counts[0] == static_cast<int>(c.load("num_proposals")[0]));
   near(&proposed.boxes[0].ymin, "proposal_boxes");

@@ -7,6 +7,7 @@
 #include <odt/exec/cpu/runner.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_resnet_v2.hpp>
 #include <odt/feature_extractors/faster_rcnn_inception_v2.hpp>
+#include <odt/feature_extractors/faster_rcnn_nas.hpp>
 #include <odt/feature_extractors/faster_rcnn_resnet_v1.hpp>
 #include <odt/image_resizer.hpp>
 #include <odt/nn/shapes.hpp>
@@ -60,7 +61,7 @@ two_stage_case of(std::string name) {
 constexpr auto resnet50 = of<odt::faster_rcnn_resnet50, 16>, atrous50 = of<odt::faster_rcnn_resnet50, 8>,
                resnet101 = of<odt::faster_rcnn_resnet101, 16>, atrous101 = of<odt::faster_rcnn_resnet101, 8>,
                resnet152 = of<odt::faster_rcnn_resnet152, 16>, inception = of<odt::faster_rcnn_inception_v2, 16>,
-               inception_resnet = of<odt::faster_rcnn_inception_resnet_v2, 8>;
+               inception_resnet = of<odt::faster_rcnn_inception_resnet_v2, 8>, nas = of<odt::faster_rcnn_nas, 16>;
 
 const std::vector<two_stage_case> lists{
     resnet50("faster_rcnn_resnet50_coco"),
@@ -69,6 +70,7 @@ const std::vector<two_stage_case> lists{
     resnet152("faster_rcnn_resnet152_coco"),
     inception("faster_rcnn_inception_v2_pets"),
     inception_resnet("faster_rcnn_inception_resnet_v2_atrous_coco"),
+    nas("faster_rcnn_nas_coco"),
     inception("mask_rcnn_inception_v2_coco"),
     atrous50("mask_rcnn_resnet50_atrous_coco"),
     atrous101("mask_rcnn_resnet101_atrous_coco"),
@@ -87,8 +89,9 @@ std::vector<two_stage_case> outputs() {
       atrous50("full_mask_rcnn_resnet50_atrous"),
       inception("full_mask_rcnn_inception_v2"),
       resnet50("full_rfcn_resnet50"),
+      nas("full_faster_rcnn_nas"),
   };
-  all[3].crops = {17, 17};
+  all[3].crops = all[7].crops = {17, 17};
   all[6].crops = {16, 16}, all[6].reads_map = true;
   std::erase_if(all, [](const two_stage_case& c) { return test::present_cases({c.name}).empty(); });
   return all;
@@ -134,10 +137,10 @@ struct evaluated {
     runner.forward(values.data(), {});
   }
 
-  /// Whether a layer runs, and memory holds what it gives and not what an activation behind it makes of that.
+  /// Whether a layer runs, and memory holds what it gives and not what a norm or an activation behind it makes of that.
   bool holds(int layer) const {
     const odt::layer_views& own = runner.current().of(layer);
-    return own.live && (own.clamp < 0 || net[layer].kind == odt::layer_kind::clamp);
+    return own.live && ((own.norm < 0 && own.clamp < 0) || net[layer].kind == odt::layer_kind::clamp);
   }
 };
 

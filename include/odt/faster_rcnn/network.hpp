@@ -194,6 +194,8 @@ std::vector<feature_extractor_scope> scopes_of(const Extractor& /*extractor*/) {
   if constexpr (requires { Extractor::second_stage_in_classifiers; })
     for (const renamed_scope& r : Extractor::second_stage_in_classifiers)
       second.renamed.emplace_back(r.here, r.in_classifiers);
+  if constexpr (requires { Extractor::suffix_in_classifiers; })
+    first.suffix = second.suffix = Extractor::suffix_in_classifiers;
   return {std::move(first), std::move(second)};
 }
 

@@ -22,7 +22,8 @@ inline constexpr known_part two_stage_extractors[] = {
     {"faster_rcnn_resnet101", "faster_rcnn_resnet101"},
     {"faster_rcnn_resnet152", "faster_rcnn_resnet152"},
     {"faster_rcnn_inception_v2", "faster_rcnn_inception_v2"},
-    {"faster_rcnn_inception_resnet_v2", "faster_rcnn_inception_resnet_v2"}};
+    {"faster_rcnn_inception_resnet_v2", "faster_rcnn_inception_resnet_v2"},
+    {"faster_rcnn_nas", "faster_rcnn_nas"}};
 inline constexpr known_part coders[] = {{"faster_rcnn_box_coder", "faster_rcnn_box_coder"},
                                         {"mean_stddev_box_coder", "mean_stddev_box_coder"},
                                         {"square_box_coder", "square_box_coder"}};
@@ -60,7 +61,7 @@ ODT_INLINE std::string two_stage_source(const settings& root) {
   const settings* type = find(&root, {"model", "faster_rcnn", "feature_extractor", "type"});
   const std::string_view extractor = type ? source_name(two_stage_extractors, type->text) : std::string_view();
   if (extractor.empty()) return {};
-  const bool is_common = extractor != "faster_rcnn_inception_resnet_v2";
+  const bool is_common = extractor != "faster_rcnn_inception_resnet_v2" && extractor != "faster_rcnn_nas";
   return program_for(
       is_common ? "faster_rcnn.hpp" : str("feature_extractors/", extractor, ".hpp>\n#include <odt/faster_rcnn.hpp"),
       str("odt::faster_rcnn<odt::", extractor, ">"));
