@@ -117,7 +117,7 @@ if(ODT_EXAMPLES)
   add_test(NAME examples COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/examples.py
                                  $<TARGET_FILE_DIR:odt> ${PROJECT_SOURCE_DIR}/examples/shapes.config)
   # The commands of the pages, on small data.
-  foreach(page pets)
+  foreach(page pets tutorial from_tensorflow)
     set(made_from ${PROJECT_SOURCE_DIR}/../shared)
     if(page STREQUAL from_tensorflow)
       set(made_from ${PROJECT_SOURCE_DIR}/examples/shapes.config)

@@ -13,7 +13,7 @@
 namespace odt {
 
 struct detect_options {
-  std::string output{};         ///< directory for the pictures and lists
+  std::string output{};    ///< directory for the pictures and lists
   float min_score = 0.5f;  ///< of boxes in the pictures and lists; detections.json has all that the config lets through
   int max_boxes = 100;     ///< in a picture
   bool skip_bad_images = true;  ///< report and go on, or stop

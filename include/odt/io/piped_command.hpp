@@ -33,7 +33,7 @@ class piped_command {
   std::string complaints() const;
 
  private:
-  std::string errors_;  // a file
+  std::string errors_;           // a file
   std::FILE* stream_ = nullptr;  // null once it has ended
   int status_ = 0;
   void (*before_)(int) = nullptr;  // what SIGPIPE did
