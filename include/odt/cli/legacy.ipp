@@ -38,7 +38,7 @@ struct legacy_command {
 
 /// The config as one file in the program's directory: made of the parts, or copied.
 ODT_INLINE std::string config_of(const legacy_command& c) {
-  const std::string path = join_path(c.directory, "pipeline.config");
+  std::string path = join_path(c.directory, "pipeline.config");
   make_directories(c.directory);
   if (!c.pipeline_config_path.empty()) {
     if (!same_file(c.pipeline_config_path, path)) write_file(path, read_file(c.pipeline_config_path));

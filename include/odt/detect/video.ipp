@@ -70,7 +70,7 @@ ODT_INLINE bool is_video_name(std::string_view path) {
 // video_reader
 
 ODT_INLINE video_reader::video_reader(std::string path) : path_(std::move(path)) {
-  input_file{path_};  // says why it cannot be opened
+  static_cast<void>(file_size(path_));  // says why it cannot be read
   look_into();
   decoder_ = std::make_unique<piped_command>(
       str("ffmpeg -nostdin -v error -i file:", shell_word(path_), " -map 0:v:0 -f image2pipe -c:v ppm -"),

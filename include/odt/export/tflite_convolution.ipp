@@ -63,7 +63,7 @@ ODT_INLINE writer::tensor writer::weights_of(const network& net, const layer& l,
         const auto to = depthwise ? from : static_cast<std::size_t>((o * taps + t) * in + i);
         turned[to] = norm ? values[from] * norm->scale[static_cast<std::size_t>(o)] : values[from];
       }
-  const tensor made =
+  tensor made =
       graph_.floats(v.name, {depthwise ? 1 : out, l.kernel_height, l.kernel_width, depthwise ? out : in}, turned);
   if (!norm) shared_.emplace(l.variables.weights, made);
   return made;

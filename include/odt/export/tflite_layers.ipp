@@ -203,7 +203,7 @@ ODT_INLINE writer::tensor writer::upsampled(const layer& l, const tensor& x, con
   const std::vector<int>& small = graph_.shape_of(x);
   const int height = small[1] * l.multiplier, width = small[2] * l.multiplier;
   const tensor size = graph_.integers(str(l.name, "/size"), {height, width});
-  const tensor large = graph_.add(ops::resize_nearest_neighbor, l.name, {x, size}, {1, height, width, l.channels});
+  tensor large = graph_.add(ops::resize_nearest_neighbor, l.name, {x, size}, {1, height, width, l.channels});
   if (shape[1] == height && shape[2] == width) return large;
   return graph_.add(
       ops::slice, str(l.name, "/Slice"),

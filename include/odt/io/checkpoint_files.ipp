@@ -77,7 +77,7 @@ ODT_INLINE std::string in_directory(const std::string& directory) {
   const auto found = unnamed_checkpoints(directory);
   if (found.size() == 1) return found.front();
   for (const std::string_view graph : {"frozen_inference_graph.pb", "saved_model.pb", "saved_model/saved_model.pb"})
-    if (const std::string path = join_path(directory, graph); found.empty() && file_exists(path)) return path;
+    if (std::string path = join_path(directory, graph); found.empty() && file_exists(path)) return path;
   if (found.empty()) fail(directory, ": no checkpoint here (a file named checkpoint, and model.ckpt-N.index)");
   fail(directory, ": there are ", found.size(),
        " checkpoints here, and no file named checkpoint says which: ", join(found, ", "));
