@@ -149,7 +149,8 @@ def main():
             run(at, odt, "export", "--format", format, "--trained_checkpoint_prefix", model, "--output_directory", "raw",
                 "--overwrite", "--add_postprocessing_op=false")
             print(f"{model}: {run(at, python, '-c', RAW, 'raw').splitlines()[-1]}")
-        check(at, odt, format, "ssd", python, "--config_override", CALIBRATED)
+        if format != "tflite":
+            check(at, odt, format, "ssd", python, "--config_override", CALIBRATED)
 
 
 if __name__ == "__main__":
