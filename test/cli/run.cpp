@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(train_eval_and_detect_follow_one_another) {
   odt::write_file(at / "photos/broken.jpg", "no image");
   const auto detect = run(at, {"detect", "--checkpoint", model, "--output", at / "found", at / "photos"});
   BOOST_TEST(detect.status == 1);
-  BOOST_TEST(contains(detect.err, "1 of 3 images"));
+  BOOST_TEST(contains(detect.err, "1 of 3 files"));
   BOOST_TEST(contains(detect.out, "broken.jpg"));
   BOOST_TEST(odt::file_exists(at / "found/a.png"));
   std::filesystem::create_symlink(at / "photos", at / "link");

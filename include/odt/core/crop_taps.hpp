@@ -102,19 +102,6 @@ ODT_HD constexpr crop_axis crop_columns(const boxf* boxes, int crop, int map_wid
   return {boxes[crop].xmin, boxes[crop].xmax, map_width, samples};
 }
 
-/// From where to where a part of an axis reaches.
-template <class T>
-struct axis_part {
-  T begin, end;
-};
-
-/// The i-th of equal parts.
-template <class T>
-ODT_HD constexpr axis_part<T> part_of(const T& begin, const T& end, int i, int parts) {
-  const T size = (end - begin) / T(parts);
-  return {begin + T(i) * size, begin + T(i + 1) * size};
-}
-
 /// How a position sensitive crop is divided (the API's position_sensitive_crop_regions, R-FCN's pooling): bin number b,
 /// row by row, is a crop of the map's channels [b*depth, (b + 1)*depth).
 struct position_sensitive_bins {
@@ -139,8 +126,8 @@ struct position_sensitive_bins {
 
  private:
   ODT_HD static constexpr crop_axis part(float begin, float end, int i, int parts, int pixels, int samples) {
-    const axis_part<float> own = part_of(begin, end, i, parts);
-    return {own.begin, own.end, pixels, samples};
+    const float size = (end - begin) / static_cast<float>(parts);
+    return {begin + static_cast<float>(i) * size, begin + static_cast<float>(i + 1) * size, pixels, samples};
   }
 };
 

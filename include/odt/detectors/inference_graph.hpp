@@ -4,7 +4,6 @@
 
 #include <odt/box_coder.hpp>
 #include <odt/calibration.hpp>
-#include <odt/core/crop_taps.hpp>
 #include <odt/core/error.hpp>
 #include <odt/detectors/graph_scalar.hpp>
 #include <odt/detectors/graph_writer.hpp>
@@ -66,10 +65,13 @@ inline box<graph_scalar> graph_box(graph_writer& graph, const graph_tensor& rows
   return {{graph, c[0]}, {graph, c[1]}, {graph, c[2]}, {graph, c[3]}};
 }
 
-/// The part of each box that one bin of its position-sensitive crop reads.
+/// The part of each box that one bin of its position-sensitive crop reads (core/crop_taps.hpp).
 inline graph_tensor boxes_of_bin(graph_writer& graph, const box<graph_scalar>& b, size2 bins, int y, int x) {
-  const auto rows = part_of(b.ymin, b.ymax, y, bins.height), columns = part_of(b.xmin, b.xmax, x, bins.width);
-  return graph.join(std::array{rows.begin.tensor(), columns.begin.tensor(), rows.end.tensor(), columns.end.tensor()});
+  const auto border = [](const graph_scalar& begin, const graph_scalar& end, int i, int parts) {
+    return (begin + graph_scalar(i) * ((end - begin) / graph_scalar(parts))).tensor();
+  };
+  return graph.join(std::array{border(b.ymin, b.ymax, y, bins.height), border(b.xmin, b.xmax, x, bins.width),
+                               border(b.ymin, b.ymax, y + 1, bins.height), border(b.xmin, b.xmax, x + 1, bins.width)});
 }
 
 /// Rows of 4 from a box of columns.
@@ -121,7 +123,8 @@ inline graph_scalar calibrate(calibration_kind kind, std::span<const calibration
     case calibration_kind::interpolation:
       return interpolate(score, function);
     case calibration_kind::sigmoid:
-      return platt_score(score, graph_scalar(function[0].x), graph_scalar(function[0].y));
+      return graph_scalar(1) /
+             (graph_scalar(1) + exp(graph_scalar(function[0].x) * score + graph_scalar(function[0].y)));
     case calibration_kind::temperature:
       return score / graph_scalar(function[0].x);
     case calibration_kind::none:
