@@ -51,10 +51,11 @@ report() {
 # TensorFlow, onnxruntime and TFLite's interpreter, which run what odt exports. Where they cannot be had, their tests are
 # skipped.
 peers() {
-  build/peers/bin/python -c 'import ai_edge_litert, onnxruntime, tensorflow' 2> /dev/null ||
-    { python3 -m venv build/peers &&
-      timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 ai-edge-litert onnxruntime tensorflow-cpu; } ||
-    echo "TensorFlow, onnxruntime and ai-edge-litert could not be installed; the tests that need them are skipped"
+  [ -x build/peers/bin/python ] || python3 -m venv build/peers || return 0
+  for package in onnxruntime tensorflow-cpu ai-edge-litert; do
+    timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 $package ||
+      echo "$package could not be installed; the tests that need it are skipped"
+  done
 }
 
 part "packages" packages
