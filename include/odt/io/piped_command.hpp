@@ -36,7 +36,6 @@ class piped_command {
   std::string errors_;           // a file
   std::FILE* stream_ = nullptr;  // null once it has ended
   int status_ = 0;
-  void (*before_)(int) = nullptr;  // what SIGPIPE did
 };
 
 }  // namespace odt

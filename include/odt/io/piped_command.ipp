@@ -28,6 +28,18 @@ ODT_INLINE std::string scratch_file() {
   return path;
 }
 
+/// While it lives, a command that has ended early makes writing fail, instead of ending this program.
+class no_sigpipe {
+ public:
+  no_sigpipe() : before_(std::signal(SIGPIPE, SIG_IGN)) {}
+  ~no_sigpipe() { std::signal(SIGPIPE, before_); }
+  no_sigpipe(const no_sigpipe&) = delete;
+  no_sigpipe& operator=(const no_sigpipe&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
 }  // namespace detail
 
 ODT_INLINE std::string shell_word(std::string_view word) {
@@ -38,7 +50,6 @@ ODT_INLINE std::string shell_word(std::string_view word) {
 
 ODT_INLINE piped_command::piped_command(const std::string& command, direction way) : errors_(detail::scratch_file()) {
   const std::string whole = str(command, " 2> ", shell_word(errors_), way == direction::write ? " > /dev/null" : "");
-  before_ = std::signal(SIGPIPE, SIG_IGN);  // a command that ends early is an error, not the end of this program
   stream_ = ::popen(whole.c_str(), way == direction::read ? "r" : "w");
   if (!stream_) fail("no process could be started for: ", command);
 }
@@ -53,13 +64,14 @@ ODT_INLINE std::size_t piped_command::read(std::span<char> out) {
 }
 
 ODT_INLINE bool piped_command::write(std::span<const char> bytes) {
+  const detail::no_sigpipe guard;
   return std::fwrite(bytes.data(), 1, bytes.size(), stream_) == bytes.size();
 }
 
 ODT_INLINE int piped_command::close() {
   if (!stream_) return status_;
+  const detail::no_sigpipe guard;
   const int status = ::pclose(std::exchange(stream_, nullptr));
-  std::signal(SIGPIPE, before_);
   return status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
