@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include <limits>
+#include <set>
 #include <string>
 
 namespace odt::detail::cli {
@@ -22,6 +23,21 @@ CLI::Validator between(Number low, Number high) {
   };
   return CLI::Validator(check, "");
 }
+
+/// Help whose every word is the same each time: CLI11 lists what an option excludes by address.
+class help_formatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string text = CLI::Formatter::make_option_opts(option), label = str(" ", get_label("Excludes"), ":");
+    const std::size_t at = text.find(label);
+    if (at == std::string::npos) return text;
+    std::set<std::string> names;
+    for (const CLI::Option* other : option->get_excludes()) names.insert(other->get_name());
+    std::string sorted = text.substr(0, at) + label;
+    for (const std::string& name : names) sorted += str(" ", name);
+    return sorted;
+  }
+};
 
 /// At least 1.
 inline CLI::Validator positive() { return between(1, std::numeric_limits<int>::max()); }

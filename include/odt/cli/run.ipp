@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 
 #if defined(ODT_HEADER_ONLY)
@@ -85,6 +86,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
       "odt: trains and runs object detectors from the TensorFlow Object Detection API's files.\n"
       "Try: odt shapes --output shapes; or label photos with labelImg and begin with odt convert labelimg."};
   app.name("odt");
+  app.formatter(std::make_shared<detail::cli::help_formatter>());
   app.set_version_flag(
       "--version", [&detectors] { return detail::cli::version_text(detectors); },
       "print the version and what the program was compiled for");

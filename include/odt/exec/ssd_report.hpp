@@ -4,7 +4,6 @@
 
 #include <odt/exec/step.hpp>
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +13,7 @@ namespace odt {
 /// Of all images of a batch together.
 struct ssd_counts {
   double boxes = 0;                                  ///< of the ground truth
-  std::optional<double> matched_boxes{};             ///< those among them that an anchor has; none: not counted
+  double matched_boxes = 0;                          ///< those among them that an anchor has
   double positives = 0, negatives = 0, ignored = 0;  ///< anchors
   double mined_positives = 0, mined_negatives = 0;   ///< anchors that hard example mining chose
 };
@@ -26,8 +25,7 @@ inline std::vector<std::pair<std::string, float>> ssd_details(const ssd_counts& 
     details.emplace_back(tag, static_cast<float>(count / images));
   };
   add("TargetAssignment/Loss/TargetAssignment/AvgNumGroundtruthBoxesPerImage", counts.boxes);
-  if (counts.matched_boxes)
-    add("TargetAssignment/Loss/TargetAssignment/AvgNumGroundtruthBoxesMatchedPerImage", *counts.matched_boxes);
+  add("TargetAssignment/Loss/TargetAssignment/AvgNumGroundtruthBoxesMatchedPerImage", counts.matched_boxes);
   add("TargetAssignment/Loss/TargetAssignment/AvgNumPositiveAnchorsPerImage", counts.positives);
   add("TargetAssignment/Loss/TargetAssignment/AvgNumNegativeAnchorsPerImage", counts.negatives);
   add("TargetAssignment/Loss/TargetAssignment/AvgNumIgnoredAnchorsPerImage", counts.ignored);

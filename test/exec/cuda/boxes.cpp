@@ -25,6 +25,7 @@
 #include <boost/test/data/test_case.hpp>
 
 #include <numeric>
+#include <set>
 
 namespace odt::test {
 namespace {
@@ -83,11 +84,14 @@ host_targets assign_on_cpu(const Similarity& similarity, const Matcher& matcher,
   for (int i = 0; i < truth.size; ++i) {
     const auto first = static_cast<std::size_t>(i) * anchors.size();
     cuda::match_counts counts;
+    std::set<int> matched;
     double sum = 0;
     for (std::size_t at = first; at < first + anchors.size(); ++at) {
       sum += static_cast<double>(t.regression_weights[at]);
       ++(t.match[at] >= 0 ? counts.positives : t.match[at] == unmatched ? counts.negatives : counts.ignored);
+      if (t.match[at] >= 0) matched.insert(t.match[at]);
     }
+    counts.matched_boxes = static_cast<int>(matched.size());
     t.weight_sums.push_back(sum), t.counts.push_back(counts);
   }
   return t;
@@ -108,6 +112,7 @@ void compare_targets(const Similarity& similarity, const Matcher& matcher, int a
   for (std::size_t i = 0; i < expected.counts.size(); ++i) {
     const cuda::match_counts &a = actual.counts[i], &e = expected.counts[i];
     BOOST_TEST((a.positives == e.positives && a.negatives == e.negatives && a.ignored == e.ignored));
+    BOOST_TEST(a.matched_boxes == e.matched_boxes);
     BOOST_TEST(std::abs(actual.weight_sums[i] - expected.weight_sums[i]) <= 1e-9 * (1 + expected.weight_sums[i]));
   }
 }

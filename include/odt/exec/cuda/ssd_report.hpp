@@ -19,6 +19,7 @@ inline step_report make_report(const ssd_losses_report& losses, const batch& b, 
   ssd_counts counts;
   for (const int n : b.counts) counts.boxes += n;
   counts.positives = losses.positives, counts.negatives = losses.negatives, counts.ignored = losses.ignored;
+  counts.matched_boxes = losses.matched_boxes;
   counts.mined_positives = losses.mined_positives, counts.mined_negatives = losses.mined_negatives;
   report.details = ssd_details(counts, b.size, mined);
   return report;

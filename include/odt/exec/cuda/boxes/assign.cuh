@@ -113,15 +113,17 @@ __device__ void match_image(const Similarity& how, const Matcher& matcher, const
       std::span<int>(memory.scratch + static_cast<std::size_t>(image) * scratch, Matcher::scratch(mine.rows)));
 }
 
-/// Targets of the block's image from its matches.
+/// Targets of the block's image from its matches; `has_anchor` is shared memory of a number a row.
 template <class BoxCoder>
 __device__ void write_targets(const BoxCoder& coder, const image_of_block& mine, const boxf* anchors, int count,
-                              float negative_class_weight, const counted_targets& out) {
+                              float negative_class_weight, unsigned long long* has_anchor, const counted_targets& out) {
   __shared__ double weight_memory[33];
   __shared__ int count_memory[33];
   const std::int64_t first = std::int64_t{blockIdx.x} * count;
   double weights = 0;
   match_counts counts;
+  for (int r = static_cast<int>(threadIdx.x); r < mine.rows; r += assign_threads) has_anchor[r] = 0;
+  __syncthreads();
   for (int a = static_cast<int>(threadIdx.x); a < count; a += assign_threads) {
     const std::int64_t at = first + a;
     const int match = out.match[at];
@@ -134,6 +136,7 @@ __device__ void write_targets(const BoxCoder& coder, const image_of_block& mine,
 #pragma unroll
       for (int k = 0; k < BoxCoder::code_size; ++k) code_at[k] = code[static_cast<std::size_t>(k)];
       weights += static_cast<double>(weight), ++counts.positives;
+      has_anchor[match] = 1;
     } else {
       out.classes[at] = 0;
       out.class_weights[at] = match == unmatched ? negative_class_weight : 0.0f;
@@ -143,9 +146,12 @@ __device__ void write_targets(const BoxCoder& coder, const image_of_block& mine,
       match == unmatched ? ++counts.negatives : ++counts.ignored;
     }
   }
+  __syncthreads();
+  for (int r = static_cast<int>(threadIdx.x); r < mine.rows; r += assign_threads)
+    counts.matched_boxes += static_cast<int>(has_anchor[r]);
   weights = block_sum(weights, weight_memory);
   counts = {block_sum(counts.positives, count_memory), block_sum(counts.negatives, count_memory),
-            block_sum(counts.ignored, count_memory)};
+            block_sum(counts.ignored, count_memory), block_sum(counts.matched_boxes, count_memory)};
   if (threadIdx.x == 0) out.weight_sums[blockIdx.x] = weights, out.counts[blockIdx.x] = counts;
 }
 
@@ -154,18 +160,18 @@ __global__ __launch_bounds__(assign_threads) void assign_image(Similarity how, M
                                                                ground_truth truth, matched_boxes boxes,
                                                                float negative_class_weight, image_matching memory,
                                                                counted_targets out) {
-  extern __shared__ unsigned long long favourites[];
+  extern __shared__ unsigned long long of_rows[];
   const image_of_block mine(truth);
   const boxf* const anchors = boxes.of(blockIdx.x);
   const int count = boxes.count(blockIdx.x);
   int* const matches = out.match + std::int64_t{blockIdx.x} * boxes.capacity;
   for (int a = count + static_cast<int>(threadIdx.x); a < boxes.capacity; a += assign_threads) matches[a] = unmatched;
   if constexpr (column_matcher<Matcher>)
-    match_columns(how, matcher, mine, anchors, count, favourites, matches);
+    match_columns(how, matcher, mine, anchors, count, of_rows, matches);
   else
     match_image(how, matcher, mine, anchors, count, boxes.capacity, truth.max_boxes, memory, matches);
   __syncthreads();
-  write_targets(coder, mine, anchors, boxes.capacity, negative_class_weight, out);
+  write_targets(coder, mine, anchors, boxes.capacity, negative_class_weight, of_rows, out);
 }
 
 }  // namespace detail

@@ -25,18 +25,19 @@ __global__ __launch_bounds__(loss_threads) void sum_costs(ssd_predictions in, lo
 __global__ void join_losses(loss_numbers o, int code_size, ssd_predictions in, counted_targets t, loss_memory memory,
                             bool mines, ssd_losses_report* report) {
   const loss_scales scale = loss_scales::of(o, code_size, t.weight_sums, in.batch);
-  double sums[7] = {};
+  double sums[8] = {};
   for (int i = static_cast<int>(threadIdx.x); i < in.batch; i += 32) {
     const match_counts c = t.counts[i];
     const mined_counts m = mines ? memory.mined[i] : mined_counts{};
-    const double of_image[7] = {memory.class_sums[i],
+    const double of_image[8] = {memory.class_sums[i],
                                 memory.box_sums[i],
                                 static_cast<double>(c.positives),
                                 static_cast<double>(c.negatives),
                                 static_cast<double>(c.ignored),
                                 static_cast<double>(m.positives),
-                                static_cast<double>(m.negatives)};
-    for (int k = 0; k < 7; ++k) sums[k] += of_image[k];
+                                static_cast<double>(m.negatives),
+                                static_cast<double>(c.matched_boxes)};
+    for (int k = 0; k < 8; ++k) sums[k] += of_image[k];
   }
   for (double& s : sums) s = warp_sum(s);
   if (threadIdx.x != 0) return;
@@ -45,6 +46,7 @@ __global__ void join_losses(loss_numbers o, int code_size, ssd_predictions in, c
   report->total = report->localization + report->classification;
   report->positives = sums[2], report->negatives = sums[3], report->ignored = sums[4];
   report->mined_positives = sums[5], report->mined_negatives = sums[6];
+  report->matched_boxes = sums[7];
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct ssd_losses_report {
   double positives = 0;  ///< anchors that are matched
   double negatives = 0;
   double ignored = 0;
+  double matched_boxes = 0;  ///< of the ground truth
 };
 
 namespace detail {

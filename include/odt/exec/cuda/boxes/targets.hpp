@@ -23,9 +23,10 @@ struct matched_boxes {
   ODT_HD constexpr int count(std::int64_t image) const { return counts ? counts[image] : capacity; }
 };
 
-/// Anchors of one image by their match.
+/// Of one image: anchors by their match, and boxes of the ground truth that an anchor has.
 struct match_counts {
   int positives = 0, negatives = 0, ignored = 0;
+  int matched_boxes = 0;
 };
 
 /// In device memory, with their sums.
