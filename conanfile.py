@@ -21,6 +21,7 @@ class OdtConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {
         "cuda": [True, False],  # the compiler and machine have to be nvcc 13's
+        "cloud": [True, False],  # paths gs:// and s3://
         "turbojpeg": [True, False],  # faster JPEG than stb's
         "webp": [True, False],  # WebP pictures
         "tiff": [True, False],  # TIFF pictures
@@ -29,7 +30,7 @@ class OdtConan(ConanFile):
         "flatbuffers": [True, False],  # exports to TFLite
         "xtensor": [True, False],  # odt/adapt.hpp
     }
-    default_options = {"cuda": False, "turbojpeg": True, "webp": False, "tiff": False, "fontconfig": False,
+    default_options = {"cuda": False, "cloud": False, "turbojpeg": True, "webp": False, "tiff": False, "fontconfig": False,
                        "harfbuzz": False, "flatbuffers": False, "xtensor": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "include/*", "proto/*"
     test_package_folder = "packaging/conan/test_package"
@@ -50,6 +51,9 @@ class OdtConan(ConanFile):
         self.requires("cli11/[>=2.1.2 <3]")
         self.requires("leveldb/[>=1.22 <2]")
         self.requires("stb/[>=cci.20220908]")
+        if self.options.cloud:
+            self.requires("libcurl/[>=7.85 <9]")
+            self.requires("openssl/[>=3 <4]")
         if self.options.turbojpeg:
             self.requires("libjpeg-turbo/[>=2.1 <4]")
         if self.options.webp:

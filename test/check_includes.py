@@ -50,6 +50,7 @@ MAY_INCLUDE = {
     "policy": {"core", "nn", "contract"},
     "catalogue": {"core", "nn", "contract", "policy"},
     "io": {"core", "io"},
+    "cloud": {"core", "io", "cloud"},
     "config": {"core", "io", "contract", "policy", "catalogue", "config"},
     "exec": {"core", "nn", "contract", "exec"},
     "description": {"core", "nn", "contract", "config", "exec", "description"},
@@ -78,13 +79,14 @@ DOORS = [
     (r"zlib\.h$", {"io"}, ""),
     (r"(webp/decode|tiffio|fontconfig/fontconfig|harfbuzz/hb)\.h$", {"io"}, ""),
     (r"leveldb/", {"io"}, ""),
-    (r"pugixml", {"dataset"}, ""),
-    (r"nlohmann/", {"io", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
+    (r"pugixml", {"dataset", "cloud"}, ""),
+    (r"(curl|openssl)/", {"cloud"}, ""),
+    (r"nlohmann/", {"io", "cloud", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"flatbuffers/", {"export"}, ""),
     (r"mpi\.h$", {"distributed"}, ""),
 ]
-SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|signal|poll|sched|pthread|netdb|dlfcn)\.h$")
+SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|fnmatch|time|signal|poll|sched|pthread|netdb|dlfcn)\.h$")
 
 
 def includes(path):

@@ -8,7 +8,6 @@
 #include <odt/io/file.hpp>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 namespace odt {
@@ -67,12 +66,7 @@ ODT_INLINE std::string inspect_one(const std::string& path) {
 }
 
 ODT_INLINE std::vector<std::string> files_in(const std::string& directory) {
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory))
-    if (entry.is_regular_file() && entry.path().filename().string().find("tfevents") != std::string::npos)
-      files.push_back(entry.path().string());
-  std::ranges::sort(files);
-  return files;
+  return matching_files(join_path(glob_of(directory), "*tfevents*"));
 }
 
 }  // namespace detail::events_inspection

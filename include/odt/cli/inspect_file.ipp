@@ -17,7 +17,6 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
-#include <filesystem>
 #include <string_view>
 
 namespace odt {
@@ -60,9 +59,7 @@ ODT_INLINE bool is_compressed(std::string_view bytes) {
 }
 
 ODT_INLINE bool has_event_files(const std::string& directory) {
-  for (const auto& entry : std::filesystem::directory_iterator(directory))
-    if (entry.path().filename().string().find("tfevents") != std::string::npos) return true;
-  return false;
+  return !matching_files(join_path(glob_of(directory), "*tfevents*")).empty();
 }
 
 }  // namespace detail::file_inspection

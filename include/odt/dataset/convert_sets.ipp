@@ -41,8 +41,8 @@ ODT_INLINE std::vector<std::string> api_shards(const std::string& output, const 
 ODT_INLINE void refuse_leftovers(const std::string& folder, const pending_set& set) {
   if (!is_directory(folder)) return;
   const std::string plain = set.name + ".record";
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& path : matching_files(join_path(glob_of(folder), glob_of(set.name) + ".record*"))) {
+    const std::string name = path.substr(path.rfind('/') + 1);
     const bool of_set = name == plain || (name.starts_with(plain + "-") && name.find("-of-") != std::string::npos);
     if (of_set && std::ranges::find(set.files, join_path(folder, name)) == set.files.end())
       fail(join_path(folder, name), ": is there from a conversion with another number of shards, and would be read ",

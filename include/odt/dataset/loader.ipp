@@ -46,6 +46,9 @@ ODT_INLINE loader_options checked(loader_options o) {
   return o;
 }
 
+/// How many samples' records are asked for before their turn comes.
+inline constexpr std::uint64_t read_ahead = 64;
+
 /// Lets the other threads of the program come first. Linux keeps a niceness for each thread; where that is not so, or
 /// not allowed, nothing happens.
 ODT_INLINE void lower_priority([[maybe_unused]] int niceness) {
@@ -192,12 +195,15 @@ struct loader::state {
       room.wait(lock, [&] { return stopping || ticket >= tickets || ticket / size < taken + slots.size(); });
       if (stopping || ticket >= tickets) return;
       const std::uint64_t mine = ticket++;
+      const std::uint64_t from = std::exchange(announced, std::min(tickets, mine + 1 + detail::loading::read_ahead));
       detail::loading::slot& s = slot_of(mine / size);
       const int place = static_cast<int>(mine % size);
       lock.unlock();
       bool made = false;
       std::exception_ptr error;
       try {
+        for (std::uint64_t soon = from; soon <= mine + detail::loading::read_ahead && soon < tickets; ++soon)
+          records.expect(record_of(options.first_sample + soon, 0, examples, options));
         made = maker.make(options.first_sample + mine, s.content, place);
       } catch (...) {
         error = std::current_exception();
@@ -241,8 +247,9 @@ struct loader::state {
   mutable std::mutex mutex;
   std::condition_variable room, ready;
   std::vector<detail::loading::slot> slots;
-  std::uint64_t ticket = 0;  ///< the next one
-  std::uint64_t taken = 0;   ///< batches handed out
+  std::uint64_t ticket = 0;     ///< the next one
+  std::uint64_t announced = 0;  ///< up to this one its records are expected
+  std::uint64_t taken = 0;      ///< batches handed out
   double waited = 0;
   bool stopping = false;
   std::vector<std::thread> workers;

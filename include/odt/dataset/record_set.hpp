@@ -26,6 +26,9 @@ class record_set {
   const std::vector<record_file>& files() const { return files_; }
   std::string read(std::uint64_t record) const;
 
+  /// `read` of that record comes soon.
+  void expect(std::uint64_t record) const;
+
   std::uint64_t length(std::uint64_t record) const;  ///< in bytes
   /// Fills `out` with bytes of one record from `offset` on, without looking at its checksum.
   void read_part(std::uint64_t record, std::uint64_t offset, std::span<char> out) const;

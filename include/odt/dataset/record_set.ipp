@@ -6,18 +6,61 @@
 #include <odt/core/target.hpp>
 #include <odt/dataset/record_set.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <optional>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 namespace odt {
+
+namespace detail::records {
+
+inline constexpr std::size_t opened_at_once = 16;
+
+/// Opens and indexes files of an object store, several at once, as each takes its time to answer.
+ODT_INLINE std::vector<record_file> open_remote(const std::vector<std::string>& paths) {
+  std::vector<std::optional<record_file>> opened(paths.size());
+  std::vector<std::exception_ptr> errors(paths.size());
+  std::atomic<std::size_t> next{0};
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::min(opened_at_once, paths.size()); ++i)
+      threads.emplace_back([&] {
+        for (std::size_t mine; (mine = next++) < paths.size();) try {
+            opened[mine].emplace(paths[mine]);
+          } catch (...) {
+            errors[mine] = std::current_exception();
+            next = paths.size();
+          }
+      });
+  }
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
+  std::vector<record_file> files;
+  for (std::optional<record_file>& file : opened) files.push_back(std::move(*file));
+  return files;
+}
+
+ODT_INLINE std::vector<record_file> open_all(const std::vector<std::string>& paths) {
+  if (std::ranges::any_of(paths, is_remote)) return open_remote(paths);
+  std::vector<record_file> files;
+  for (const std::string& path : paths) files.emplace_back(path);
+  return files;
+}
+
+}  // namespace detail::records
 
 ODT_INLINE record_set::record_set(const std::vector<std::string>& patterns) {
   if (patterns.empty()) fail("no record files are named; input_path has to name at least one");
   starts_.push_back(0);
-  for (const std::string& path : expand_globs(patterns)) {
-    files_.emplace_back(path);
-    const record_file& file = files_.back();
+  files_ = detail::records::open_all(expand_globs(patterns));
+  for (const record_file& file : files_) {
+    const std::string& path = file.path();
     if (file.size() == 0) warn(path, ": this record file holds no records");
     starts_.push_back(starts_.back() + file.size());
     const std::string_view name = std::string_view(path).substr(path.find_last_of('/') + 1);
@@ -37,6 +80,11 @@ ODT_INLINE std::size_t record_set::file_of(std::uint64_t record) const {
 ODT_INLINE std::string record_set::read(std::uint64_t record) const {
   const std::size_t file = file_of(record);
   return files_[file].read(static_cast<std::size_t>(record - starts_[file]));
+}
+
+ODT_INLINE void record_set::expect(std::uint64_t record) const {
+  const std::size_t file = file_of(record);
+  files_[file].expect(static_cast<std::size_t>(record - starts_[file]));
 }
 
 ODT_INLINE std::uint64_t record_set::length(std::uint64_t record) const {

@@ -5,6 +5,7 @@
 #include <odt/detect/detect_images.hpp>
 #include <odt/detect/video.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/io/same_file.hpp>
 #include <odt/io/true_type.hpp>
@@ -166,9 +167,14 @@ ODT_INLINE std::vector<std::string> find_images(const std::vector<std::string>& 
       continue;
     }
     const std::size_t before = files.size();
-    for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if ((entry.is_regular_file() || !entry.exists()) && is_picture_name(entry.path().string()))
-        files.push_back(entry.path().string());
+    if (is_remote(argument)) {
+      for (const std::string& file : matching_files(join_path(glob_of(argument), "*")))
+        if (is_picture_name(file)) files.push_back(file);
+    } else {
+      for (const auto& entry : std::filesystem::directory_iterator(argument))
+        if ((entry.is_regular_file() || !entry.exists()) && is_picture_name(entry.path().string()))
+          files.push_back(entry.path().string());
+    }
     if (files.size() == before) fail(argument, ": this directory has no picture (", join(picture_endings, ", "), ")");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }

@@ -8,6 +8,7 @@
 #include <odt/io/checkpoint_source.hpp>
 #include <odt/io/crc32c.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 
 #include <odt/tensor_bundle.pb.h>
 
@@ -79,6 +80,12 @@ struct scratch_file {
   scratch_file& operator=(const scratch_file&) = delete;
   std::string path;
 };
+
+/// A name for what leveldb writes: beside `path`, or on this machine where that is elsewhere.
+ODT_INLINE std::string scratch_name(const std::string& path) {
+  if (!is_remote(path)) return unfinished_name(path);
+  return unfinished_name(join_path(std::filesystem::temp_directory_path().string(), "odt.index"));
+}
 
 ODT_INLINE std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -243,7 +250,7 @@ ODT_INLINE void checkpoint_writer::commit() {
   std::ranges::sort(tensors_, {}, &tensor_info::name);
   const auto twice = std::ranges::adjacent_find(tensors_, {}, &tensor_info::name);
   if (twice != tensors_.end()) fail(prefix_, ": \"", twice->name, "\" is written twice");
-  const d::scratch_file scratch(unfinished_name(d::index_path(prefix_)));
+  const d::scratch_file scratch(d::scratch_name(d::index_path(prefix_)));
   d::build_index(scratch.path, tensors_);
   atomic_writer index(d::index_path(prefix_));
   index.write(read_file(scratch.path));
@@ -254,10 +261,7 @@ ODT_INLINE void checkpoint_writer::commit() {
 ODT_INLINE void remove_checkpoint(const std::string& prefix) {
   remove_file(detail::bundle::index_path(prefix));
   remove_file(prefix + ".meta");
-  const std::string data = prefix.substr(prefix.rfind('/') + 1) + ".data-";
-  const std::string directory = prefix.substr(0, prefix.size() + 6 - data.size());
-  for (const auto& entry : std::filesystem::directory_iterator(directory.empty() ? "." : directory))
-    if (entry.path().filename().string().starts_with(data)) remove_file(entry.path().string());
+  for (const std::string& path : matching_files(glob_of(prefix) + ".data-*")) remove_file(path);
 }
 
 }  // namespace odt

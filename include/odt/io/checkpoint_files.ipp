@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -57,9 +56,8 @@ ODT_INLINE std::string without_ending(const std::string& path) {
 /// The checkpoints of a directory whose file "checkpoint" names none.
 ODT_INLINE std::vector<std::string> unnamed_checkpoints(const std::string& directory) {
   std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string path = join_path(directory, entry.path().filename().string());
-    if (path.ends_with(".index") && entry.is_regular_file()) found.push_back(without_ending(path));
+  for (const std::string& path : matching_files(join_path(glob_of(directory), "*"))) {
+    if (path.ends_with(".index")) found.push_back(without_ending(path));
     if (path.find(".ckpt") != path.npos && is_v1(path)) found.push_back(path);
   }
   std::ranges::sort(found);

@@ -8,6 +8,7 @@
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/proto_text.ipp>
+#include <odt/io/same_file.hpp>
 
 #include <odt/checkpoint_state.pb.h>
 
@@ -18,7 +19,6 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <utility>
 
 namespace odt {
@@ -46,9 +46,7 @@ ODT_INLINE std::string name_of(const std::string& path) { return path.substr(pat
 
 ODT_INLINE bool leads_elsewhere(const std::string& directory, const std::string& path) {
   if (path.find('/') == std::string::npos) return false;
-  std::error_code code;
-  const auto parent = std::filesystem::path(join_path(directory, path)).parent_path();
-  return !std::filesystem::equivalent(parent, directory, code) || code;
+  return !same_file(directory_of(join_path(directory, path)), directory);
 }
 
 /// Where the checkpoint of a path in the state file lies; empty: it is not there, or not whole.

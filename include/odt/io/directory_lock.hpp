@@ -10,7 +10,7 @@ namespace odt {
 class directory_lock {
  public:
   /// Makes the directory when there is none. One that another process holds is an error, which names that process.
-  /// Filesystems without locks are warned of.
+  /// Filesystems without locks are warned of. Object stores have none, and nothing is held there.
   explicit directory_lock(const std::string& directory);
   ~directory_lock();
   directory_lock(directory_lock&& other) noexcept;

@@ -6,6 +6,7 @@
 #include <odt/core/target.hpp>
 #include <odt/io/directory_lock.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -33,6 +34,7 @@ ODT_INLINE std::string holder() {
 
 ODT_INLINE directory_lock::directory_lock(const std::string& directory) {
   make_directories(directory);
+  if (is_remote(directory)) return;
   const std::string path = join_path(directory, ".odt.lock");
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(path, ": cannot write: ", std::strerror(errno));

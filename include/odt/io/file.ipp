@@ -5,12 +5,11 @@
 #include <odt/core/log.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 #include <odt/io/file_writer.hpp>
+#include <odt/io/local_file_system.hpp>
 
-#include <fcntl.h>
-#include <glob.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +17,6 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -27,11 +25,6 @@
 namespace odt {
 
 namespace detail::file {
-
-[[noreturn]] ODT_INLINE void fail_system(const std::string& path, std::string_view doing) {
-  const int code = errno;
-  fail(path, ": cannot ", doing, ": ", std::strerror(code));
-}
 
 ODT_INLINE std::string unfinished_mark() { return str(".tmp-", host_name(), "-"); }
 
@@ -58,6 +51,18 @@ ODT_INLINE std::vector<std::string> split_patterns(const std::string& text) {
     start = comma + 1;
   }
   return patterns;
+}
+
+/// The glob of a sharded set "name@10": name-?????-of-00010. Other patterns, and a file of that name, stay.
+ODT_INLINE std::string of_shards(const std::string& pattern) {
+  const auto at = pattern.rfind('@');
+  int shards = 0;
+  if (at == std::string::npos || at == 0 || pattern.size() - at > 6) return pattern;
+  const char* const end = pattern.data() + pattern.size();
+  const auto number = std::from_chars(pattern.data() + at + 1, end, shards);
+  if (number.ec != std::errc{} || number.ptr != end || shards < 1 || file_exists(pattern)) return pattern;
+  const std::string last = shard_name("", shards, shards);
+  return str(pattern.substr(0, at), "-?????", last.substr(last.find("-of-")));
 }
 
 /// Splits "name-00003-of-00010" into ("name-?-of-00010", 3, 10); 0 shards when the name is not of that form.
@@ -104,32 +109,25 @@ ODT_INLINE std::string read_file(const std::string& path) {
 }
 
 ODT_INLINE std::uint64_t file_size(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) detail::file::fail_system(path, "open");
-  if (!S_ISREG(status.st_mode)) fail(path, ": is not a regular file");
-  return static_cast<std::uint64_t>(status.st_size);
+  const auto status = file_system_of(path).status(path);
+  if (!status) return input_file(path).size();  // says why not
+  if (!status->is_regular) fail(path, ": is not a regular file");
+  return status->size;
 }
 
 ODT_INLINE bool file_exists(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode);
+  const auto status = file_system_of(path).status(path);
+  return status && !status->is_directory;
 }
 
 ODT_INLINE bool is_directory(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  const auto status = file_system_of(path).status(path);
+  return status && status->is_directory;
 }
 
-ODT_INLINE void make_directories(const std::string& path) {
-  std::error_code code;
-  std::filesystem::create_directories(path, code);
-  if (code || !is_directory(path))
-    fail(path, ": cannot make the directory: ", code ? code.message() : std::string("a file is there"));
-}
+ODT_INLINE void make_directories(const std::string& path) { file_system_of(path).make_directories(path); }
 
-ODT_INLINE void remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) detail::file::fail_system(path, "remove the file");
-}
+ODT_INLINE void remove_file(const std::string& path) { file_system_of(path).remove(path); }
 
 ODT_INLINE std::string host_name() {
   char name[256] = "";
@@ -145,6 +143,7 @@ ODT_INLINE std::string unfinished_name(const std::string& path) {
 }
 
 ODT_INLINE int remove_unfinished(const std::string& directory) {
+  if (is_remote(directory)) return 0;  // what is not finished there has no name
   int removed = 0;
   const std::string mark = detail::file::unfinished_mark();
   std::error_code code;
@@ -161,12 +160,13 @@ ODT_INLINE int remove_unfinished(const std::string& directory) {
 }
 
 ODT_INLINE std::string join_path(std::string_view directory, std::string_view name) {
-  if (directory.empty() || name.starts_with('/')) return std::string(name);
+  if (directory.empty() || name.starts_with('/') || is_remote(name)) return std::string(name);
   return str(directory, directory.ends_with('/') ? "" : "/", name);
 }
 
 ODT_INLINE std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
+  if (is_remote(path) && path[slash - 1] == '/') return path;  // of a bucket
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
@@ -181,15 +181,7 @@ ODT_INLINE std::string glob_of(std::string_view path) {
 
 ODT_INLINE std::vector<std::string> matching_files(const std::string& pattern) {
   if (file_exists(pattern)) return {pattern};
-  glob_t found{};
-  const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
-  std::vector<std::string> paths;
-  if (status == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  ::globfree(&found);
-  if (status != 0 && status != GLOB_NOMATCH) fail(pattern, ": cannot search for files");
-  std::erase_if(paths, is_directory);
-  std::ranges::sort(paths);
-  return paths;
+  return file_system_of(pattern).matching(pattern);
 }
 
 ODT_INLINE std::vector<std::string> expand_globs(const std::vector<std::string>& patterns) {
@@ -197,7 +189,7 @@ ODT_INLINE std::vector<std::string> expand_globs(const std::vector<std::string>&
   std::set<std::string> seen;
   for (const std::string& text : patterns)
     for (const std::string& pattern : detail::file::split_patterns(text)) {
-      const auto found = matching_files(pattern);
+      const auto found = matching_files(detail::file::of_shards(pattern));
       if (found.empty()) fail(pattern, ": no such file; the path or glob must match at least one file");
       for (const std::string& path : found)
         if (seen.insert(path).second) paths.push_back(path);
@@ -217,28 +209,10 @@ ODT_INLINE std::string shard_name(std::string_view path, int shard, int shards) 
 // input_file
 
 ODT_INLINE input_file::input_file(std::string path)
-    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) detail::file::fail_system(path_, "open");
-  if (is_directory(path_)) {
-    ::close(descriptor_);
-    fail(path_, ": is a directory, not a file");
-  }
-}
+    : path_(std::move(path)), file_(file_system_of(path_).open(path_)) {}
 
-ODT_INLINE input_file::input_file(int descriptor, std::string path) : path_(std::move(path)), descriptor_(descriptor) {}
-
-ODT_INLINE input_file::~input_file() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-ODT_INLINE input_file::input_file(input_file&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-ODT_INLINE input_file& input_file::operator=(input_file&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
+ODT_INLINE input_file::input_file(int descriptor, std::string path)
+    : path_(std::move(path)), file_(local_file(descriptor, path_)) {}
 
 ODT_INLINE void input_file::read_at(std::uint64_t offset, std::span<char> out) const {
   const std::size_t got = read_some_at(offset, out);
@@ -247,29 +221,17 @@ ODT_INLINE void input_file::read_at(std::uint64_t offset, std::span<char> out) c
 }
 
 ODT_INLINE std::size_t input_file::read_some_at(std::uint64_t offset, std::span<char> out) const {
-  std::size_t got = 0;
-  while (got < out.size()) {
-    const ssize_t count = ::pread(descriptor_, out.data() + got, out.size() - got, static_cast<off_t>(offset + got));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) detail::file::fail_system(path_, "read");
-    if (count == 0) break;
-    got += static_cast<std::size_t>(count);
-  }
-  return got;
+  return file_->read_some_at(offset, out);
 }
 
-ODT_INLINE std::uint64_t input_file::size() const {
-  struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) detail::file::fail_system(path_, "read");
-  return static_cast<std::uint64_t>(status.st_size);
+ODT_INLINE void input_file::expect(std::uint64_t offset, std::uint64_t size) const { file_->expect(offset, size); }
+
+ODT_INLINE bool input_file::forget(std::uint64_t offset, std::uint64_t size) const {
+  return file_->forget(offset, size);
 }
 
-ODT_INLINE std::string input_file::reachable_path() const {
-  struct stat mine {
-  }, named{};
-  const bool same = ::fstat(descriptor_, &mine) == 0 && ::stat(path_.c_str(), &named) == 0 &&
-                    mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
-  return same ? path_ : str("/dev/fd/", descriptor_);
-}
+ODT_INLINE std::uint64_t input_file::size() const { return file_->size(); }
+
+ODT_INLINE std::string input_file::reachable_path() const { return file_->reachable_path(); }
 
 }  // namespace odt

@@ -4,15 +4,20 @@
 
 #include <odt/io/file.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace odt {
 
-/// Writes `path` under a temporary name beside it; `commit` makes it durable (fsync) and gives it its name in one
-/// step. Without commit, or when anything fails, the temporary is removed and what was at `path` stays.
+class unfinished_file;
+
+/// Writes `path` so that nobody sees it before it is whole: on this machine under a temporary name beside it. `commit`
+/// makes it durable (fsync) and gives it its name in one step. Without commit, or when anything fails, nothing of it is
+/// left and what was at `path` stays.
 class atomic_writer {
  public:
   explicit atomic_writer(std::string path);
@@ -25,7 +30,7 @@ class atomic_writer {
   /// Bytes written so far.
   std::uint64_t size() const { return size_; }
 
-  /// Whether what was written so far is what the file at `path` holds already.
+  /// Whether what was written so far is what the file at `path` holds already; of an object store always false.
   bool unchanged();
 
   /// Flushes, syncs and renames; no writes afterwards.
@@ -36,25 +41,19 @@ class atomic_writer {
  private:
   friend void commit_together(std::span<atomic_writer* const> writers);
 
-  void flush();
-  void settle();        // all that can fail for want of space
-  void take_name();     // the rename
-  void keep_earlier();  // a second name for what is at `path`
-  void give_back() noexcept;
-  void discard() noexcept;
-  [[noreturn]] void fail_write();
-
-  std::string path_, temporary_, earlier_, buffer_;
-  int descriptor_ = -1;
-  bool fresh_ = false, named_ = false;  // nothing was at `path`; something of ours is
+  std::string path_;
+  std::unique_ptr<unfinished_file> file_;
   std::uint64_t size_ = 0;
 };
 
 /// Commits several files, all or none: when one cannot be committed, what was at the paths of all of them is as before.
-/// (A kill between two renames may leave some of the new files; each of them is whole.)
+/// (A kill between two renames may leave some of the new files; each of them is whole. Object stores get the names in
+/// this order, and give nothing back.)
 void commit_together(std::span<atomic_writer* const> writers);
 
-/// Appends to a file that others may read meanwhile (event files).
+/// Appends to a file that others may read meanwhile (event files). Object stores cannot append: there it writes the
+/// sequence path, path.000001, path.000002, ..., one at the first flush, at flushes a minute or more apart, and at the
+/// end.
 class append_writer {
  public:
   explicit append_writer(std::string path);
@@ -71,8 +70,14 @@ class append_writer {
   const std::string& path() const { return path_; }
 
  private:
+  static constexpr std::chrono::seconds remote_period{60};
+
+  void add_file();  // of a sequence
+
   std::string path_, buffer_;
   int descriptor_ = -1;
+  int files_ = 0;
+  std::chrono::steady_clock::time_point last_{};
 };
 
 }  // namespace odt

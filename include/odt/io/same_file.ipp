@@ -3,24 +3,35 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/io/file_system.hpp>
 #include <odt/io/same_file.hpp>
 
 #include <sys/stat.h>
 
 #include <map>
 #include <optional>
-#include <utility>
+#include <tuple>
 
 namespace odt {
 
 namespace detail::file_identity {
 
-using identity = std::pair<dev_t, ino_t>;
+/// Device, number, and of an object its path, which is its only name.
+using identity = std::tuple<dev_t, ino_t, std::string>;
+
+ODT_INLINE std::string without_end(std::string path) {
+  while (path.ends_with('/')) path.pop_back();
+  return path;
+}
 
 ODT_INLINE std::optional<identity> identity_of(const std::string& path) {
+  if (is_remote(path)) {
+    if (!file_system_of(path).status(path)) return std::nullopt;
+    return identity{0, 0, without_end(path)};
+  }
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return identity{status.st_dev, status.st_ino};
+  return identity{status.st_dev, status.st_ino, {}};
 }
 
 }  // namespace detail::file_identity

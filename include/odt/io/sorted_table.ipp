@@ -5,6 +5,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/unnamed_file.hpp>
 
 #include <leveldb/env.h>
 #include <leveldb/iterator.h>
@@ -22,7 +23,8 @@ namespace odt::detail {
 class sorted_table {
  public:
   /// `what`: "the index of a checkpoint", for messages.
-  sorted_table(std::shared_ptr<const input_file> file, std::string_view what) : input_(std::move(file)), what_(what) {
+  sorted_table(std::shared_ptr<const input_file> file, std::string_view what)
+      : input_(on_this_machine(std::move(file))), what_(what) {
     leveldb::RandomAccessFile* opened = nullptr;
     check(leveldb::Env::Default()->NewRandomAccessFile(input_->reachable_path(), &opened));
     file_.reset(opened);
@@ -60,6 +62,16 @@ class sorted_table {
   }
 
  private:
+  /// A file that lies elsewhere is fetched.
+  static std::shared_ptr<const input_file> on_this_machine(std::shared_ptr<const input_file> file) {
+    if (!file->reachable_path().empty()) return file;
+    unnamed_file copy(file->path());
+    std::string chunk(1 << 20, '\0');
+    for (std::uint64_t at = 0; const std::size_t count = file->read_some_at(at, chunk); at += count)
+      copy.write({chunk.data(), count});
+    return std::make_shared<const input_file>(std::move(copy).finish());
+  }
+
   static std::string_view text(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
   void check(const leveldb::Status& status) const {

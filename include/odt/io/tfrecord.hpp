@@ -60,6 +60,9 @@ class record_file {
   const std::vector<record_position>& positions() const { return positions_; }
   std::string read(std::size_t index) const;
 
+  /// `read` of that record comes soon.
+  void expect(std::size_t index) const;
+
   /// Fills `out` with bytes of one record from `offset` on, without looking at its checksum.
   void read_part(std::size_t index, std::uint64_t offset, std::span<char> out) const;
 

@@ -49,8 +49,12 @@ ODT_INLINE std::uint64_t length_of(const char* header, const std::string& place)
   return load<std::uint64_t>(header);
 }
 
+ODT_INLINE bool valid_data(std::string_view data, const char* footer) {
+  return masked_crc32c(data) == load<std::uint32_t>(footer);
+}
+
 ODT_INLINE void check_data(std::string_view data, const char* footer, const std::string& place) {
-  if (masked_crc32c(data) != load<std::uint32_t>(footer))
+  if (!valid_data(data, footer))
     fail(place, ": wrong checksum of the data (", data.size(), " bytes): the file is damaged here; write it anew");
 }
 
@@ -82,9 +86,20 @@ ODT_INLINE input_file inflate_to_temporary(const input_file& file, record_compre
   return std::move(result).finish();
 }
 
+ODT_INLINE record_compression compression_of(const input_file& file) {
+  std::array<char, header_bytes> head{};
+  const std::size_t got = file.read_some_at(0, head);
+  if (got == head.size() && valid_header(head.data())) return record_compression::none;
+  const auto byte = [&head](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(head[i])); };
+  if (byte(0) == 0x1f && byte(1) == 0x8b) return record_compression::gzip;
+  if ((byte(0) & 0x0f) == 8 && byte(0) >> 4 <= 7 && (byte(0) * 256 + byte(1)) % 31 == 0)
+    return record_compression::zlib;
+  return record_compression::none;
+}
+
 ODT_INLINE input_file open_uncompressed(const std::string& path, record_compression compression) {
   input_file file(path);
-  if (compression == record_compression::detect) compression = detect_compression(path);
+  if (compression == record_compression::detect) compression = compression_of(file);
   if (compression == record_compression::none) return file;
   return inflate_to_temporary(file, compression);
 }
@@ -116,15 +131,7 @@ ODT_INLINE indexed index(const input_file& file) {
 }  // namespace detail::record
 
 ODT_INLINE record_compression detect_compression(const std::string& path) {
-  const input_file file(path);
-  std::array<char, detail::record::header_bytes> head{};
-  const std::size_t got = file.read_some_at(0, head);
-  if (got == head.size() && detail::record::valid_header(head.data())) return record_compression::none;
-  const auto byte = [&head](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(head[i])); };
-  if (byte(0) == 0x1f && byte(1) == 0x8b) return record_compression::gzip;
-  if ((byte(0) & 0x0f) == 8 && byte(0) >> 4 <= 7 && (byte(0) * 256 + byte(1)) % 31 == 0)
-    return record_compression::zlib;
-  return record_compression::none;
+  return detail::record::compression_of(input_file(path));
 }
 
 // record_reader
@@ -132,7 +139,7 @@ ODT_INLINE record_compression detect_compression(const std::string& path) {
 struct record_reader::state {
   state(std::string path, record_compression compression)
       : file(std::move(path)),
-        from(file, compression == record_compression::detect ? detect_compression(file.path()) : compression) {}
+        from(file, compression == record_compression::detect ? detail::record::compression_of(file) : compression) {}
 
   input_file file;
   detail::uncompressed_bytes from;
@@ -191,10 +198,18 @@ ODT_INLINE std::string record_file::read(std::size_t index) const {
   const record_position& position = positions_.at(index);
   std::string record(position.length + detail::record::footer_bytes, '\0');
   file_.read_at(position.offset, record);
+  const std::string_view data(record.data(), position.length);
   const char* const footer = record.data() + position.length;
-  detail::record::check_data({record.data(), position.length}, footer, place(index));
+  if (!detail::record::valid_data(data, footer) && file_.forget(position.offset, record.size()))
+    file_.read_at(position.offset, record);  // it may have been damaged on the way
+  detail::record::check_data(data, footer, place(index));
   record.resize(position.length);
   return record;
+}
+
+ODT_INLINE void record_file::expect(std::size_t index) const {
+  const record_position& position = positions_.at(index);
+  file_.expect(position.offset, position.length + detail::record::footer_bytes);
 }
 
 ODT_INLINE void record_file::read_part(std::size_t index, std::uint64_t offset, std::span<char> out) const {

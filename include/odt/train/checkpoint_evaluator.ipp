@@ -7,6 +7,7 @@
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 #include <odt/io/same_file.hpp>
 #include <odt/train/best_metric.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
@@ -19,7 +20,6 @@
 
 #include <array>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -79,8 +79,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
 ODT_INLINE std::string event_directory(const eval_flags& flags, const std::string& prefix, std::size_t input,
                                        const std::string& name) {
   if (!flags.eval_dir.empty()) return input == 0 ? flags.eval_dir : join_path(flags.eval_dir, name);
-  const auto parent = std::filesystem::path(prefix).parent_path().string();
-  return join_path(parent.empty() ? "." : parent, name);
+  return join_path(directory_of(prefix), name);
 }
 
 /// Says once where the classes are not those that the checkpoint was trained with.
@@ -152,6 +151,11 @@ ODT_INLINE bool evaluate_one(evaluator& e, const std::string& prefix, const eval
   return better;
 }
 
+/// How long a directory is left alone before it is looked into again: each look costs requests where it is far away.
+ODT_INLINE std::chrono::seconds between_looks(const std::string& directory) {
+  return std::chrono::seconds(is_remote(directory) ? 10 : 1);
+}
+
 /// Evaluates what comes into the directory, the newest each time.
 ODT_INLINE std::int64_t watch(evaluator& e, const eval_flags& flags, console& out) {
   using clock = std::chrono::steady_clock;
@@ -183,7 +187,9 @@ ODT_INLINE std::int64_t watch(evaluator& e, const eval_flags& flags, console& ou
     if (!waiting)
       e.log->wait(flags.source.checkpoint, !found, std::chrono::duration<double>(next - clock::now()).count());
     waiting = true;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    const auto next_look = clock::now() + between_looks(flags.source.checkpoint);
+    do std::this_thread::sleep_for(std::chrono::seconds(1));
+    while (stop.received() == 0 && clock::now() < next_look);
   }
   return count;
 }

@@ -5,6 +5,7 @@
 #include <odt/core/log.hpp>
 #include <odt/io/example.hpp>
 #include <odt/io/file.hpp>
+#include <odt/io/file_system.hpp>
 #include <odt/metrics.hpp>
 #include <odt/train/data.hpp>
 
@@ -26,7 +27,7 @@ ODT_INLINE int thread_count(int wanted) {
 
 /// From where a relative path is meant, for messages.
 ODT_INLINE std::string meant_from(const std::string& path) {
-  return path.starts_with('/') ? "" : str("; it is meant from ", std::filesystem::current_path().string());
+  return path.starts_with('/') || is_remote(path) ? "" : str("; it is meant from ", std::filesystem::current_path().string());
 }
 
 /// Refuses a file of the config that is not there.
