@@ -50,7 +50,7 @@ class CheckIncludes(unittest.TestCase):
         self.refuses("belongs behind exec/cpu", {"nn/a.hpp": "#include <xsimd/xsimd.hpp>\n"})
         self.refuses("belongs in the .ipp", {"io/a.hpp": "#include <zlib.h>\n"})
         self.refuses("belongs behind config, export, io", {"train/a.ipp": "#include <odt/pipeline.pb.h>\n"})
-        self.refuses("no known library", {"io/a.ipp": "#include <curl/curl.h>\n"})
+        self.refuses("no known library", {"io/a.ipp": "#include <uv/uv.h>\n"})
 
     def test_refuses_circles_unknown_rooms_and_quotes(self):
         self.refuses("circle", {"core/a.hpp": "#include <odt/core/b.hpp>", "core/b.hpp": "#include <odt/core/a.hpp>"})

@@ -29,7 +29,7 @@ struct memory_store : object_store {
   };
 
   struct upload : object_upload {
-    upload(memory_store& to, object_name name) : to(to), name(std::move(name)) {}
+    upload(memory_store& store, object_name as) : to(store), name(std::move(as)) {}
     ~upload() override { --to.uploads; }
     void add(std::string_view part) override { content += part; }
     void finish(std::string_view last) override { to.put(name, content + std::string(last)); }
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(globs_and_shards) {
     odt::write_file(std::string("memory://b/") + name, "x");
   using paths = std::vector<std::string>;
   const paths shards{"memory://b/d/t-00000-of-00002", "memory://b/d/t-00001-of-00002"};
-  BOOST_TEST(odt::expand_globs({"memory://b/d/t-?????-of-00002"}) == shards);
+  BOOST_TEST(odt::expand_globs({"memory://b/d/t-????" "?-of-00002"}) == shards);
   BOOST_TEST(odt::expand_globs({"memory://b/d/t@2"}) == shards);
   BOOST_TEST(odt::matching_files("memory://b/*/t.txt") == paths{"memory://b/d/t.txt"});
   BOOST_TEST(odt::matching_files(odt::glob_of("memory://b/d/a[1]")) == paths{"memory://b/d/a[1]"});
@@ -186,7 +186,8 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_data_then_index_then_the_pointer) {
   odt::checkpoint_keeper keeper("memory://b/model", {.keep = 1});
   for (const std::int64_t step : {1, 2}) {
     odt::checkpoint_writer writer(keeper.prefix(step));
-    writer.add("v", std::vector<float>{1, 2, static_cast<float>(step)});
+    const std::vector<float> values{1, 2, static_cast<float>(step)};
+    writer.add<float>("v", std::array<std::int64_t, 1>{3}, values);
     writer.commit();
     keeper.saved(keeper.prefix(step));
   }

@@ -20,9 +20,16 @@ KEY, SECRET = "odt-key", "odt-secret"
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """One above which the port 10,000 further is free too: SeaweedFS takes that for gRPC."""
+    for port in random.SystemRandom().sample(range(11000, 30000), 1000):
+        try:
+            with socket.socket() as one, socket.socket() as other:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + 10000))
+            return port
+        except OSError:
+            pass
+    raise AssertionError("no port is free")
 
 
 def ask(method, url, body=None, headers=None):
@@ -44,7 +51,7 @@ class Server:
                 return self.make_bucket()
             except OSError:
                 time.sleep(0.2)
-            assert self.process.poll() is None, f"the server ended; see {self.log.name}"
+            assert self.process.poll() is None, pathlib.Path(self.log.name).read_text(errors="replace")[-3000:]
         raise AssertionError("the server does not answer")
 
     def stop(self):

@@ -88,8 +88,8 @@ ODT_INLINE access_token token_of_file(const std::string& path, std::time_t now) 
   if (!file.is_object()) fail(path, ": is no JSON; give a key file as Google makes it");
   const std::string type = file.value("type", ""), service = file.value("token_uri", d::token_service);
   if (type == "service_account") {
-    const std::string claim = service_account_claim(d::text_of(file, "client_email", path),
-                                                    d::text_of(file, "private_key", path), service, now, path);
+    const std::string email = d::text_of(file, "client_email", path), pem = d::text_of(file, "private_key", path);
+    const std::string claim = service_account_claim(email, pem, service, now, path);
     return d::ask(service, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=" + claim, path,
                   now);
   }

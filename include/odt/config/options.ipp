@@ -4,6 +4,7 @@
 #include <odt/config/options.hpp>
 #include <odt/config/ranges.hpp>
 #include <odt/config/text_format.hpp>
+#include <odt/io/file_system.hpp>
 
 #include <algorithm>
 #include <array>
@@ -30,13 +31,15 @@ ODT_INLINE std::vector<std::string> strings(const settings& list, bool mark) {
   return result;
 }
 
-/// A path of the file system, not the sample configs' placeholder.
+/// A path of this machine or of a store that this program knows, not the sample configs' placeholder.
 ODT_INLINE std::string path(const settings& scalar) {
   if (scalar.text.find("PATH_TO_BE_CONFIGURED") != std::string::npos)
     fail(scalar.where(), "\"", scalar.text, "\" is a placeholder; write the real path");
-  if (scalar.text.find("://") != std::string::npos)
-    fail(scalar.where(), "\"", scalar.text,
-         "\" is no path of this machine; copy what it names here and write its path");
+  try {
+    file_system_of(scalar.text);
+  } catch (const error& unknown) {
+    fail(scalar.where(), unknown.what());
+  }
   if (std::ranges::any_of(scalar.text, [](unsigned char c) { return c < 32; }))
     fail(scalar.where(), "the name holds a control character; ", backslash_advice);
   return scalar.as<std::string>();
