@@ -137,27 +137,14 @@ class Test:
         print("denied:", said.strip().splitlines()[-1], flush=True)
 
     def hundreds_of_shards(self):
+        if not self.server.takes_empty_objects:
+            return print("300 shards: left out, as this server takes no empty ones", flush=True)
         self.run("convert", "labelimg", "--images", "photos/images", "--annotations", "photos/annotations", "--output",
                  self.server.path("many"), "--shards", 300)
-        said = self.run("inspect", self.server.path("many/train.record-00007-of-00300"))
         self.server.put("many.config", self.write_config(self.server.path("many"), "train.record@300").encode())
         began = time.monotonic()
         self.run(*self.train(self.server.path("many.config"), "many"))
         print(f"300 shards: {time.monotonic() - began:.1f} s", flush=True)
-
-    def changed(self):
-        """An object that is replaced while a training reads it ends that training, by its name."""
-        name = "train.record-00002-of-00005"
-        process = self.start(*self.train(self.server.path("pipeline.config"), "changed")[:-7], "--num_train_steps", 100000)
-        time.sleep(3)
-        self.server.put(f"data/{name}", (self.at / "data" / name).read_bytes()[::-1])
-        try:
-            said, _ = process.communicate(timeout=120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            said, _ = process.communicate()
-        assert process.returncode == 1 and name in said and "changed" in said, (process.returncode, said[-1000:])
-        print("changed:", said.strip().splitlines()[-1], flush=True)
 
 
 def main():

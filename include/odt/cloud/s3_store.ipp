@@ -28,7 +28,9 @@ ODT_INLINE server_error error_of(const http_response& response) {
   return {error.child_value("Code"), error.child_value("Message")};
 }
 
+/// Whether other credentials may help. The answer to HEAD has no words.
 ODT_INLINE bool has_expired(const http_response& response) {
+  if (response.status == 400 && response.body.empty()) return true;
   if (response.status != 400 && response.status != 401 && response.status != 403) return false;
   const std::string code = error_of(response).code;
   return code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired";
