@@ -168,11 +168,11 @@ SERVERS = {"seaweedfs": SeaweedFS, "fake-gcs-server": FakeGcsServer, "gcp-storag
 class Proxy:
     """Hands requests on to a server. `trouble(method, path)` says what happens to one: "" (nothing), "500", "503",
     "reset" (before the server sees it), "lost" (its answer), "cut" (half of the answer's body), "slow", "403",
-    "expired" (S3's ExpiredToken, not twice for one request)."""
+    "expired" (S3's ExpiredToken, once for a request)."""
 
     def __init__(self, port, trouble, latency=0.0):
         proxy = self
-        self.trouble, self.latency, self.counts, self.requests, self.expired = trouble, latency, {}, [], None
+        self.trouble, self.latency, self.counts, self.requests, self.expired = trouble, latency, {}, [], set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -199,8 +199,8 @@ class Proxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 what = proxy.trouble(self.command, self.path)
                 if what == "expired":
-                    what = "" if proxy.expired == (self.command, self.path) else what
-                    proxy.expired = (self.command, self.path)
+                    what = "" if (self.command, self.path) in proxy.expired else what
+                    proxy.expired.add((self.command, self.path))
                 proxy.counts[what] = proxy.counts.get(what, 0) + 1
                 proxy.requests.append((self.command, self.path))
                 time.sleep(proxy.latency + (1.5 if what == "slow" else 0))
