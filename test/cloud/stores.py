@@ -136,6 +136,24 @@ class Test:
         proxy.stop()
         print("denied:", said.strip().splitlines()[-1], flush=True)
 
+    def changed(self):
+        """An object that is replaced between its opening and a read ends the command, by its name."""
+        if not self.server.checks_versions:
+            return print("changed: left out, as this server does not look at versions", flush=True)
+        name = "train.record-00002-of-00005"
+        before = self.server.get(f"data/{name}")
+
+        def replace(method, path):
+            if method == "GET" and name in path and (self.server.scheme == "s3" or "alt=media" in path):
+                self.server.put(f"data/{name}", before[::-1])
+            return ""
+        proxy = Proxy(self.server.port, replace)
+        said = self.run(*self.train(self.server.path("pipeline.config"), "changed"), endpoint=proxy.url, status=1)
+        proxy.stop()
+        self.server.put(f"data/{name}", before)
+        assert f"{name}: was changed" in said, said
+        print("changed:", said.strip().splitlines()[-1], flush=True)
+
     def hundreds_of_shards(self):
         if not self.server.takes_empty_objects:
             return print("300 shards: left out, as this server takes no empty ones", flush=True)
@@ -165,6 +183,7 @@ def main():
             test.kill(4)
             test.through_trouble()
             test.denied()
+            test.changed()
             test.hundreds_of_shards()
         finally:
             server.stop()
