@@ -137,7 +137,8 @@ BOOST_AUTO_TEST_CASE(globs_and_shards) {
     odt::write_file(std::string("memory://b/") + name, "x");
   using paths = std::vector<std::string>;
   const paths shards{"memory://b/d/t-00000-of-00002", "memory://b/d/t-00001-of-00002"};
-  BOOST_TEST(odt::expand_globs({"memory://b/d/t-????" "?-of-00002"}) == shards);
+  BOOST_TEST(odt::expand_globs({"memory://b/d/t-????"
+                                "?-of-00002"}) == shards);
   BOOST_TEST(odt::expand_globs({"memory://b/d/t@2"}) == shards);
   BOOST_TEST(odt::matching_files("memory://b/*/t.txt") == paths{"memory://b/d/t.txt"});
   BOOST_TEST(odt::matching_files(odt::glob_of("memory://b/d/a[1]")) == paths{"memory://b/d/a[1]"});

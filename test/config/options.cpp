@@ -156,9 +156,10 @@ BOOST_AUTO_TEST_CASE(values_that_cannot_be_meant_are_refused) {
   };
   BOOST_TEST(contains(message("merge_multiple_label_boxes: true"), "is not supported"));
   BOOST_TEST(contains(message("fine_tune_checkpoint: 'PATH_TO_BE_CONFIGURED/model.ckpt'"), "placeholder"));
-  BOOST_TEST(contains(message("fine_tune_checkpoint: 'gs://bucket/model.ckpt'"),
-                      "pipeline.config:1:16: train_config.fine_tune_checkpoint: gs://bucket/model.ckpt: this program was "
-                      "built without object stores; link odt::cloud"));
+  BOOST_TEST(
+      contains(message("fine_tune_checkpoint: 'gs://bucket/model.ckpt'"),
+               "pipeline.config:1:16: train_config.fine_tune_checkpoint: gs://bucket/model.ckpt: this program was "
+               "built without object stores; link odt::cloud"));
   BOOST_TEST(contains(message("fine_tune_checkpoint: 'hdfs://bucket/model.ckpt'"), "scheme \"hdfs\" are not known"));
   const auto config = pipeline::parse(
       "train_input_reader { tf_record_input_reader { input_path: "

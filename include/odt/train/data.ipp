@@ -27,7 +27,9 @@ ODT_INLINE int thread_count(int wanted) {
 
 /// From where a relative path is meant, for messages.
 ODT_INLINE std::string meant_from(const std::string& path) {
-  return path.starts_with('/') || is_remote(path) ? "" : str("; it is meant from ", std::filesystem::current_path().string());
+  return path.starts_with('/') || is_remote(path)
+             ? ""
+             : str("; it is meant from ", std::filesystem::current_path().string());
 }
 
 /// Refuses a file of the config that is not there.
