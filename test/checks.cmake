@@ -152,6 +152,11 @@ if(ODT_EXAMPLES)
       set_tests_properties(cloud.${store} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
     endforeach()
   endif()
+  add_test(NAME export_cpp
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/peers/check_cpp.py $<TARGET_FILE:odt>
+                   ${PROJECT_SOURCE_DIR}/examples/shapes.config ${CMAKE_CXX_COMPILER} ${PROJECT_SOURCE_DIR}/include
+                   ${ODT_XSIMD_INCLUDE_DIR})
+  set_tests_properties(export_cpp PROPERTIES PROCESSORS ${cores} TIMEOUT 1800)
 endif()
 
 include(toolchains.cmake)

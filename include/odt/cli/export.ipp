@@ -33,6 +33,8 @@ struct export_command {
   tflite_options tflite;
   std::vector<std::string> photos;
   std::string python = "python3";
+  std::string name = "detector";
+  std::string compiler = "c++";
   bool no_check = false;
 };
 
@@ -51,6 +53,26 @@ ODT_INLINE std::vector<check_photo> photos_to_check(const export_command& c, con
   return photos;
 }
 
+/// By the program that the format is for; without a runner where there is none, which `why` tells.
+ODT_INLINE check_report compare(const export_command& c, const ready_detector& detector, const pipeline& config,
+                                std::span<const check_photo> photos, std::string& why) {
+  const std::string& directory = c.how.output_directory;
+  check_report report;
+  if (c.format == export_format::cpp) {
+    report = check_cpp(detector, directory, c.name, photos, c.compiler);
+    if (report.runner.empty())
+      why = str(c.compiler, " is not there, or does not find odt's headers, or xsimd's: --cxx \"c++ -I DIRECTORY\"");
+    return report;
+  }
+  report =
+      check_export(detector, directory, c.format, photos, c.python,
+                   find_message(config.root(), "model.faster_rcnn") ? check_tolerance::of_crops() : check_tolerance{});
+  if (report.runner.empty())
+    why = str(c.python, " has no ", package_of(c.format), ": pip install ", package_of(c.format),
+              ", and --python names the one that has it");
+  return report;
+}
+
 /// Has the program that the export is for run it. What was asked for and cannot be done is an error.
 ODT_INLINE void check(const export_command& c, const ready_detector& detector, const pipeline& config,
                       const export_options& how) {
@@ -59,14 +81,7 @@ ODT_INLINE void check(const export_command& c, const ready_detector& detector, c
   if (c.format == export_format::tflite && !c.tflite.use_regular_nms && c.tflite.max_classes_per_detection > 1)
     why = "with --max_classes_per_detection above 1 boxes have several classes, which odt detect never gives";
   check_report report;
-  if (why.empty()) {
-    report = check_export(
-        detector, how.output_directory, c.format, photos, c.python,
-        find_message(config.root(), "model.faster_rcnn") ? check_tolerance::of_crops() : check_tolerance{});
-    if (report.runner.empty())
-      why = str(c.python, " has no ", package_of(c.format), ": pip install ", package_of(c.format),
-                ", and --python names the one that has it");
-  }
+  if (why.empty()) report = compare(c, detector, config, photos, why);
   if (!why.empty() && !c.photos.empty()) fail("--check: the export was written, but not checked: ", why);
   if (!why.empty()) return warn("the export was not checked: ", why);
   if (!report.problems.empty()) fail(how.output_directory, ": ", describe(report));
@@ -84,8 +99,13 @@ ODT_INLINE void refuse_other_flags(const export_command& c, const export_options
          "--add_postprocessing_op: are for --format tflite");
   if ((c.raw || !c.tflite.add_postprocessing_op) && !c.photos.empty())
     fail("--check: compares detections, which --raw and --add_postprocessing_op=false leave out");
-  if (tflite && (how.input != graph_input::image_tensor || how.input_shape != export_options{}.input_shape))
+  const bool others = how.input != graph_input::image_tensor || how.input_shape != export_options{}.input_shape;
+  if (tflite && others)
     fail("--input_type and --input_shape: TFLite takes one preprocessed image of the size that the config has");
+  const bool cpp = c.format == export_format::cpp;
+  if (!cpp && (c.name != export_command{}.name || c.compiler != export_command{}.compiler))
+    fail("--name and --cxx: are for --format cpp");
+  if (cpp && others) fail("--input_type and --input_shape: C++ takes the bytes of one picture of any size");
 }
 
 ODT_INLINE std::vector<std::string> write_export(const export_command& c, const ready_detector& detector,
@@ -95,6 +115,8 @@ ODT_INLINE std::vector<std::string> write_export(const export_command& c, const 
       return export_onnx(detector, config.text(), how, !c.raw);
     case export_format::tflite:
       return export_tflite(detector, config.text(), how, c.tflite);
+    case export_format::cpp:
+      return export_cpp(detector, config.text(), how, c.name);
     case export_format::tensorflow:
       break;
   }
@@ -113,6 +135,9 @@ ODT_INLINE int run_export(const export_command& c, const program& p) {
     source.hparams_overrides += str(source.hparams_overrides.empty() ? "" : ",", rule_of(c.tflite));
   const ready_detector detector = load_detector(p.detectors, source);
   for (const std::string& path : write_export(c, detector, config, how)) std::printf("%s\n", path.c_str());
+  if (c.format == export_format::cpp)
+    std::printf("compile a program that includes %s.hpp with: c++ %s -I %s -I odt/include program.cpp -pthread\n",
+                c.name.c_str(), cpp_flags().c_str(), how.output_directory.c_str());
   if (c.no_check || c.raw || !c.tflite.add_postprocessing_op) return 0;
   check(c, detector, config, how);
   return 0;
@@ -162,7 +187,7 @@ ODT_INLINE export_hooks hooks_of(const program& p, bool export_best) {
 }
 
 ODT_INLINE void add_export(CLI::App& app, program& p) {
-  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow, ONNX or TFLite");
+  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow, ONNX, TFLite or C++");
   command->footer("Example: odt export --trained_checkpoint_prefix model --output_directory exported");
   const auto state = std::make_shared<export_command>();
   export_command& c = *state;
@@ -173,13 +198,15 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   command->add_option("--pipeline_config_path", c.source.pipeline_config_path,
                       "the pipeline.config; when not given, the one beside the checkpoint");
   command->add_option("--output_directory", c.how.output_directory, "where the files go")->required();
-  static const std::map<std::string, export_format> formats{
-      {"tensorflow", export_format::tensorflow}, {"onnx", export_format::onnx}, {"tflite", export_format::tflite}};
+  static const std::map<std::string, export_format> formats{{"tensorflow", export_format::tensorflow},
+                                                            {"onnx", export_format::onnx},
+                                                            {"tflite", export_format::tflite},
+                                                            {"cpp", export_format::cpp}};
   command
       ->add_option("--format", c.format,
-                   "tensorflow: what the API's exporter writes; onnx: model.onnx; tflite: detect.tflite")
+                   "tensorflow: what the API's exporter writes; onnx: model.onnx; tflite: detect.tflite; cpp: a header")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
-      ->type_name("tensorflow|onnx|tflite")
+      ->type_name("tensorflow|onnx|tflite|cpp")
       ->default_str("tensorflow");
   static const std::map<std::string, graph_input> inputs{
       {"image_tensor", graph_input::image_tensor},
@@ -208,6 +235,11 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   command
       ->add_option("--python", c.python,
                    "the interpreter with tensorflow, onnxruntime or tflite_runtime that runs the export for that")
+      ->capture_default_str();
+  command->add_option("--name", c.name, "C++: of the class, and of the header")->capture_default_str();
+  command
+      ->add_option("--cxx", c.compiler,
+                   "C++: the compiler for that, with what it needs to find odt's headers and xsimd's")
       ->capture_default_str();
   command->add_flag("--no_check", c.no_check, "do not compare")->excludes(photos);
   add_tflite_flags(*command, c.tflite);

@@ -58,10 +58,10 @@ void compare_detections(const check_photo& photo, const detections& ours, const 
                         const check_tolerance& tolerance, check_report& report);
 
 /// What an export is for.
-enum class export_format : std::uint8_t { tensorflow, onnx, tflite };
+enum class export_format : std::uint8_t { tensorflow, onnx, tflite, cpp };
 
-/// The Python package that runs it: "tensorflow", "onnxruntime", "tflite_runtime" (ai_edge_litert and tensorflow have
-/// TFLite's interpreter too).
+/// The Python package that runs one of the first three: "tensorflow", "onnxruntime", "tflite_runtime" (ai_edge_litert
+/// and tensorflow have TFLite's interpreter too).
 std::string_view package_of(export_format format);
 
 /// Changes of a config (as hparams_overrides) by which a detector chooses among boxes as the .tflite file does: boxes
@@ -69,11 +69,20 @@ std::string_view package_of(export_format format);
 /// followed.
 std::string rule_of(const tflite_options& how);
 
-/// Runs the export in `directory` by `python`, which needs the format's package. For TFLite the detector has to be one
-/// of the config that `rule_of` changes.
+/// Runs an export of one of the first three in `directory` by `python`, which needs the format's package. For TFLite
+/// the detector has to be one of the config that `rule_of` changes.
 check_report check_export(const ready_detector& detector, const std::string& directory, export_format format,
                           std::span<const check_photo> photos, std::string_view python,
                           const check_tolerance& tolerance = {});
+
+/// The flags besides -I by which an export_cpp's header has the kernels of this program: "-std=c++20 -O3 ...".
+std::string cpp_flags();
+
+/// Compiles the header that export_cpp wrote into `directory` by `compiler`, a command of the shell that finds odt's
+/// and xsimd's headers (if there is none: no runner), and compares what it finds with what the detector finds, bit for
+/// bit.
+check_report check_cpp(const ready_detector& detector, const std::string& directory, std::string_view name,
+                       std::span<const check_photo> photos, std::string_view compiler);
 
 /// For people, in a line; and a line a problem.
 std::string describe(const check_report& report);
@@ -81,5 +90,6 @@ std::string describe(const check_report& report);
 }  // namespace odt
 
 #if defined(ODT_HEADER_ONLY)
+#include <odt/export/check_cpp.ipp>
 #include <odt/export/check_export.ipp>
 #endif

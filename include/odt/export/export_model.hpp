@@ -62,6 +62,11 @@ std::vector<std::string> export_onnx(const ready_detector& detector, std::string
 std::vector<std::string> export_tflite(const ready_detector& detector, std::string_view config,
                                        const export_options& options, const tflite_options& how = {});
 
+/// Writes NAME.hpp, NAME.hpp.weights and pipeline.config: a class of that name that detects by odt's headers alone. Of
+/// the options, the directory and overwrite count. Returns the paths.
+std::vector<std::string> export_cpp(const ready_detector& detector, std::string_view config,
+                                    const export_options& options, std::string_view name);
+
 }  // namespace odt
 
 #if defined(ODT_HEADER_ONLY)

@@ -3,6 +3,7 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/export/cpp_header.ipp>
 #include <odt/export/export_model.hpp>
 #include <odt/export/onnx_boxes.ipp>
 #include <odt/export/onnx_calls.ipp>
@@ -207,6 +208,22 @@ ODT_INLINE std::vector<std::string> export_tflite(const ready_detector& detector
       {"detect.tflite", detail::tflite::file_of(lite.graph(), "odt " ODT_VERSION)}};
   make_directories(options.output_directory);
   return detail::exporting::write_files(options.output_directory, files);
+}
+
+ODT_INLINE std::vector<std::string> export_cpp(const ready_detector& detector, std::string_view config,
+                                               const export_options& options, std::string_view name) {
+  using namespace detail;
+  cpp::require_class_name(name);
+  const std::string header = str(name, ".hpp");
+  exporting::refuse_to_replace(join_path(options.output_directory, header), options);
+  exporting::refuse_another_config(config, options);
+  cpp::writer parts;
+  detector.model->write_inference(parts);
+  const exporting::export_file contents[] = {{header, cpp::header_of(name, detector, parts)},
+                                             {header + ".weights", cpp::weights_of(parts, detector.model->state())},
+                                             {"pipeline.config", std::string(config)}};
+  make_directories(options.output_directory);
+  return exporting::write_files(options.output_directory, contents);
 }
 
 }  // namespace odt

@@ -8,10 +8,6 @@
 
 namespace odt::detail::tflite {
 
-ODT_INLINE void writer::refuse(std::string_view what) {
-  fail("TFLite: a detector that makes ", what, " of its predictions by itself cannot be exported; an SSD can");
-}
-
 ODT_INLINE graph_images writer::images(const image_resizer& resizer, const pixel_transform&) {
   size_ = input_size(resizer);
   graph_.declare_input(input_name, {1, size_.height, size_.width, 3});

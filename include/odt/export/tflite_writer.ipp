@@ -6,6 +6,7 @@
 
 #include <odt/detector.hpp>
 #include <odt/detectors/graph_writer.hpp>
+#include <odt/export/decoding_writer.ipp>
 #include <odt/export/export_model.hpp>
 #include <odt/export/tflite_graph.ipp>
 #include <odt/nn/shapes.hpp>
@@ -20,7 +21,7 @@
 
 namespace odt::detail::tflite {
 
-class writer final : public graph_writer {
+class writer final : public exporting::decoding_writer {
  public:
   using tensor = graph_builder::tensor;
 
@@ -35,27 +36,11 @@ class writer final : public graph_writer {
   graph_tensor write_layer(const network& net, int number, std::span<const graph_tensor> written) override;
   graph_tensor rows(const network& net, const network_output& output, std::span<const graph_tensor> written) override;
   graph_tensor apply(graph_function f, const graph_tensor& a, const graph_tensor& b) override;
-  bool decodes() const override { return true; }
   void decode(const graph_predictions& predictions, const non_max_suppression_options& options) override;
-
-  // What a format that decodes is not asked for.
-  graph_tensor constant(const std::vector<int>&, std::span<const float>) override { refuse("constants"); }
-  std::vector<graph_tensor> split(const graph_tensor&, int) override { refuse("columns"); }
-  graph_tensor join(std::span<const graph_tensor>) override { refuse("columns"); }
-  graph_tensor slice(const graph_tensor&, int, int) override { refuse("columns"); }
-  graph_tensor repeat(const graph_tensor&, int, int) override { refuse("rows"); }
-  graph_tensor fold(const graph_tensor&, int) override { refuse("rows"); }
-  graph_tensor lay(const graph_tensor&, std::span<const boxf>, size2) override { refuse("boxes"); }
-  graph_tensor of_best_class(const graph_tensor&, const graph_tensor&, int) override { refuse("boxes"); }
-  graph_tensor of_class(const graph_tensor&, const graph_tensor&, int, int, size2) override { refuse("masks"); }
-  graph_detections suppress(const graph_candidates&, const non_max_suppression_options&) override { refuse("boxes"); }
-  void output(std::string_view name, const graph_tensor&, const std::vector<int>&) override { refuse(name); }
 
   const graph_builder& graph() const { return graph_; }
 
  private:
-  [[noreturn]] static void refuse(std::string_view what);
-
   /// What a layer's operation does besides, because nobody else reads between.
   struct tail {
     const layer* norm = nullptr;

@@ -210,7 +210,8 @@ ODT_INLINE void runner::forward(float* values, const dropout_key& key) {
   std::ranges::fill(shift_, 0.0f);
   for (const plan_operation& op : current_->what.operations) {
     if (op.kind == operation::loss) return;
-    run(op, values, nullptr);
+    const auto work = [&] { run_forward(op, values); };
+    observer ? observe(op, work) : work();
   }
 }
 
@@ -228,7 +229,7 @@ ODT_INLINE void runner::backward(const float* values, float* gradients,
 }
 
 ODT_INLINE void runner::run(const plan_operation& op, float* values, float* gradients) {
-  const auto work = [&] { gradients ? run_backward(op, values, gradients) : run_forward(op, values); };
+  const auto work = [&] { run_backward(op, values, gradients); };
   observer ? observe(op, work) : work();
 }
 
