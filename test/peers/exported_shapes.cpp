@@ -24,6 +24,7 @@ void* taken(void* memory) {
 }  // namespace
 
 void* operator new(std::size_t size) { return taken(std::malloc(size)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return taken(std::malloc(size)); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   const auto a = static_cast<std::size_t>(alignment);
   return taken(std::aligned_alloc(a, (size + a - 1) / a * a));

@@ -79,7 +79,7 @@ class @NAME@ {
   std::size_t memory_bytes() const { return run_.memory_bytes(); }
 
  private:
-  static odt::network layers() {
+  [[gnu::cold]] static odt::network layers() {
     odt::network net;
 @NETWORK@    return net;
   }
