@@ -154,8 +154,8 @@ if(ODT_EXAMPLES)
   endif()
   add_test(NAME export_cpp
            COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/peers/check_cpp.py $<TARGET_FILE:odt>
-                   ${PROJECT_SOURCE_DIR}/examples/shapes.config ${CMAKE_CXX_COMPILER} ${PROJECT_SOURCE_DIR}/include
-                   ${ODT_XSIMD_INCLUDE_DIR})
+                   ${PROJECT_SOURCE_DIR}/examples/shapes.config ${CMAKE_CXX_COMPILER}
+                   -isystem ${PROJECT_SOURCE_DIR}/include ${xsimd})
   set_tests_properties(export_cpp PROPERTIES PROCESSORS ${cores} TIMEOUT 1800)
 endif()
 
