@@ -37,7 +37,7 @@ def main():
             sys.exit("\n".join(said))
         (at / "other.cpp").write_text(OTHER)
         flags = next(line for line in said if line.startswith("compile")).partition("c++ ")[2].split(" -I ")[0].split()
-        run(at, *compiler, *flags, "-O1", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
+        run(at, *compiler, *flags, "-O0", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
             "-fno-sanitize-recover=all", "-Wl,--wrap=aligned_alloc", "-Iexported",
             pathlib.Path(__file__).with_name("exported_shapes.cpp"), "other.cpp", "-pthread", "-o", "program")
         print(run(at, "./program").strip())
