@@ -22,7 +22,7 @@ STEPS = 12
 
 class Test:
     def __init__(self, odt, config, server, at):
-        self.odt, self.server, self.at = odt, server, at
+        self.odt, self.server, self.at, self.environment = odt, server, at, {}
         self.endpoint = f"http://127.0.0.1:{server.port}"
         self.config = config.read_text()
         for value, small in (("height: 256 width: 256", "height: 64 width: 64"), ("batch_size: 16", "batch_size: 2")):
@@ -30,7 +30,8 @@ class Test:
             self.config = self.config.replace(value, small)
 
     def start(self, *words, endpoint=None):
-        environment = {**clean_environment(), "HOME": str(self.at), **self.server.environment(endpoint or self.endpoint)}
+        environment = {**clean_environment(), "HOME": str(self.at), **self.environment,
+                       **self.server.environment(endpoint or self.endpoint)}
         return subprocess.Popen([str(word) for word in (self.odt, *words)], cwd=self.at, env=environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

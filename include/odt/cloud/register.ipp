@@ -1,19 +1,39 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <odt/cloud/environment.hpp>
 #include <odt/cloud/gcs_store.hpp>
 #include <odt/cloud/object_file_system.hpp>
 #include <odt/cloud/register.hpp>
 #include <odt/cloud/s3_store.hpp>
 #include <odt/core/target.hpp>
 
+#include <charconv>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <system_error>
 
 namespace odt::cloud {
 
+namespace detail::registering {
+
+/// What ODT_CLOUD_MEMORY_MB allows each store for parts of what is read.
+ODT_INLINE range_cache_options cache_options() {
+  range_cache_options options;
+  const std::string text = environment("ODT_CLOUD_MEMORY_MB");
+  std::uint64_t megabytes = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), megabytes).ec == std::errc{} && megabytes > 0)
+    options.bytes = megabytes << 20;
+  return options;
+}
+
+}  // namespace detail::registering
+
 ODT_INLINE bool register_stores() {
-  register_file_system("s3", std::make_shared<object_file_system>(make_s3_store()));
-  register_file_system("gs", std::make_shared<object_file_system>(make_gcs_store()));
+  const range_cache_options cache = detail::registering::cache_options();
+  register_file_system("s3", std::make_shared<object_file_system>(make_s3_store(), cache));
+  register_file_system("gs", std::make_shared<object_file_system>(make_gcs_store(), cache));
   return true;
 }
 

@@ -83,6 +83,9 @@ class file_system {
 std::string_view scheme_of(std::string_view path);
 inline bool is_remote(std::string_view path) { return !scheme_of(path).empty(); }
 
+/// Of this machine.
+file_system& local_files();
+
 /// The file system of a path. A scheme that nobody registered is an error, which says what to link.
 file_system& file_system_of(const std::string& path);
 

@@ -5,7 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/io/file_system.hpp>
 #include <odt/io/file_writer.hpp>
-#include <odt/io/local_file_system.ipp>
+#include <odt/io/local_file_system.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>

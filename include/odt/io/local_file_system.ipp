@@ -21,18 +21,15 @@ namespace odt {
 
 namespace detail::local {
 
-inline constexpr std::size_t buffer_bytes = 1 << 18;
-
 [[noreturn]] ODT_INLINE void fail_system(const std::string& path, std::string_view doing) {
   const int code = errno;
   fail(path, ": cannot ", doing, ": ", std::strerror(code));
 }
 
-[[noreturn]] ODT_INLINE void fail_write(const std::string& path, int code) {
+ODT_INLINE void fail_write(const std::string& path, int code) {
   fail(path, ": cannot write: ", std::strerror(code));
 }
 
-/// write(2) until all is written. Returns false with errno set when that fails.
 ODT_INLINE bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
