@@ -128,8 +128,8 @@ json time_records(const arguments& a, detector& d, bool raw) {
     const auto begin = std::chrono::steady_clock::now();
     const double before = records.waited();
     if (!data.advance()) odt::fail("the records end");
-    if (data.next()) d.announce(*data.next());
-    d.train_step(data.current());
+    for (const odt::batch& next : data.next()) d.announce(next);
+    d.train_shards(data.current());
     if (i < a.warmup) continue;
     whole.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     device.push_back(d.device().device_seconds());

@@ -84,9 +84,9 @@ DOORS = [
     (r"nlohmann/", {"io", "cloud", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"flatbuffers/", {"export"}, ""),
-    (r"mpi\.h$", {"distributed"}, ""),
+    (r"mpi\.h$", {"distributed", "distributed/mpi/mpi_transport.hpp"}, ""),
 ]
-SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|fnmatch|time|signal|poll|sched|pthread|netdb|dlfcn)\.h$")
+SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|fnmatch|time|signal|poll|sched|pthread|netdb|dlfcn|spawn)\.h$")
 
 
 def includes(path):

@@ -1,62 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Two detectors in one process as two ranks of one training.
 #include "any_ssd.hpp"
+#include "distributed/thread_transport.hpp"
 
-#include <odt/exec/communicator.hpp>
-
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
-#include <barrier>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <thread>
+#include <memory>
 
 namespace {
 
 using detector_type = odt::test::any_ssd;
-
-/// What ranks that are threads of one process share.
-struct meeting {
-  explicit meeting(int ranks) : point(ranks), numbers(static_cast<std::size_t>(ranks)), gradients(numbers.size()) {}
-
-  std::barrier<> point;
-  std::vector<std::span<double>> numbers;
-  std::vector<std::span<float>> gradients;
-};
-
-/// Adds up by turns: one rank adds for all, then all copy.
-class thread_rank final : public odt::communicator {
- public:
-  thread_rank(meeting& all, int own) : all_(all), own_(static_cast<std::size_t>(own)) {}
-
-  int ranks() const override { return static_cast<int>(all_.numbers.size()); }
-  void sum(std::span<double> numbers) override { add(all_.numbers, numbers); }
-  void finished(std::span<float> gradients) override {
-    pieces.push_back(gradients.size());
-    add(all_.gradients, gradients.subspan(summed_));
-    summed_ = gradients.size();
-  }
-  void wait() override { summed_ = 0; }
-
-  std::vector<std::size_t> pieces;  ///< lengths that backward told
-
- private:
-  template <class T>
-  void add(std::vector<std::span<T>>& all, std::span<T> own) {
-    all[own_] = own;
-    all_.point.arrive_and_wait();
-    std::vector<T> sums(own.size());
-    for (const std::span<T>& each : all)
-      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += each[i];
-    all_.point.arrive_and_wait();
-    std::ranges::copy(sums, own.begin());
-  }
-
-  meeting& all_;
-  std::size_t own_, summed_ = 0;
-};
 
 /// With frozen norms and without dropout, so that a batch's images do not depend on each other.
 detector_type::options independent() {
@@ -90,25 +49,19 @@ odt::batch pictures(int first, int count) {
 
 struct ranked_run {
   std::vector<std::unique_ptr<detector_type>> detectors;
-  std::vector<std::unique_ptr<thread_rank>> ranks;
   std::vector<std::vector<odt::step_report>> reports;
 
-  /// Trains a detector a rank; batch_of(rank, step) is what it gets.
-  template <class BatchOf>
-  ranked_run(int count, int steps, const BatchOf& batch_of) : reports(static_cast<std::size_t>(count)) {
-    meeting all(count);
-    for (int r = 0; r < count; ++r) {
-      ranks.push_back(std::make_unique<thread_rank>(all, r));
-      detectors.push_back(std::make_unique<detector_type>(
-          independent(), odt::run_options{.seed = 5, .threads = 1, .ranks = count > 1 ? ranks.back().get() : nullptr}));
-    }
-    std::vector<std::thread> threads;
-    for (int r = 0; r < count; ++r)
-      threads.emplace_back([&, r] {
-        const auto n = static_cast<std::size_t>(r);
-        for (int step = 0; step < steps; ++step) reports[n].push_back(detectors[n]->train_step(batch_of(r, step)));
-      });
-    for (std::thread& t : threads) t.join();
+  /// Trains a detector a rank; shards_of(rank, step) is what it gets.
+  template <class ShardsOf>
+  ranked_run(const detector_type::options& options, int ranks, int shards, int steps, const ShardsOf& shards_of)
+      : detectors(static_cast<std::size_t>(ranks)), reports(detectors.size()) {
+    odt::test::run_ranks(ranks, 1000, [&](odt::communicator& c) {
+      const auto n = static_cast<std::size_t>(c.rank());
+      detectors[n] = std::make_unique<detector_type>(
+          options, odt::run_options{.seed = 5, .threads = 1, .ranks = ranks > 1 ? &c : nullptr, .shards = shards});
+      for (int step = 0; step < steps; ++step)
+        reports[n].push_back(detectors[n]->train_shards(shards_of(c.rank(), step)));
+    });
   }
 
   std::span<const float> values(int rank) {
@@ -116,19 +69,26 @@ struct ranked_run {
   }
 };
 
+/// Each rank's batch alone.
+template <class BatchOf>
+ranked_run run_batches(int ranks, int steps, const BatchOf& batch_of) {
+  return ranked_run(independent(), ranks, 1, steps,
+                    [&](int rank, int step) { return std::vector<odt::batch>{batch_of(rank, step)}; });
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(rank_tests)
 
 BOOST_AUTO_TEST_CASE(two_ranks_learn_what_one_does_from_both_batches) {
   constexpr int steps = 3;
-  ranked_run one(1, steps, [](int, int step) { return pictures(4 * step, 4); });
-  ranked_run two(2, steps, [](int rank, int step) { return pictures(4 * step + 2 * rank, 2); });
+  ranked_run one = run_batches(1, steps, [](int, int step) { return pictures(4 * step, 4); });
+  ranked_run two = run_batches(2, steps, [](int rank, int step) { return pictures(4 * step + 2 * rank, 2); });
   const auto together = one.values(0), first = two.values(0), second = two.values(1);
   BOOST_TEST(std::memcmp(first.data(), second.data(), first.size_bytes()) == 0);
   double difference = 0, change = 0;
-  const ranked_run untrained(1, 0, [](int, int) { return pictures(0, 1); });
-  const auto before = untrained.detectors[0]->device().stores().values;
+  ranked_run untrained = run_batches(1, 0, [](int, int) { return pictures(0, 1); });
+  const auto before = untrained.values(0);
   for (std::size_t i = 0; i < together.size(); ++i) {
     difference = std::max(difference, std::abs(static_cast<double>(together[i]) - static_cast<double>(first[i])));
     change = std::max(change, std::abs(static_cast<double>(together[i]) - static_cast<double>(before[i])));
@@ -143,22 +103,76 @@ BOOST_AUTO_TEST_CASE(two_ranks_learn_what_one_does_from_both_batches) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(backward_tells_of_gradients_as_they_are_finished) {
-  ranked_run two(2, 1, [](int rank, int) { return pictures(rank, 1); });
-  const auto& pieces = two.ranks[0]->pieces;
-  BOOST_TEST(pieces.size() > 30u);
-  BOOST_TEST(std::ranges::is_sorted(pieces));
-  BOOST_TEST(pieces.back() == two.detectors[0]->device().stores().gradients.size());
+/// Norms of the batch, dropout and mining: all that depends on who computes what.
+detector_type::options dependent() {
+  detector_type::options o = independent();
+  std::get<0>(o.feature_extractor).opts.conv_hyperparams.norm.train = true;
+  std::visit(
+      [](auto& p) {
+        if constexpr (requires { p.opts.use_dropout; }) p.opts.use_dropout = true;
+      },
+      o.box_predictor);
+  o.loss.miner = odt::hard_example_miner{};
+  return o;
+}
+
+BOOST_DATA_TEST_CASE(the_same_shards_give_the_same_bits_on_any_ranks, boost::unit_test::data::make({1, 2, 4}), ranks) {
+  constexpr int steps = 3, all = 4;
+  const auto run = [](int over) {
+    return ranked_run(dependent(), over, all / over, steps, [over](int rank, int step) {
+      std::vector<odt::batch> shards;
+      for (int s = 0; s < all / over; ++s) {
+        const int number = all * step + rank * (all / over) + s;
+        shards.push_back(pictures(2 * number, 2));
+        shards.back().first_sample = static_cast<std::uint64_t>(2 * number);
+      }
+      return shards;
+    });
+  };
+  ranked_run alone = run(1), together = run(ranks);
+  const auto wanted = alone.values(0);
+  for (int r = 0; r < ranks; ++r) {
+    const auto got = together.values(r);
+    BOOST_TEST(std::memcmp(got.data(), wanted.data(), got.size_bytes()) == 0);
+    for (std::size_t step = 0; step < steps; ++step) {
+      const odt::step_report &a = alone.reports[0][step], &b = together.reports[static_cast<std::size_t>(r)][step];
+      BOOST_TEST((a.losses == b.losses));
+      BOOST_TEST((a.details == b.details));
+      BOOST_TEST(a.gradient_norm == b.gradient_norm);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(moving_averages_take_the_mean_of_the_shards) {
+  const auto norms_of = [](std::vector<odt::batch> shards) {
+    const int count = static_cast<int>(shards.size());
+    ranked_run run(dependent(), 1, count, 1, [&](int, int) { return shards; });
+    std::vector<float> means;
+    for (const odt::state_tensor& t : run.detectors[0]->state())
+      if (t.name.ends_with("moving_mean")) means.insert(means.end(), t.values.begin(), t.values.end());
+    return means;
+  };
+  const auto first = norms_of({pictures(0, 2)}), second = norms_of({pictures(2, 2)}),
+             both = norms_of({pictures(0, 2), pictures(2, 2)});
+  BOOST_TEST_REQUIRE(!both.empty());
+  for (std::size_t i = 0; i < both.size(); ++i)
+    BOOST_TEST(std::abs(both[i] - (first[i] + second[i]) / 2) <= 1e-6f * (1 + std::abs(both[i])));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_with_another_number_of_shards_is_refused) {
+  detector_type model(independent(), {.threads = 1, .shards = 2});
+  BOOST_CHECK_EXCEPTION(model.train_step(pictures(0, 2)), odt::error,
+                        [](const auto& e) { return std::string(e.what()).find("takes 2") != std::string::npos; });
 }
 
 BOOST_AUTO_TEST_CASE(where_one_rank_is_not_finite_none_changes_anything) {
-  ranked_run two(2, 1, [](int rank, int) {
+  ranked_run two = run_batches(2, 1, [](int rank, int) {
     odt::batch b = pictures(rank, 1);
     if (rank == 1) b.images[0] = std::numeric_limits<float>::quiet_NaN();
     return b;
   });
-  const ranked_run untrained(1, 0, [](int, int) { return pictures(0, 1); });
-  const auto before = untrained.detectors[0]->device().stores().values;
+  ranked_run untrained = run_batches(1, 0, [](int, int) { return pictures(0, 1); });
+  const auto before = untrained.values(0);
   for (const int rank : {0, 1}) {
     BOOST_TEST(!two.reports[static_cast<std::size_t>(rank)][0].finite);
     BOOST_TEST(std::ranges::equal(two.values(rank), before));

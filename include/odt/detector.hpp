@@ -98,6 +98,7 @@ struct run_options {
   std::string device = "cpu";          ///< "cpu", "cuda", or "auto": a GPU where there is one
   std::optional<precision> compute{};  ///< of the convolutions; when not given, the device's own: fp32 on a CPU
   communicator* ranks = nullptr;       ///< that every step is taken together with; must outlive the detector
+  int shards = 1;                      ///< batches of each step of this process
 };
 
 /// A scope of a detector's variables that a classifier's checkpoint can begin: below it they have their names there,
@@ -125,6 +126,12 @@ class detector {
   /// One step: forward, targets, loss, backward, update. The learning rate follows from global_step, which grows by
   /// one.
   virtual step_report train_step(const batch& b) = 0;
+  /// The same on run_options::shards batches of one shape, those of all ranks together: one step that has seen all of
+  /// their images, where each batch has batch norm's statistics of its own and their mean goes to the moving averages.
+  virtual step_report train_shards(std::span<const batch> shards) {
+    require_shards(shards, 1);
+    return train_step(shards[0]);
+  }
   /// Before a train step, says which batch the one after it will get, so that a GPU copies it while it works. The batch
   /// has to lie there unchanged until its own step ends. To announce nothing, or to train on another batch, costs the
   /// wait for a copy.
@@ -181,6 +188,15 @@ class detector {
   }
   /// Bytes that its steps so far have allocated; 0 when it does not count them.
   virtual std::int64_t planned_bytes() const { return 0; }
+
+ protected:
+  static void require_shards(std::span<const batch> shards, int wanted) {
+    if (std::cmp_not_equal(shards.size(), wanted))
+      fail("a train step got ", shards.size(), " batches; with run_options::shards this detector takes ", wanted);
+    for (const batch& b : shards)
+      if (b.size != shards[0].size)
+        fail("the batches of a train step have ", shards[0].size, " and ", b.size, " images; all shards have as many");
+  }
 };
 
 /// A detector type that a program was compiled with: how to tell whether a config asks for it, and to make one.

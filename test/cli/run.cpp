@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"train", "--num_train_steps", "-1"}, "--num_train_steps: -1 is too small; at least 0 belongs here");
   says({"train", "---"}, "odt train does not take \"---\"");
   says({"help", "trian"}, "did you mean \"odt train\"?");
-  says({"train", "--num_clones", "4"}, "--num_clones: 4, but this program trains on one");
+  says({"train", "--num_clones", "4"}, "--num_clones: 4; leave it out, and start odt with mpirun -n 4");
 }
 
 BOOST_AUTO_TEST_CASE(checkpoints_are_listed_compared_converted_and_averaged) {

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -11,7 +12,7 @@
 BOOST_AUTO_TEST_SUITE(thread_pool_tests)
 
 BOOST_AUTO_TEST_CASE(every_chunk_runs_once) {
-  for (const int threads : {1, 2, 3, 8}) {
+  for (const int threads : {1, 2, 3, 8, 20}) {
     odt::thread_pool pool(threads);
     BOOST_TEST(pool.size() == threads);
     for (int round = 0; round < 200; ++round) {
@@ -38,6 +39,16 @@ BOOST_AUTO_TEST_CASE(a_thread_that_is_held_up_delays_none_but_its_own_chunk) {
     while (others < chunks - 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     BOOST_TEST(others == chunks - 1);
   });
+}
+
+/// Many more threads than cores, so that most are away when a loop begins and come while later ones run.
+BOOST_AUTO_TEST_CASE(threads_that_come_late_take_no_chunk_of_another_loop) {
+  odt::thread_pool pool(16);
+  for (int round = 0; round < 20000; ++round) {
+    std::array<std::atomic<int>, 3> runs{};
+    pool.run(3, [&](int chunk, int) { runs[static_cast<std::size_t>(chunk)] += round; });
+    for (const auto& count : runs) BOOST_REQUIRE(count == round);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

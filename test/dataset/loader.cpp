@@ -44,6 +44,44 @@ BOOST_AUTO_TEST_CASE(a_run_goes_on_from_any_sample) {
   BOOST_TEST(rest[0].first_sample == 20);
 }
 
+BOOST_AUTO_TEST_CASE(shares_of_the_batches_are_the_whole) {
+  records files;
+  files.write("a.record", pictures(10));
+  auto o = options(files);
+  o.first_sample = 4 * 3;
+  const auto expected = take(o, 12);
+  for (const int first : {0, 2, 4}) {
+    auto mine = o;
+    mine.share = {.first = first, .count = 2, .all = 6};
+    mine.threads = 2;
+    const auto got = take(mine, 4);
+    BOOST_REQUIRE(got.size() == 4);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const std::size_t number = i / 2 * 6 + static_cast<std::size_t>(first) + i % 2;
+      BOOST_TEST(same(got[i], expected[number]));
+      BOOST_TEST(got[i].first_sample == expected[number].first_sample);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shares_end_together_and_those_of_an_evaluation_have_every_example) {
+  records files;
+  files.write("a.record", pictures(11));
+  auto o = options(files);
+  o.num_epochs = 2;
+  std::size_t images = 0;
+  for (const int first : {0, 1}) {
+    auto mine = o;
+    mine.share = {.first = first, .count = 1, .all = 2};
+    BOOST_TEST(take(mine, 100).size() == 2u);  // 22 examples are 2 times 2 batches of 4, and 6 more
+    mine.evaluation = true, mine.shuffle = false, mine.num_epochs = 0, mine.augmentations = {};
+    for (const odt::batch& b : take(mine, 100)) images += static_cast<std::size_t>(b.size);
+  }
+  BOOST_TEST(images == 11u);
+  o.share = {.first = 1, .count = 2, .all = 2};
+  BOOST_CHECK_THROW(odt::loader{o}, odt::error);
+}
+
 BOOST_AUTO_TEST_CASE(raw_images_become_the_finished_ones_bit_for_bit) {
   records files;
   files.write("a.record", pictures(9));

@@ -29,9 +29,9 @@ BOOST_AUTO_TEST_CASE(every_batch_is_next_before_it_is_current_and_does_not_move)
   const odt::batch* announced = nullptr;
   for (std::uint64_t i = 0; i < 4; ++i) {
     BOOST_REQUIRE(data.advance());
-    BOOST_TEST(data.current().first_sample == i);
-    if (announced) BOOST_TEST(announced == &data.current());
-    announced = data.next();
+    BOOST_TEST(data.current()[0].first_sample == i);
+    if (announced) BOOST_TEST(announced == data.current().data());
+    announced = data.next().empty() ? nullptr : data.next().data();
     BOOST_REQUIRE_EQUAL(announced != nullptr, i < 3);
     if (announced) BOOST_TEST(announced->first_sample == i + 1);
   }
@@ -39,18 +39,29 @@ BOOST_AUTO_TEST_CASE(every_batch_is_next_before_it_is_current_and_does_not_move)
   BOOST_TEST(!data.advance());
 }
 
+BOOST_AUTO_TEST_CASE(groups_are_as_large_as_a_step_and_an_incomplete_one_is_left_out) {
+  odt::lookahead data(numbered{5}, 2);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    BOOST_REQUIRE(data.advance());
+    BOOST_TEST_REQUIRE(data.current().size() == 2u);
+    BOOST_TEST(data.current()[0].first_sample == 2 * i);
+    BOOST_TEST(data.current()[1].first_sample == 2 * i + 1);
+  }
+  BOOST_TEST(!data.advance());
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_stream_ends_at_once) {
   odt::lookahead data(numbered{});
   BOOST_TEST(!data.advance());
-  BOOST_TEST(data.next() == nullptr);
+  BOOST_TEST(data.next().empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_error_waits_for_the_turn_of_its_batch) {
   odt::lookahead data(numbered{2, true});
   BOOST_TEST(data.advance());
   BOOST_TEST(data.advance());
-  BOOST_TEST(data.current().first_sample == 1u);
-  BOOST_TEST(data.next() == nullptr);
+  BOOST_TEST(data.current()[0].first_sample == 1u);
+  BOOST_TEST(data.next().empty());
   BOOST_CHECK_THROW(data.advance(), std::runtime_error);
   BOOST_CHECK_THROW(data.advance(), std::runtime_error);
 }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <odt/detector.hpp>
+#include <odt/distributed/world.hpp>
 #include <odt/train/export_hooks.hpp>
+#include <odt/train/trainer.hpp>
 
 #include <functional>
 #include <span>
@@ -22,6 +24,9 @@ struct program {
 /// What a training and an evaluation ask of the exporter: the graph, and where `export_best`, the best checkpoint.
 export_hooks hooks_of(const program& p, bool export_best);
 
+/// Trains, with the other ranks where this process is one of several. What one of them cannot go on from ends all.
+training_outcome train_together(const program& p, train_flags flags, const world_options& how, console& out);
+
 void add_checkpoint(CLI::App& app, program& p);
 void add_convert(CLI::App& app, program& p);
 void add_train(CLI::App& app, program& p);
@@ -29,6 +34,7 @@ void add_eval(CLI::App& app, program& p);
 void add_detect(CLI::App& app, program& p);
 void add_export(CLI::App& app, program& p);
 void add_inspect(CLI::App& app, program& p);
+void add_launch(CLI::App& app, program& p);
 void add_legacy_eval(CLI::App& app, program& p);
 void add_legacy_train(CLI::App& app, program& p);
 void add_shapes(CLI::App& app, program& p);

@@ -60,9 +60,7 @@ ODT_INLINE std::string config_of(const legacy_command& c) {
 ODT_INLINE void refuse_cluster() {
   const char* cluster = std::getenv("TF_CONFIG");
   if (cluster && std::string_view(cluster).find("\"cluster\"") != std::string_view::npos)
-    fail(
-        "TF_CONFIG names a cluster, but this program trains in one process; unset TF_CONFIG, and start it on one "
-        "machine");
+    fail("TF_CONFIG names a cluster; unset it, and start this command once with mpirun -n instead of once a machine");
 }
 
 ODT_INLINE void add_cluster_flags(CLI::App& app) {
@@ -72,13 +70,15 @@ ODT_INLINE void add_cluster_flags(CLI::App& app) {
            [name, value, advice](int given) {
              if (given != value) throw CLI::ValidationError(name, str(given, ": ", advice));
            },
-           str("only ", value, ": it trains in one process"))
+           str("only ", value, ": mpirun starts several processes"))
         ->type_name("INT");
   };
   only("--num_clones", 1,
-       "there is one clone, which uses all cores or the GPU; leave the flag out, and let batch_size say "
-       "how many images a step takes");
-  only("--worker_replicas", 1, "there is one worker; leave the flag out");
+       "one clone uses all cores or the GPU; leave the flag out, and for several processes start this command with "
+       "mpirun -n, or behind odt launch --ranks");
+  only("--worker_replicas", 1,
+       "leave the flag out, and start this command with mpirun -n instead of once a worker; all take their steps "
+       "together");
   only("--ps_tasks", 0, "variables lie in this process, not on parameter servers; leave the flag out");
   only("--task", 0, "there is one task, number 0; leave the flag out");
   app.add_option_function<std::string>(
@@ -120,7 +120,7 @@ ODT_INLINE int run_legacy_train(const legacy_command& c, const program& p) {
   flags.evaluate = false;
   flags.legacy = true;
   flags.hooks = hooks_of(p, false);
-  const training_outcome outcome = train(p.detectors, flags, out);
+  const training_outcome outcome = train_together(p, flags, {}, out);
   return outcome.signal == 0 ? 0 : 128 + outcome.signal;
 }
 

@@ -6,10 +6,16 @@
 #include <odt/cli/flags.hpp>
 #include <odt/cli/unknown_words.hpp>
 #include <odt/core/target.hpp>
+#include <odt/distributed/world.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 #include <odt/train/trainer.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
 #include <memory>
+#include <thread>
 
 namespace odt {
 
@@ -19,6 +25,7 @@ struct train_command {
   train_flags flags;
   std::string checkpoint_dir;
   bool export_best = false, run_once = false, no_eval = false, alsologtostderr = false;
+  world_options ranks{};
 };
 
 ODT_INLINE void add_model_main_flags(CLI::App& app, train_command& c) {
@@ -73,9 +80,50 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
                  "seconds at least from one evaluation to the next; instead of eval_config.eval_interval_secs")
       ->check(not_negative());
   app.add_flag("--no_eval", c.no_eval, "no evaluation beside the training");
+  app.add_option("--shards", f.sharing.shards,
+                 "parts of a batch, computed each for itself; with the same number, any ranks make the same steps")
+      ->check(positive());
+  app.add_option("--accumulate", f.sharing.accumulate, "batches a step, computed one after another")
+      ->check(positive())
+      ->capture_default_str();
+  app.add_option("--rank_timeout", c.ranks.timeout,
+                 "seconds without a sign of life of another rank, after which all ranks end")
+      ->check(between(5, 86400))
+      ->capture_default_str();
   app.add_option("--log_every", f.log_every, "steps between lines and summaries")
       ->check(positive())
       ->capture_default_str();
+}
+
+/// A console of a rank that another one speaks for.
+class silent_console {
+ public:
+  console& out() { return out_; }
+
+ private:
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> nowhere_{std::fopen("/dev/null", "w"), std::fclose};
+  console out_{nowhere_.get(), false};
+};
+
+ODT_INLINE training_outcome train_together(const program& p, train_flags flags, const world_options& how,
+                                           console& out) {
+  const std::unique_ptr<world> joined = join_world(how);
+  if (!joined) return train(p.detectors, flags, out);
+  flags.sharing.ranks = &joined->ranks();
+  const int rank = joined->ranks().rank();
+  if (flags.threads == 0)
+    flags.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / joined->local_ranks());
+  try {
+    silent_console nowhere;
+    return train(p.detectors, flags, rank == 0 ? out : nowhere.out());
+  } catch (const std::exception& wrong) {
+    // The same is mostly wrong for all, and the first rank says it.
+    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+    std::fprintf(stderr, "odt: error: %s%s\n", rank == 0 ? "" : str("rank ", rank, ": ").c_str(), wrong.what());
+    std::fflush(stderr);
+    joined->abort(1);
+    throw;
+  }
 }
 
 ODT_INLINE int run_train(const train_command& c, const program& p) {
@@ -107,7 +155,7 @@ ODT_INLINE int run_train(const train_command& c, const program& p) {
   train_flags flags = c.flags;
   flags.evaluate = !c.no_eval;
   flags.hooks = hooks_of(p, c.export_best);
-  const training_outcome outcome = train(p.detectors, flags, out);
+  const training_outcome outcome = train_together(p, flags, c.ranks, out);
   return outcome.signal == 0 ? 0 : 128 + outcome.signal;
 }
 

@@ -146,7 +146,9 @@ ODT_INLINE void add_idle_flags(CLI::App& app) {
     app.add_option_function<int>(name,
                                  [name](int count) {
                                    if (count != 1)
-                                     throw CLI::ValidationError(name, str(count, ", but this program trains on one"));
+                                     throw CLI::ValidationError(
+                                         name, str(count, "; leave it out, and start odt with mpirun -n ", count,
+                                                   " or behind odt launch --ranks ", count));
                                  })
         ->group("");
 }

@@ -43,21 +43,42 @@ ODT_INLINE void thread_pool::run_erased(int chunks, const void* context, erased 
   }
   context_ = const_cast<void*>(context);
   body_ = body;
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
+  const std::uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  const std::uint64_t inside = all_look_everywhere() ? 0 : workers_.size();
+  loop_.store(std::uint64_t{generation} << 32 | inside, std::memory_order_release);
+  generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
   run_shares(0);
-  for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins)
+  loop_.fetch_or(closed, std::memory_order_acq_rel);
+  for (int spins = 0; static_cast<std::uint32_t>(loop_.load(std::memory_order_acquire) & ~closed) != 0; ++spins)
     spins < 4096 ? detail::spin_pause() : std::this_thread::yield();
 }
 
 ODT_INLINE void thread_pool::run_shares(int thread) {
-  constexpr int most_shares = 16;  // looking at all of a large machine's would take longer than most loops
   for (int i = 0; i < std::min(size(), most_shares); ++i) {
     share& from = shares_[static_cast<std::size_t>((thread + i) % size())];
     while (from.next.load(std::memory_order_relaxed) < from.end) {
       const int chunk = from.next.fetch_add(1, std::memory_order_relaxed);
       if (chunk < from.end) body_(context_, chunk, thread);
+    }
+  }
+}
+
+/// Whether the worker takes part in the current loop. Where the caller has looked at all shares, a loop is closed when
+/// no chunk is left, and who comes later, because its core was busy otherwise, is not waited for; on a large machine
+/// all workers are in every loop.
+ODT_INLINE bool thread_pool::enter(std::uint32_t& seen) {
+  std::uint64_t loop = loop_.load(std::memory_order_acquire);
+  for (;;) {
+    const auto generation = static_cast<std::uint32_t>(loop >> 32);
+    if (generation == seen || (all_look_everywhere() && (loop & closed) != 0)) {
+      seen = generation;
+      return false;
+    }
+    if (!all_look_everywhere() ||
+        loop_.compare_exchange_weak(loop, loop + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      seen = generation;
+      return true;
     }
   }
 }
@@ -71,10 +92,10 @@ ODT_INLINE void thread_pool::work(int thread) {
       else
         generation_.wait(seen, std::memory_order_acquire);
     }
-    ++seen;
     if (stop_.load()) return;
+    if (!enter(seen)) continue;
     run_shares(thread);
-    running_.fetch_sub(1, std::memory_order_release);
+    loop_.fetch_sub(1, std::memory_order_release);
   }
 }
 

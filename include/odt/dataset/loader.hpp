@@ -23,6 +23,12 @@ namespace odt {
 
 class record_set;
 
+/// Which batches of a set that several loaders deal out among them are one loader's: of each `all` in a row, `count`
+/// from the number `first` on.
+struct batch_share {
+  int first = 0, count = 1, all = 1;
+};
+
 struct loader_options {
   std::vector<std::string> input_path;        ///< record files or patterns
   std::shared_ptr<const record_set> records;  ///< the same, where they are open already
@@ -31,6 +37,7 @@ struct loader_options {
   pixel_transform transform;         ///< the feature extractor's
   augmentation_chain augmentations;  ///< training only
   int batch_size = 1;                ///< above 1 only for resizers of constant size
+  batch_share share;                 ///< of the batches; the samples before first_sample are those of all
   int max_boxes = 100;               ///< of an image; more are reported, then the first ones are taken
   bool shuffle = true;               ///< training only
   int num_epochs = 0;                ///< 0: for ever; the last, incomplete batch is dropped

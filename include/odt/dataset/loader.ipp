@@ -37,6 +37,9 @@ ODT_INLINE loader_options checked(loader_options o) {
   at_least("sample_1_of_n_examples", o.sample_1_of_n_examples, 1);
   at_least("the number of data threads", o.threads, 0);
   at_least("the number of prefetched batches", o.prefetch, 1);
+  const batch_share& s = o.share;
+  if (s.count < 1 || s.first < 0 || s.first + s.count > s.all)
+    fail("batches ", s.first, " to ", s.first + s.count, " of each ", s.all, " are no share of them");
   if (o.batch_size > 1 && !o.resizer.constant_size())
     fail("batch_size is ", o.batch_size,
          ", but the image_resizer makes images of different sizes; use batch_size: 1, pad_to_max_dimension: true, or a "
@@ -131,7 +134,8 @@ ODT_INLINE void compact(slot& s, int made) {
 }  // namespace detail::loading
 
 /// Tickets number the samples that are to be made; ticket t fills place t % batch_size of batch t / batch_size, in slot
-/// number (t / batch_size) % slots. A worker takes the next ticket whose slot is free.
+/// number (t / batch_size) % slots. A worker takes the next ticket whose slot is free. Batches are numbered within the
+/// loader's share.
 struct loader::state {
   explicit state(loader_options given)
       : options(detail::loading::checked(std::move(given))),
@@ -158,12 +162,25 @@ struct loader::state {
     tickets = std::numeric_limits<std::uint64_t>::max();
     if (!options.evaluation && options.num_epochs == 0) return;
     const std::uint64_t all = options.evaluation ? examples : examples * static_cast<std::uint64_t>(options.num_epochs);
-    const auto size = static_cast<std::uint64_t>(options.batch_size);
-    if (!options.evaluation && all < size)
+    const std::uint64_t size = batch_size(), step = size * static_cast<std::uint64_t>(options.share.all);
+    if (!options.evaluation && all < step)
       fail(join(options.input_path, ", "), ": ", all, " examples in ", options.num_epochs,
-           " epochs do not fill a batch of ", size);
-    tickets = all > options.first_sample ? all - options.first_sample : 0;
-    if (!options.evaluation) tickets -= tickets % size;
+           " epochs do not fill a batch of ", step);
+    std::uint64_t left = all > options.first_sample ? all - options.first_sample : 0;
+    if (!options.evaluation) left -= left % step;
+    tickets = left / step * size * static_cast<std::uint64_t>(options.share.count);
+    const std::uint64_t before = size * static_cast<std::uint64_t>(options.share.first), rest = left % step;
+    if (rest > before) tickets += std::min(rest - before, size * static_cast<std::uint64_t>(options.share.count));
+  }
+
+  std::uint64_t batch_size() const { return static_cast<std::uint64_t>(options.batch_size); }
+
+  /// The first sample of a batch.
+  std::uint64_t first_sample_of(std::uint64_t number) const {
+    const auto count = static_cast<std::uint64_t>(options.share.count);
+    const std::uint64_t in_set = number / count * static_cast<std::uint64_t>(options.share.all) +
+                                 static_cast<std::uint64_t>(options.share.first) + number % count;
+    return options.first_sample + in_set * batch_size();
   }
 
   /// Makes a slot ready to be filled.
@@ -178,18 +195,21 @@ struct loader::state {
 
   /// How many places of a batch are to be filled.
   int places(std::uint64_t number) const {
-    const auto size = static_cast<std::uint64_t>(options.batch_size);
-    return static_cast<int>(std::min(size, tickets - number * size));
+    return static_cast<int>(std::min(batch_size(), tickets - number * batch_size()));
   }
 
   detail::loading::slot& slot_of(std::uint64_t number) {
     return slots[static_cast<std::size_t>(number % slots.size())];
   }
 
+  std::uint64_t sample_of(std::uint64_t number) const {
+    return first_sample_of(number / batch_size()) + number % batch_size();
+  }
+
   void work() {
     detail::loading::lower_priority(options.niceness);
     sample_maker maker(options, records, reports);
-    const auto size = static_cast<std::uint64_t>(options.batch_size);
+    const std::uint64_t size = batch_size();
     std::unique_lock lock(mutex);
     for (;;) {
       room.wait(lock, [&] { return stopping || ticket >= tickets || ticket / size < taken + slots.size(); });
@@ -203,8 +223,8 @@ struct loader::state {
       std::exception_ptr error;
       try {
         for (std::uint64_t soon = from; soon <= mine + detail::loading::read_ahead && soon < tickets; ++soon)
-          records.expect(record_of(options.first_sample + soon, 0, examples, options));
-        made = maker.make(options.first_sample + mine, s.content, place);
+          records.expect(record_of(sample_of(soon), 0, examples, options));
+        made = maker.make(sample_of(mine), s.content, place);
       } catch (...) {
         error = std::current_exception();
       }
@@ -217,7 +237,7 @@ struct loader::state {
 
   bool next(batch& out) {
     std::unique_lock lock(mutex);
-    const auto size = static_cast<std::uint64_t>(options.batch_size);
+    const std::uint64_t size = batch_size();
     for (;;) {
       if (taken * size >= tickets) return false;
       detail::loading::slot& s = slot_of(taken);
@@ -227,7 +247,7 @@ struct loader::state {
       waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       if (s.error) std::rethrow_exception(s.error);
       detail::loading::compact(s, wanted);
-      s.content.first_sample = options.first_sample + taken * size;
+      s.content.first_sample = first_sample_of(taken);
       const bool something = s.content.size > 0;
       if (something) std::swap(out, s.content);
       clear(s);

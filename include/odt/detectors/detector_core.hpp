@@ -74,9 +74,11 @@ class detector_core : public detector, public schedule_follower {
   }
 
   bool makes_images() const override { return step_->makes_images(); }
-  step_report train_step(const batch& b) override {
+  step_report train_step(const batch& b) override { return train_shards({&b, 1}); }
+  step_report train_shards(std::span<const batch> shards) override {
+    require_shards(shards, run_.shards);
     const float rate = learning_rate();
-    step_report report = step_->train(b, rate, global_step_);
+    step_report report = step_->train(shards, rate, global_step_);
     report.learning_rate = rate;
     if (report.finite) ++global_step_;
     return report;

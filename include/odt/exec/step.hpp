@@ -29,8 +29,8 @@ class device_step {
  public:
   virtual ~device_step() = default;
 
-  /// One train step with that learning rate; `step` is the number of steps done before.
-  virtual step_report train(const batch& b, float learning_rate, std::int64_t step) = 0;
+  /// One train step with that learning rate on this process' shards; `step` is the number of steps done before.
+  virtual step_report train(std::span<const batch> shards, float learning_rate, std::int64_t step) = 0;
   /// Says which batch the train step after the next one will get: see detector.
   virtual void announce(const batch&) {}
   /// Losses in evaluation mode.

@@ -5,6 +5,9 @@
 #include <odt/core/target.hpp>
 #include <odt/detector.hpp>
 
+#include <array>
+#include <cstddef>
+
 namespace odt {
 
 /// The losses as the API reports them: weighted, normalized.
@@ -14,6 +17,18 @@ struct two_stage_losses {
   float localization = 0;  ///< of the second stage
   float classification = 0;
   float masks = 0;
+
+  static constexpr std::size_t count = 5;
+  constexpr two_stage_losses() = default;
+  explicit constexpr two_stage_losses(const std::array<double, count>& n)
+      : rpn_localization(static_cast<float>(n[0])),
+        rpn_objectness(static_cast<float>(n[1])),
+        localization(static_cast<float>(n[2])),
+        classification(static_cast<float>(n[3])),
+        masks(static_cast<float>(n[4])) {}
+  constexpr std::array<double, count> numbers() const {
+    return {rpn_localization, rpn_objectness, localization, classification, masks};
+  }
 
   ODT_HD constexpr float sum() const {
     return rpn_localization + rpn_objectness + localization + classification + masks;

@@ -60,7 +60,8 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
                 {.threads = flags.source.threads, .device = flags.source.device, .compute = flags.source.compute});
   e.options = read_eval_options(root);
   if (flags.legacy && e.options.metrics_set.empty()) e.options.metrics_set = {"pascal_voc_detection_metrics"};
-  e.inputs = evaluation_inputs(root, *e.model, {0, 0, flags.data_threads, flags.on_bad_example}, flags.evaluations);
+  e.inputs = evaluation_inputs(root, *e.model, {.threads = flags.data_threads, .on_bad_example = flags.on_bad_example},
+                               flags.evaluations);
   root.at("train_config").accept();
   root.at("train_input_reader").accept();
   accept_without_effect(root);

@@ -8,10 +8,12 @@
 #include <odt/detector.hpp>
 #include <odt/train/evaluator.hpp>
 #include <odt/train/progress.hpp>
+#include <odt/train/shares.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,9 @@ namespace odt {
 /// How a program reads its data.
 struct data_options {
   std::uint64_t seed = 0;
-  std::uint64_t first_sample = 0;  ///< samples that the run has seen before
-  int threads = 0;                 ///< 0: a quarter of the machine's
+  std::uint64_t first_sample = 0;       ///< samples that the run has seen before
+  int threads = 0;                      ///< 0: a quarter of the machine's
+  std::optional<step_shares> shares{};  ///< of the training's batches; none: they are not dealt out
   bad_example on_bad_example = bad_example::fail;
 };
 
@@ -61,9 +64,10 @@ struct checked_input {
 /// Where it takes longer than a second, `out` (if any) says how far it is.
 checked_input check_input(const data_input& input, console* out);
 
-/// Opens the input and evaluates the detector on it. `progress` is told the number of images done.
+/// Opens the input and evaluates the detector on it, together with the other ranks if there are any. `progress` is told
+/// the number of images done.
 evaluation evaluate_on(detector& model, const data_input& input, const eval_options& options, bool keep_results,
-                       const std::function<void(std::int64_t)>& progress);
+                       const std::function<void(std::int64_t)>& progress, communicator* ranks = nullptr);
 
 }  // namespace odt
 

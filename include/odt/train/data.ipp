@@ -195,7 +195,8 @@ ODT_INLINE data_input training_input(const settings& root, const detector& model
   data_input result = detail::data::common(root, reader, model, how);
   loader_options& o = result.options;
   o.first_sample = how.first_sample;
-  o.batch_size = train.batch_size;
+  o.batch_size = how.shares ? how.shares->batch : train.batch_size;
+  if (how.shares) o.share = how.shares->share();
   detail::data::require_one_size(root, o);
   o.max_boxes = std::min(train.max_number_of_boxes, input.max_number_of_boxes);
   o.shuffle = input.shuffle;
@@ -248,10 +249,13 @@ ODT_INLINE checked_input check_input(const data_input& input, console* out) {
 }
 
 ODT_INLINE evaluation evaluate_on(detector& model, const data_input& input, const eval_options& options,
-                                  bool keep_results, const std::function<void(std::int64_t)>& progress) {
-  loader data(input.options);
+                                  bool keep_results, const std::function<void(std::int64_t)>& progress,
+                                  communicator* ranks) {
+  loader_options mine = input.options;
+  if (ranks) mine.share = {ranks->rank(), 1, ranks->ranks()};
+  loader data(mine);
   evaluation result = evaluate(model, [&data](batch& b) { return data.next(b); },
-                               {options, input.options.classes, keep_results, progress});
+                               {options, input.options.classes, keep_results, progress, ranks});
   result.data = data.contents();
   const auto skipped = data.skipped();
   result.skipped = static_cast<std::int64_t>(skipped.size());

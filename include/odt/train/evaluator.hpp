@@ -7,6 +7,7 @@
 #include <odt/io/event_file.hpp>
 #include <odt/io/label_map.hpp>
 #include <odt/metric.hpp>
+#include <odt/train/evaluated_batch.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -32,13 +33,6 @@ struct image_result {
 /// The result of an image of that size, in which the masks take little memory.
 image_result make_result(std::string id, size2 size, detections found, std::string drawn = {});
 
-/// An image as people look at it.
-struct evaluated_picture {
-  std::string id;
-  image found;  ///< with the detections, and the ground truth where visualize_groundtruth_boxes asks for it
-  image truth;  ///< with the ground truth
-};
-
 /// The outcome of an evaluation.
 struct evaluation {
   std::int64_t step = 0;
@@ -62,6 +56,7 @@ struct evaluator_settings {
   label_map labels;
   bool keep_results = false;
   std::function<void(std::int64_t images)> progress;  ///< called after each batch
+  communicator* ranks = nullptr;  ///< the set's batches are dealt out to them in turn, and all get the whole outcome
 };
 
 /// Runs the detector over all that the stream has. With options.use_moving_averages its averages take the place of the

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 
 namespace odt {
 
@@ -36,26 +37,43 @@ class averages_in_place {
   detector* model_;
 };
 
-ODT_INLINE void add_losses(std::vector<std::pair<std::string, double>>& sums, const step_report& report) {
-  const auto add = [&sums](const std::string& tag, double value) {
-    const auto it = std::ranges::find(sums, tag, &std::pair<std::string, double>::first);
-    if (it == sums.end())
-      sums.emplace_back(tag, value);
-    else
-      it->second += value;
-  };
-  for (const auto& [tag, value] : report.losses) add(tag, value);
-  add("Loss/total_loss", report.total_loss);
+/// Runs the detector over a batch whose first image has that number in the set.
+ODT_INLINE evaluated_batch evaluate_batch(detector& model, const batch& b, std::int64_t first,
+                                          const evaluator_settings& how) {
+  evaluated_batch done;
+  if (!how.options.ignore_groundtruth) {
+    const step_report report = model.evaluate(b);
+    done.losses.assign(report.losses.begin(), report.losses.end());
+    done.losses.emplace_back("Loss/total_loss", report.total_loss);
+    done.learning_rate = report.learning_rate;
+  }
+  auto found = model.detect(b);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    evaluated_image one{b.ids[i], b.original_sizes[i], {}, std::move(found[i]), {}};
+    if (!how.options.ignore_groundtruth) one.truth = b.groundtruth[i];
+    if (first + static_cast<std::int64_t>(i) < how.options.num_visualizations && i < b.originals.size())
+      one.pictures.push_back(draw_evaluated(one.id, b.originals[i], one.found, one.truth, how));
+    done.images.push_back(std::move(one));
+  }
+  return done;
 }
 
-ODT_INLINE void add_image(evaluation& result, const batch& b, std::size_t i, detections found,
-                          const std::vector<std::unique_ptr<metric>>& metrics, const evaluator_settings& how) {
-  const labels truth = how.options.ignore_groundtruth ? labels{} : b.groundtruth[i];
-  for (const auto& one : metrics) one->add_image(b.ids[i], truth, found, b.original_sizes[i]);
-  if (result.images < how.options.num_visualizations && i < b.originals.size())
-    result.pictures.push_back(draw_evaluated(b.ids[i], b.originals[i], found, truth, how));
-  if (how.keep_results) result.results.push_back(make_result(b.ids[i], b.original_sizes[i], std::move(found)));
-  ++result.images;
+ODT_INLINE void add_batch(evaluation& result, evaluated_batch&& b, const std::vector<std::unique_ptr<metric>>& metrics,
+                          const evaluator_settings& how) {
+  for (const auto& [tag, value] : b.losses) {
+    const auto it = std::ranges::find(result.losses, tag, &std::pair<std::string, double>::first);
+    if (it == result.losses.end())
+      result.losses.emplace_back(tag, value);
+    else
+      it->second += value;
+  }
+  result.learning_rate = b.learning_rate;
+  for (evaluated_image& one : b.images) {
+    for (const auto& m : metrics) m->add_image(one.id, one.truth, one.found, one.size);
+    std::ranges::move(one.pictures, std::back_inserter(result.pictures));
+    if (how.keep_results) result.results.push_back(make_result(one.id, one.size, std::move(one.found)));
+    ++result.images;
+  }
 }
 
 /// A name that is no path.
@@ -84,17 +102,21 @@ ODT_INLINE evaluation evaluate(detector& model, const batch_stream& next, const 
   evaluation result;
   result.step = model.global_step();
   std::int64_t batches = 0;
-  for (batch b; next(b); ++batches) {
-    if (!how.options.ignore_groundtruth) {
-      const step_report report = model.evaluate(b);
-      detail::evaluating::add_losses(result.losses, report);
-      result.learning_rate = report.learning_rate;
-    }
-    auto found = model.detect(b);
-    for (std::size_t i = 0; i < found.size(); ++i)
-      detail::evaluating::add_image(result, b, i, std::move(found[i]), metrics, how);
-    if (how.progress) how.progress(result.images);
+  const auto add = [&](evaluated_batch&& b) {
+    detail::evaluating::add_batch(result, std::move(b), metrics, how);
+    ++batches;
+  };
+  std::vector<evaluated_batch> own;
+  std::int64_t images = 0;
+  for (batch b; next(b);) {
+    const std::int64_t first = how.ranks ? static_cast<std::int64_t>(b.first_sample) : images;
+    evaluated_batch done = detail::evaluating::evaluate_batch(model, b, first, how);
+    images += b.size;
+    how.ranks ? own.push_back(std::move(done)) : add(std::move(done));
+    if (how.progress) how.progress(images);
   }
+  if (how.ranks)
+    for (evaluated_batch& b : of_all_ranks(*how.ranks, std::move(own))) add(std::move(b));
   for (auto& [tag, sum] : result.losses) sum /= static_cast<double>(batches);
   for (const auto& one : metrics) {
     for (auto& value : one->evaluate()) result.metrics.push_back(std::move(value));

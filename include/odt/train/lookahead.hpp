@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: MIT
-// A stream of batches with a view of the one that comes next.
+// A stream of batches, taken in groups as large as a train step's, with a view of the group that comes next.
 #pragma once
 
 #include <odt/core/batch.hpp>
 #include <odt/train/evaluator.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <exception>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace odt {
 
 /// Batches do not move while they are current or next.
 class lookahead {
  public:
-  explicit lookahead(batch_stream data) : data_(std::move(data)) {}
+  explicit lookahead(batch_stream data, int group = 1)
+      : data_(std::move(data)), groups_{std::vector<batch>(static_cast<std::size_t>(group)), groups_[0]} {}
 
-  /// Makes the next batch the current one and fetches another. False at the stream's end. What the stream throws is
-  /// thrown when its batch would have become the current one.
+  /// Makes the next group the current one and fetches another. False at the stream's end. What the stream throws is
+  /// thrown when its group would have become the current one.
   bool advance() {
     if (!begun_) fetch();
     begun_ = true;
@@ -29,14 +33,14 @@ class lookahead {
     return true;
   }
 
-  const batch& current() const { return batches_[turn_]; }
-  /// Null where the stream ends.
-  const batch* next() const { return more_ ? &batches_[1 - turn_] : nullptr; }
+  std::span<const batch> current() const { return groups_[turn_]; }
+  /// Empty where the stream ends.
+  std::span<const batch> next() const { return more_ ? groups_[1 - turn_] : std::span<const batch>(); }
 
  private:
   void fetch() {
     try {
-      more_ = data_(batches_[1 - turn_]);
+      more_ = std::ranges::all_of(groups_[1 - turn_], [this](batch& b) { return data_(b); });
     } catch (...) {
       more_ = false;
       failure_ = std::current_exception();
@@ -44,7 +48,7 @@ class lookahead {
   }
 
   batch_stream data_;
-  std::array<batch, 2> batches_;
+  std::array<std::vector<batch>, 2> groups_;
   std::size_t turn_ = 0;
   bool begun_ = false, more_ = false;
   std::exception_ptr failure_;

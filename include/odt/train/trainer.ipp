@@ -70,6 +70,7 @@ ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& ou
   s.run.data_fingerprint = s.data->fingerprint();
   s.run.data_contents = s.data->contents();
   s.run.config = s.config.text();
+  if (s.shares.rank != 0) return;
   if (!s.lock) s.lock.emplace(flags.model_dir);
   if (!s.resume_from && find_checkpoint(flags.model_dir))
     fail(flags.model_dir, ": another odt has trained here since this one began; the same command goes on from there");
@@ -83,18 +84,22 @@ ODT_INLINE void introduce(const training_setup& s, const train_flags& flags, con
                flags.model_dir));
 }
 
-ODT_INLINE std::vector<evaluation_set> evaluation_sets(const training_setup& s, console& out) {
+/// With other ranks, which would wait, an evaluation is not broken off.
+ODT_INLINE evaluation evaluate_set(const training_setup& s, const data_input& input, communicator* ranks,
+                                   console& out) {
+  const auto progress = [&](std::int64_t images) {
+    if (stop_signal::received() != 0 && !ranks) throw interrupted{};
+    if (out.terminal()) out.status(str("evaluating: ", images * s.shares.ranks, " images"));
+  };
+  evaluation result = evaluate_on(*s.model, input, s.evaluation, false, progress, ranks);
+  if (s.shares.rank == 0) export_pictures(result, s.evaluation, &input == &s.evaluations.front() ? "" : input.name);
+  return result;
+}
+
+ODT_INLINE std::vector<evaluation_set> evaluation_sets(const training_setup& s, communicator* ranks, console& out) {
   std::vector<evaluation_set> sets;
   for (const data_input& input : s.evaluations)
-    sets.push_back({input.name, [&s, &input, &out] {
-                      evaluation result =
-                          evaluate_on(*s.model, input, s.evaluation, false, [&out](std::int64_t images) {
-                            if (stop_signal::received() != 0) throw interrupted{};
-                            if (out.terminal()) out.status(str("evaluating: ", images, " images"));
-                          });
-                      export_pictures(result, s.evaluation, &input == &s.evaluations.front() ? "" : input.name);
-                      return result;
-                    }});
+    sets.push_back({input.name, [&s, &input, ranks, &out] { return evaluate_set(s, input, ranks, out); }});
   return sets;
 }
 
@@ -120,6 +125,8 @@ ODT_INLINE training_loop_options loop_options(const training_setup& s, const tra
   o.patience = flags.patience;
   o.hooks = flags.hooks;
   o.keep.every_n_hours = s.options.keep_checkpoint_every_n_hours;
+  o.shares = s.shares;
+  o.ranks = flags.sharing.ranks;
   return o;
 }
 
@@ -185,7 +192,7 @@ ODT_INLINE training_outcome train(std::span<const detector_type> types, const tr
   }
   training_loop loop(
       *s.model, [&s](batch& b) { return s.data->next(b); }, s.run, d::loop_options(s, flags),
-      d::evaluation_sets(s, out), out);
+      d::evaluation_sets(s, flags.sharing.ranks, out), out);
   const training_outcome outcome = loop.run();
   for (const std::string& message : s.data->skipped()) warn("left out of the training: ", message);
   out.line(d::end_text(outcome, flags));

@@ -38,6 +38,12 @@ class training_log {
   virtual void end() {}
 };
 
+/// Tells nothing: of ranks that another one speaks for.
+class silent_training_log final : public training_log {
+ public:
+  void step(const taken_step&) override {}
+};
+
 /// Of the older program.
 struct legacy_log_options {
   int batch_queue_capacity = 150, prefetch_queue_capacity = 5;  ///< train_config's; they are in the tags

@@ -12,6 +12,7 @@
 #include <odt/train/lookahead.hpp>
 #include <odt/train/progress.hpp>
 #include <odt/train/run_state.hpp>
+#include <odt/train/shares.hpp>
 #include <odt/train/time_budget.hpp>
 #include <odt/train/training_log.hpp>
 
@@ -47,6 +48,8 @@ struct training_loop_options {
   int patience = 0;             ///< so many evaluations without a better one end the run; 0: they do not
   export_hooks hooks{};
   checkpoint_keeper_options keep;
+  step_shares shares{};           ///< the stream's batches are this rank's shards
+  communicator* ranks = nullptr;  ///< the first one decides for all, and it alone writes files
 };
 
 /// How a run ended.
@@ -71,13 +74,22 @@ class training_loop {
  private:
   using clock = std::chrono::steady_clock;
 
+  /// What is to be done before the next step.
+  struct decision {
+    int signal = 0;
+    bool end = false, save = false, evaluate = false;
+    std::int64_t schedule_step = -1;  ///< of a training of a given time
+  };
+
+  bool leads() const { return how_.shares.rank == 0; }
+  decision decide() const;
+  decision agree();
   bool at_end() const;
   bool step();
   bool next_batch();
   void follow_clock(double step_seconds);
   double used() const;
   std::int64_t foreseen_last_step();
-  void save_and_evaluate();
   void save();
   void evaluate();
   void evaluate_all();
@@ -102,6 +114,7 @@ class training_loop {
   schedule_follower* follower_ = nullptr;
   running_pace pace_;
   double used_before_ = 0;
+  std::int64_t schedule_step_ = -1;
   std::int64_t saved_step_ = -1, evaluated_step_ = -1;
   clock::time_point begin_, last_save_, last_evaluation_;
 };

@@ -9,6 +9,7 @@
 #include <odt/train/training_loop.hpp>
 
 #include <cmath>
+#include <cstring>
 
 namespace odt {
 
@@ -21,19 +22,20 @@ ODT_INLINE double seconds(std::chrono::steady_clock::duration d) { return std::c
 ODT_INLINE training_loop::training_loop(detector& model, batch_stream data, run_state run, training_loop_options how,
                                         std::vector<evaluation_set> evaluations, console& out)
     : model_(model),
-      data_(std::move(data)),
+      data_(std::move(data), how.shares.shards),
       run_(std::move(run)),
       how_(std::move(how)),
       evaluations_(std::move(evaluations)),
       out_(out),
       keeper_(how_.model_dir, how_.keep),
-      graph_(how_.hooks.graph ? how_.hooks.graph(model) : ""),
-      events_(open_events(how_.model_dir, graph_, run_.config)),
+      graph_(how_.hooks.graph && leads() ? how_.hooks.graph(model) : ""),
       evaluation_events_(evaluations_.size()),
-      log_(how_.legacy ? make_legacy_training_log(*events_, out, *how_.legacy)
-                       : make_training_log(*events_, out, how_.log_every)),
       patience_(how_.patience),
       used_before_(run_.seconds) {
+  if (leads()) events_ = open_events(how_.model_dir, graph_, run_.config);
+  log_ = !leads()      ? std::make_unique<silent_training_log>()
+         : how_.legacy ? make_legacy_training_log(*events_, out, *how_.legacy)
+                       : make_training_log(*events_, out, how_.log_every);
   if (how_.seconds <= 0) return;
   budget_.emplace(how_.seconds, used_before_);
   follower_ = dynamic_cast<schedule_follower*>(&model_);
@@ -48,18 +50,50 @@ ODT_INLINE training_outcome training_loop::run() {
   follow_clock(0);
   log_->begin(model_);
   if (how_.legacy) save();
-  while (!at_end() && step()) {
-    if (stop.received() == 0 && (due_to_save() || due_to_evaluate())) save_and_evaluate();
-    if (stop.received() != 0) break;
+  decision now = agree();
+  while (now.signal == 0 && !now.end && step()) {
+    now = agree();
+    if (now.signal != 0 || !(now.save || now.evaluate)) continue;
+    save();
+    if (now.evaluate) evaluate();
+    now = agree();
   }
   const bool gave_up = patience_.over();
-  if (stop.received() == 0) log_->end();
+  if (now.signal == 0) log_->end();
   save();
-  if (stop.received() == 0 && evaluated_step_ != model_.global_step()) evaluate();
-  events_->close();
+  if (now.signal == 0 && evaluated_step_ != model_.global_step()) evaluate();
+  if (events_) events_->close();
   for (const auto& events : evaluation_events_)
     if (events) events->close();
-  return {model_.global_step(), stop.received(), gave_up};
+  return {model_.global_step(), now.signal, gave_up};
+}
+
+ODT_INLINE training_loop::decision training_loop::decide() const {
+  decision d;
+  d.signal = stop_signal::received();
+  d.end = at_end();
+  d.evaluate = due_to_evaluate();
+  d.save = due_to_save() || d.evaluate;
+  if (d.save && how_.eval_steps == 0)
+    d.evaluate = detail::loop::seconds(clock::now() - last_evaluation_) >= how_.eval_secs;
+  d.schedule_step = schedule_step_;
+  return d;
+}
+
+/// The first rank decides; a signal to any of them stops all.
+ODT_INLINE training_loop::decision training_loop::agree() {
+  decision d = decide();
+  if (!how_.ranks) return d;
+  const std::vector<std::string> all = how_.ranks->gather({reinterpret_cast<const char*>(&d), sizeof d});
+  int signal = 0;
+  for (const std::string& of_rank : all) {
+    std::memcpy(&d, of_rank.data(), sizeof d);
+    if (signal == 0) signal = d.signal;
+  }
+  std::memcpy(&d, all[0].data(), sizeof d);
+  d.signal = signal;
+  if (d.schedule_step >= 0) follower_->set_schedule_step(d.schedule_step);
+  return d;
 }
 
 ODT_INLINE bool training_loop::at_end() const {
@@ -73,13 +107,14 @@ ODT_INLINE bool training_loop::step() {
   if (!next_batch()) return false;
   const double waited = detail::loop::seconds(clock::now() - start);
   const std::int64_t number = model_.global_step() + 1;
-  if (data_.next()) model_.announce(*data_.next());
-  const step_report report = model_.train_step(data_.current());
+  for (const batch& b : data_.next()) model_.announce(b);
+  const step_report report = model_.train_shards(data_.current());
   if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report);
-  run_.samples_seen += static_cast<std::uint64_t>(data_.current().size);
+  const int images = data_.current()[0].size * how_.shares.all_shards();
+  run_.samples_seen += static_cast<std::uint64_t>(images);
   const double seconds = detail::loop::seconds(clock::now() - start);
   follow_clock(seconds);
-  log_->step({report, model_.global_step(), data_.current().size, waited, seconds, foreseen_last_step()});
+  log_->step({report, model_.global_step(), images, waited, seconds, foreseen_last_step()});
   return true;
 }
 
@@ -91,7 +126,9 @@ ODT_INLINE void training_loop::follow_clock(double step_seconds) {
   if (!budget_) return;
   if (step_seconds > 0) budget_->advance(step_seconds, used());
   pace_.add(step_seconds);
-  if (how_.schedule_length > 0) follower_->set_schedule_step(budget_->schedule_step(how_.schedule_length));
+  if (how_.schedule_length == 0) return;
+  schedule_step_ = budget_->schedule_step(how_.schedule_length);
+  follower_->set_schedule_step(schedule_step_);
 }
 
 /// The last step, as far as it can be told now.
@@ -118,15 +155,9 @@ ODT_INLINE bool training_loop::due_to_evaluate() const {
   return !evaluations_.empty() && how_.eval_steps > 0 && model_.global_step() % how_.eval_steps == 0;
 }
 
-ODT_INLINE void training_loop::save_and_evaluate() {
-  save();
-  const bool by_time = how_.eval_steps == 0 && detail::loop::seconds(clock::now() - last_evaluation_) >= how_.eval_secs;
-  if (due_to_evaluate() || by_time) evaluate();
-}
-
 ODT_INLINE void training_loop::save() {
   const std::int64_t step = model_.global_step();
-  if (step == saved_step_) return;
+  if (!leads() || step == saved_step_) return;
   const std::string prefix = keeper_.prefix(step);
   log_->saving(how_.model_dir);
   if (budget_) run_.seconds = used();
@@ -149,6 +180,7 @@ ODT_INLINE void training_loop::evaluate_all() {
   for (std::size_t i = 0; i < evaluations_.size(); ++i) {
     const std::string directory = join_path(how_.model_dir, evaluations_[i].directory);
     const evaluation result = evaluations_[i].run();
+    if (!leads()) continue;
     if (result.images == 0) {
       warn("there are no images to evaluate on for ", directory);
       continue;
@@ -176,10 +208,14 @@ ODT_INLINE void training_loop::compare_with_best(const evaluation& result) {
 ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report) {
   std::string parts;
   for (const auto& [tag, value] : report.losses) parts += str(parts.empty() ? "" : ", ", tag, " ", significant(value));
-  const std::string layer = model_.first_non_finite_layer(data_.current());
+  std::string layer;
+  std::vector<std::string> ids;
+  for (const batch& b : data_.current()) {
+    if (layer.empty()) layer = model_.first_non_finite_layer(b);
+    ids.insert(ids.end(), b.ids.begin(), b.ids.end());
+  }
   const auto checkpoints = keeper_.checkpoints();
-  fail("step ", number, ": the loss is not finite (", parts,
-       ")\n  images of the batch: ", join(data_.current().ids, ", "),
+  fail("step ", number, ": the loss is not finite (", parts, ")\n  images of the batch: ", join(ids, ", "),
        layer.empty() ? "\n  all layers are finite in a forward run: the loss or the gradient is at fault"
                      : "\n  the first layer whose output is not finite: ",
        layer, "\n  The learning rate was ", significant(report.learning_rate),

@@ -9,6 +9,7 @@
 #include <odt/train/model_setup.hpp>
 #include <odt/train/progress.hpp>
 #include <odt/train/restore.hpp>
+#include <odt/train/shares.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -45,6 +46,7 @@ struct train_flags {
   int patience = 0;                     ///< evaluations without a better one that end the run; 0: they do not
   std::int64_t log_every = 100;
   bool legacy = false;  ///< tells and saves as the API's legacy/train.py does
+  share_flags sharing{};
   export_hooks hooks{};
 };
 
@@ -56,6 +58,7 @@ struct training_setup {
   run_state run{};
   std::unique_ptr<detector> model{};
   train_options options{};
+  step_shares shares{};
   eval_options evaluation{};
   loader_options input{};          ///< with its records
   std::unique_ptr<loader> data{};  ///< start_reading makes it

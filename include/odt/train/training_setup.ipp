@@ -47,10 +47,8 @@ ODT_INLINE void find_end(training_setup& s, const train_flags& flags) {
   s.schedule_length = schedule_length(s.config.root(), "--minutes: ").value_or(0);
 }
 
-/// The checkpoint to go on from, and the seed that follows from it.
-ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
-  s.run.seed = flags.seed.value_or(0);
-  if (flags.model_dir.empty() || !is_directory(flags.model_dir)) return;
+/// Takes the model_dir, and removes what an earlier run left unfinished.
+ODT_INLINE void clean(training_setup& s, const train_flags& flags) {
   s.lock.emplace(flags.model_dir);
   const std::string best = join_path(flags.model_dir, checkpoint_keeper::options{}.best_directory);
   const bool ours = file_exists(join_path(flags.model_dir, "pipeline.config"));  // written before any checkpoint
@@ -59,17 +57,38 @@ ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
     files += remove_unfinished(directory) + (ours ? remove_headless_data(directory) : 0);
   if (files > 0)
     info(flags.model_dir, ": removed ", counted(files, "unfinished file"), " of an earlier run that was killed");
-  const auto newest = find_checkpoint(flags.model_dir);
-  if (!newest) {
-    if (const auto state = read_checkpoint_state(flags.model_dir); state && !state->newest.empty())
-      fail(
-          flags.model_dir, ": its file \"checkpoint\" names ", state->newest,
-          ", which is neither there nor in this folder. Put the checkpoint back; or to begin anew, remove that file or "
-          "choose another --model_dir");
-    return;
-  }
-  if (!newest->remark.empty()) warn(newest->remark);
-  s.resume_from.emplace(newest->prefix);
+}
+
+ODT_INLINE std::optional<std::string> newest_in(const std::string& model_dir) {
+  if (!is_directory(model_dir)) return std::nullopt;
+  const auto newest = find_checkpoint(model_dir);
+  if (newest && !newest->remark.empty()) warn(newest->remark);
+  if (newest) return newest->prefix;
+  if (const auto state = read_checkpoint_state(model_dir); state && !state->newest.empty())
+    fail(model_dir, ": its file \"checkpoint\" names ", state->newest,
+         ", which is neither there nor in this folder. Put the checkpoint back; or to begin anew, remove that file or "
+         "choose another --model_dir");
+  return std::nullopt;
+}
+
+/// The checkpoint that the first rank goes on from, for all.
+ODT_INLINE std::optional<std::string> newest_for_all(const training_setup& s, const train_flags& flags) {
+  std::optional<std::string> prefix;
+  if (s.shares.rank == 0) prefix = newest_in(flags.model_dir);
+  if (!flags.sharing.ranks) return prefix;
+  const std::string chosen = flags.sharing.ranks->gather(prefix.value_or(""))[0];
+  return chosen.empty() ? std::nullopt : std::optional(chosen);
+}
+
+/// The checkpoint to go on from, and the seed that follows from it.
+ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
+  s.run.seed = flags.seed.value_or(0);
+  if (flags.model_dir.empty()) return;
+  const bool leads = s.shares.rank == 0;
+  if (leads && is_directory(flags.model_dir)) clean(s, flags);
+  const std::optional<std::string> prefix = newest_for_all(s, flags);
+  if (!prefix) return;
+  s.resume_from.emplace(*prefix);
   const auto before = read_run_state(*s.resume_from);
   if (!before) return;
   if (flags.seed && *flags.seed != before->seed)
@@ -85,6 +104,16 @@ ODT_INLINE void find_start(training_setup& s, const train_flags& flags) {
 ODT_INLINE void tell_ignored(const settings& root) {
   const auto paths = accept_without_effect(root);
   if (!paths.empty()) info("without effect here (samples are indexed and drawn by number): ", join(paths, ", "));
+}
+
+/// What the config says of replicas, where there are some.
+ODT_INLINE void answer_replicas(const settings& root, const step_shares& s) {
+  if (s.ranks == 1) return;
+  const settings& train = *root.find("train_config");
+  if (const settings* sync = train.find("sync_replicas"); sync->set && sync->text == "false")
+    info(sync->where(), "is false, but all ranks take every step together here, each its part of the batch");
+  if (const settings* count = train.find("replicas_to_aggregate"); count->set && count->as<int>() != s.ranks)
+    info(count->where(), "is ", count->text, "; a step waits for all ", s.ranks, " ranks here");
 }
 
 /// The network's largest input: by the records' own sizes where all say them and no augmentation changes them, else by
@@ -155,19 +184,25 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
   const settings& root = s.config.root();
   s.options = read_train_options(root);
   s.evaluation = read_eval_options(root);
+  s.shares = deal_out(root, flags.sharing);
   d::find_end(s, flags);
   d::find_start(s, flags);
   if (!s.resume_from) d::check_fine_tune_checkpoint(root);
-  s.model =
-      choose_detector(types, root)
-          .make(root, {.seed = s.run.seed, .threads = flags.threads, .device = flags.device, .compute = flags.compute});
-  const data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, flags.on_bad_example};
+  s.model = choose_detector(types, root)
+                .make(root, {.seed = s.run.seed,
+                             .threads = flags.threads,
+                             .device = flags.device,
+                             .compute = flags.compute,
+                             .ranks = flags.sharing.ranks,
+                             .shards = s.shares.shards});
+  const data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, s.shares, flags.on_bad_example};
   data_input input = training_input(root, *s.model, data);
   if (flags.evaluate)
     s.evaluations = evaluation_inputs(root, *s.model, data, flags.evaluations);
   else
     root.at("eval_input_reader").accept();
   d::check_best(s, flags);
+  d::answer_replicas(root, s.shares);
   d::tell_ignored(root);
   refuse_unread(root);
   d::open_data(s, std::move(input), flags, out);
@@ -184,8 +219,9 @@ ODT_INLINE std::optional<restore_report> fine_tune(training_setup& s) {
 }
 
 ODT_INLINE std::string describe(const training_setup& s, std::size_t columns) {
-  std::string text = describe_detector(*s.model, s.options.batch_size, columns);
+  std::string text = describe_detector(*s.model, s.shares.batch, columns);
   if (const std::string memory = check_memory(*s.model, s.steps); !memory.empty()) text += memory + "\n";
+  if (const std::string shares = describe(s.shares); !shares.empty()) text += str("  ", shares, "\n");
   const auto boxes = static_cast<std::int64_t>(s.labels.usable_objects);
   return text + str("  ", counted(static_cast<std::int64_t>(epoch_size(s.input, *s.input.records)), "training image"),
                     " with ", grouped(boxes), boxes == 1 ? " box" : " boxes", ", seed ", s.run.seed, ", ",

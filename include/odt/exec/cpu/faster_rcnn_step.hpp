@@ -42,9 +42,13 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     };
   }
 
-  step_report train(const batch& b, float learning_rate, std::int64_t step) override {
-    core::propagate(b, step);
-    const two_stage_losses found = compute_losses(b, true);
+  step_report train(std::span<const batch> shards, float learning_rate, std::int64_t step) override {
+    std::vector<two_stage_losses> of_shards(shards.size());
+    const auto at = [](int shard) { return static_cast<std::size_t>(shard); };
+    core::differentiate(shards, step,
+                        [&](int shard) { of_shards[at(shard)] = compute_losses(shards[at(shard)], true); });
+    const two_stage_losses found(core::template sum_over_shards<two_stage_losses::count>(
+        [&](int shard) { return of_shards[at(shard)].numbers(); }));
     const update_report updated = core::learn(std::isfinite(found.sum()), learning_rate);
     step_report report = report_of(found, static_cast<float>(updated.regularization_loss), true);
     report.gradient_norm = static_cast<float>(updated.gradient_norm);
@@ -117,15 +121,15 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
 
   two_stage_losses compute_losses(const batch& b, bool trains) {
     const part_timer timer(observer_, "loss", loss_cost(runner_.current()));
+    const int shards = trains ? core::all_shards() : 1;
     two_stage_losses found;
     current_->assign_first();
     const auto gradient = [&](int output) { return trains ? runner_.output_gradient(output) : nullptr; };
     std::visit(
         [&](const auto& boxes) {
-          const auto first =
-              rpn_loss(pool_, options_.objectness_loss, boxes, options_.loss.first, current_->anchors(), first_stage(),
-                       {gradient(rpn_box_encodings), gradient(rpn_objectness)}, current_->first_targets(),
-                       current_->sampled(), current_->first_loss(), core::ranks());
+          const auto first = rpn_loss(pool_, options_.objectness_loss, boxes, options_.loss.first, current_->anchors(),
+                                      first_stage(), {gradient(rpn_box_encodings), gradient(rpn_objectness)},
+                                      current_->first_targets(), current_->sampled(), current_->first_loss(), shards);
           found.rpn_localization = first.localization, found.rpn_objectness = first.objectness;
         },
         options_.localization_loss);
@@ -136,7 +140,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
           const auto second =
               box_classifier_loss(pool_, classes, boxes, options_.loss.second, current_->taken(), second_stage(),
                                   {gradient(refined_box_encodings), gradient(class_predictions)},
-                                  current_->second_targets(), current_->second_loss(), core::ranks());
+                                  current_->second_targets(), current_->second_loss(), shards);
           found.localization = second.localization, found.classification = second.classification;
         },
         options_.classification_loss, options_.localization_loss);
@@ -163,7 +167,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
                  mask_targets_.data());
     return mask_loss(pool_, options_.mask_loss, options_.loss.second.mask_prediction_loss_weight, current_->taken(), p,
                      runner_.output_gradient(training_masks), current_->second_targets(), mask_targets_.data(),
-                     *mask_space_, core::ranks());
+                     *mask_space_, core::all_shards());
   }
 
   void find_detections() {

@@ -18,6 +18,7 @@
 #include <odt/ssd/options.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -38,15 +39,26 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   ssd_step(const ssd_options<Axes>& options, const network& net, const variable_layout& layout, const run_options& run)
       : core(options.optimizer, options.update, net, layout, run), options_(options) {}
 
-  step_report train(const batch& b, float learning_rate, std::int64_t step) override {
-    core::propagate(b, step);
-    per_size& sized = size_of(b);
-    assign_targets(b, sized);
-    const ssd_losses_report losses =
-        compute_loss(sized, {runner_.output_gradient(box_encodings), runner_.output_gradient(class_logits)});
-    const update_report updated =
-        core::learn(std::isfinite(losses.localization + losses.classification), learning_rate);
-    step_report report = report_of(b, sized, losses, static_cast<float>(updated.regularization_loss));
+  step_report train(std::span<const batch> shards, float learning_rate, std::int64_t step) override {
+    targets_.resize(shards.size());
+    const auto at = [](int shard) { return static_cast<std::size_t>(shard); };
+    const double matches = core::template sum_over_shards<1>([&](int shard) {
+      const batch& b = shards[at(shard)];
+      core::use_plan(b, run_mode::train);
+      return std::array{assign_targets(b, size_of(b), targets_[at(shard)])};
+    })[0];
+    std::vector<ssd_losses_report> losses(shards.size());
+    core::differentiate(shards, step, [&](int shard) {
+      losses[at(shard)] = compute_loss(size_of(shards[at(shard)]), targets_[at(shard)], matches,
+                                       {runner_.output_gradient(box_encodings), runner_.output_gradient(class_logits)});
+    });
+    const auto sums = core::template sum_over_shards<sums_of_a_step>([&](int shard) {
+      const batch& b = shards[at(shard)];
+      return numbers_of(b, size_of(b), targets_[at(shard)], losses[at(shard)]);
+    });
+    const update_report updated = core::learn(std::isfinite(sums[0] + sums[1]), learning_rate);
+    step_report report =
+        report_of(sums, shards[0].size * core::all_shards(), static_cast<float>(updated.regularization_loss));
     report.gradient_norm = static_cast<float>(updated.gradient_norm);
     report.finite = updated.finite;
     return report;
@@ -55,9 +67,10 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   step_report evaluate(const batch& b) override {
     core::infer(b);
     per_size& sized = size_of(b);
-    assign_targets(b, sized);
-    const ssd_losses_report losses = compute_loss(sized, {});
-    return report_of(b, sized, losses, static_cast<float>(core::penalty()));
+    targets_.resize(1);
+    const double matches = assign_targets(b, sized, targets_[0]);
+    const ssd_losses_report losses = compute_loss(sized, targets_[0], matches, {});
+    return report_of(numbers_of(b, sized, targets_[0], losses), b.size, static_cast<float>(core::penalty()));
   }
 
   std::vector<detections> detect(const batch& b) override {
@@ -66,12 +79,13 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     return detections_(b, predictions(sized), sized.anchors);
   }
 
-  /// The targets of the last step: [batch, anchors(, code_size)].
+  /// The targets of a shard: [batch, anchors(, code_size)].
   struct targets {
     std::vector<int> match, classes;
     std::vector<float> class_weights, regression, regression_weights;
   };
-  const targets& last_targets() const { return targets_; }
+  /// Those of the last step's last shard.
+  const targets& last_targets() const { return targets_.back(); }
   /// The anchors of the last step, normalized.
   std::span<const boxf> last_anchors() const { return last_->anchors; }
   const ssd_loss_workspace& last_losses() const { return *last_->loss; }
@@ -97,8 +111,9 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
   }
 
   std::size_t workspace_bytes() const override {
-    std::size_t bytes = core::bytes_of(targets_.match, targets_.classes, targets_.class_weights, targets_.regression,
-                                       targets_.regression_weights);
+    std::size_t bytes = 0;
+    for (const targets& t : targets_)
+      bytes += core::bytes_of(t.match, t.classes, t.class_weights, t.regression, t.regression_weights);
     for (const auto& s : sizes_) {
       bytes += core::bytes_of(s->anchors, s->loss->classification, s->loss->localization, s->loss->kept);
       for (const auto& tile : s->loss->tiles) bytes += core::bytes_of(tile);
@@ -106,7 +121,7 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     return bytes;
   }
 
-  /// Of a batch whose network has run.
+  /// Of a batch whose plan is current.
   per_size& size_of(const batch& b) {
     last_ = sizes_.find([&b](const per_size& s) {
       return s.batch == b.size && s.image == size2{b.height, b.width} && s.max_boxes >= b.max_boxes;
@@ -124,74 +139,82 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     return *(last_ = &sizes_.add(std::move(sized)));
   }
 
-  void assign_targets(const batch& b, per_size& sized) {
+  /// Says how much the matches weigh.
+  double assign_targets(const batch& b, per_size& sized, targets& t) {
     const part_timer timer(observer_, "assign targets");
     const std::size_t rows = static_cast<std::size_t>(b.size) * sized.anchors.size();
     const auto code_size = static_cast<std::size_t>(runner_.current().columns(box_encodings));
-    if (targets_.match.size() < rows || targets_.regression.size() < rows * code_size) {
-      targets_.match.resize(rows), targets_.classes.resize(rows), targets_.class_weights.resize(rows);
-      targets_.regression.resize(rows * code_size), targets_.regression_weights.resize(rows);
+    if (t.match.size() < rows || t.regression.size() < rows * code_size) {
+      t.match.resize(rows), t.classes.resize(rows), t.class_weights.resize(rows);
+      t.regression.resize(rows * code_size), t.regression_weights.resize(rows);
     }
     const ground_truth truth{b.size, b.max_boxes, b.counts.data(), b.boxes.data(), b.classes.data(), b.weights.data()};
     std::visit(
         [&](const auto& compare, const auto& match, const auto& coder) {
-          assign(pool_, compare, match, coder, truth, options_.loss.negative_class_weight, *sized.assign, views());
+          assign(pool_, compare, match, coder, truth, options_.loss.negative_class_weight, *sized.assign, views(t));
         },
         options_.similarity, options_.matcher, options_.box_coder);
+    return total_matches(rows, views(t));
   }
 
-  assigned_targets views() {
-    return {targets_.match.data(), targets_.classes.data(), targets_.class_weights.data(), targets_.regression.data(),
-            targets_.regression_weights.data()};
+  static assigned_targets views(targets& t) {
+    return {t.match.data(), t.classes.data(), t.class_weights.data(), t.regression.data(), t.regression_weights.data()};
   }
 
-  ssd_losses_report compute_loss(per_size& sized, const ssd_prediction_gradients& gradients) {
+  ssd_losses_report compute_loss(per_size& sized, targets& t, double matches,
+                                 const ssd_prediction_gradients& gradients) {
     const part_timer timer(observer_, "loss", loss_cost(runner_.current()));
     return std::visit(
         [&](const auto& classes, const auto& boxes, const auto& coder) {
           return ssd_loss(pool_, classes, boxes, coder, options_.loss, sized.anchors, predictions(sized), gradients,
-                          views(), *sized.loss, core::ranks());
+                          views(t), matches, *sized.loss);
         },
         options_.classification_loss, options_.localization_loss, options_.box_coder);
   }
 
-  step_report report_of(const batch& b, const per_size& sized, const ssd_losses_report& losses, float penalty) const {
+  /// What the shards of a step add up: both losses, then what ssd_counts has.
+  static constexpr std::size_t sums_of_a_step = 9;
+  using step_sums = std::array<double, sums_of_a_step>;
+
+  step_sums numbers_of(const batch& b, const per_size& sized, const targets& t, const ssd_losses_report& losses) const {
+    const ssd_counts c = count_targets(b, t, sized.anchors.size());
+    return {losses.classification, losses.localization, c.boxes,   c.matched_boxes,
+            c.positives,           c.negatives,         c.ignored, losses.mined_positives,
+            losses.mined_negatives};
+  }
+
+  step_report report_of(const step_sums& sums, int images, float penalty) const {
     step_report report;
-    report.losses = {{"Loss/classification_loss", losses.classification},
-                     {"Loss/localization_loss", losses.localization},
+    const auto classification = static_cast<float>(sums[0]), localization = static_cast<float>(sums[1]);
+    report.losses = {{"Loss/classification_loss", classification},
+                     {"Loss/localization_loss", localization},
                      {"Loss/regularization_loss", penalty}};
-    report.total_loss = losses.classification + losses.localization + penalty;
-    ssd_counts counts = count_targets(b, sized.anchors.size());
-    counts.mined_positives = losses.mined_positives, counts.mined_negatives = losses.mined_negatives;
-    report.details = ssd_details(counts, b.size, options_.loss.miner.has_value());
+    report.total_loss = classification + localization + penalty;
+    report.details = ssd_details({sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8]}, images,
+                                 options_.loss.miner.has_value());
     return report;
   }
 
-  ssd_counts count_targets(const batch& b, std::size_t anchors) const {
-    std::int64_t boxes = 0, matched = 0, positives = 0, negatives = 0, disregarded = 0;
+  ssd_counts count_targets(const batch& b, const targets& t, std::size_t anchors) const {
+    ssd_counts c;
     std::vector<std::uint8_t> has_anchor;
-    const int* match = targets_.match.data();
+    const int* match = t.match.data();
     for (std::size_t i = 0; i < static_cast<std::size_t>(b.size); ++i, match += anchors) {
       has_anchor.assign(static_cast<std::size_t>(b.max_boxes), 0);
       for (std::size_t a = 0; a < anchors; ++a) {
         if (match[a] >= 0) has_anchor[static_cast<std::size_t>(match[a])] = 1;
-        positives += match[a] >= 0;
-        negatives += match[a] == unmatched;
-        disregarded += match[a] == ignored;
+        c.positives += match[a] >= 0;
+        c.negatives += match[a] == unmatched;
+        c.ignored += match[a] == ignored;
       }
-      boxes += b.counts[i];
-      matched += std::ranges::count(has_anchor, 1);
+      c.boxes += b.counts[i];
+      c.matched_boxes += static_cast<double>(std::ranges::count(has_anchor, 1));
     }
-    const auto number = [](std::int64_t count) { return static_cast<double>(count); };
-    return {.boxes = number(boxes),
-            .matched_boxes = number(matched),
-            .positives = number(positives),
-            .negatives = number(negatives),
-            .ignored = number(disregarded)};
+    return c;
   }
 
   const ssd_options<Axes>& options_;
-  targets targets_;
+  std::vector<targets> targets_;      ///< by shard
   recently_used<per_size, 8> sizes_;  ///< planned again in far less than a step
   per_size* last_ = nullptr;
   ssd_detections<Axes> detections_{options_, pool_};

@@ -9,14 +9,17 @@
 #include <odt/exec/communicator.hpp>
 #include <odt/exec/cpu/passes/update.hpp>
 #include <odt/exec/cpu/runner.hpp>
+#include <odt/exec/pairwise_sum.hpp>
 #include <odt/exec/part_timer.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/image_resizer.hpp>
 #include <odt/nn/cost.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -41,12 +44,14 @@ class step_core : public device_step {
         layout_(layout),
         seed_(run.seed),
         ranks_(run.ranks),
+        shards_(run.shards),
+        trained_(static_cast<std::size_t>(layout.trainable_floats)),
         values_(static_cast<std::size_t>(layout.floats)),
-        gradients_(static_cast<std::size_t>(layout.trainable_floats)),
+        gradients_(sharded() ? values_.size() : trained_),
         plan_(cut(layout.variables, layout.trainable_floats)) {
     const std::size_t slots = std::visit([](const auto& o) { return o.slots.size(); }, optimizer_);
-    for (std::size_t s = 0; s < slots; ++s) slots_.emplace_back(gradients_.size());
-    if (update_.average) averages_.resize(gradients_.size());
+    for (std::size_t s = 0; s < slots; ++s) slots_.emplace_back(trained_);
+    if (update_.average) averages_.resize(trained_);
     std::visit([this](const auto& o) { scalars_.resize(o.scalars.size()); }, optimizer_);
   }
 
@@ -69,7 +74,7 @@ class step_core : public device_step {
 
   variable_stores stores() override {
     runner_.forget_weights();
-    variable_stores s{values_, gradients_, {}, averages_, scalars_};
+    variable_stores s{values_, std::span(gradients_).first(trained_), {}, averages_, scalars_};
     for (auto& slot : slots_) s.slots.push_back(slot);
     return s;
   }
@@ -78,6 +83,8 @@ class step_core : public device_step {
 
   std::int64_t planned_bytes() const override {
     std::size_t bytes = bytes_of(values_, gradients_, averages_) + workspace_bytes() + runner_.packed_bytes();
+    if (sharded())
+      bytes += bytes_of(before_) + pairwise_sum<float>::bytes_for(static_cast<std::size_t>(shards_), gradients_.size());
     for (const auto& slot : slots_) bytes += bytes_of(slot);
     return arena_bytes() + static_cast<std::int64_t>(bytes);
   }
@@ -117,29 +124,54 @@ class step_core : public device_step {
   /// Told of every batch before its network runs, for families that choose regions meanwhile.
   virtual void begin(const batch& /*b*/, run_mode /*mode*/) {}
 
+  /// Makes the plan for batches of that shape current.
+  void use_plan(const batch& b, run_mode mode) { runner_.use_plan(b.size, {b.height, b.width}, mode); }
+
   /// The network's outputs for a batch in evaluation mode.
   void infer(const batch& b) {
     load_batch(b, run_mode::infer);
     runner_.forward(values_.data(), {});
   }
 
-  /// The network's outputs for a batch of a train step, with its statistics.
-  void propagate(const batch& b, std::int64_t step) {
-    load_batch(b, run_mode::train);
-    runner_.forget_weights();
-    runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step)});
+  /// The shards of this process, and of all ranks.
+  int shards() const { return shards_; }
+  int all_shards() const { return shards_ * (ranks_ ? ranks_->ranks() : 1); }
+
+  /// The sum over all shards of numbers that numbers_of(shard) gives for those of this process, in the order of a
+  /// pairwise_sum.
+  template <std::size_t Count, class NumbersOf>
+  std::array<double, Count> sum_over_shards(const NumbersOf& numbers_of) {
+    pairwise_sum<double> sum;
+    std::array<double, Count> numbers = numbers_of(0);
+    for (int shard = 1; shard < shards_; ++shard) sum.add(numbers), numbers = numbers_of(shard);
+    sum.finish(numbers, 0, Count);
+    sum_over_ranks(ranks_, numbers);
+    return numbers;
   }
 
-  /// From the gradients of the outputs to new values; where the losses are not finite, no trained variable
-  /// changes.
-  update_report learn(bool finite_losses, float learning_rate) {
-    if (ranks_)
-      runner_.backward(values_.data(), gradients_.data(), [this](std::int64_t finished) {
-        ranks_->finished(std::span(gradients_.data(), static_cast<std::size_t>(finished)));
-      });
-    else
-      runner_.backward(values_.data(), gradients_.data());
+  /// The sum of the gradients over all shards. losses_of(shard) is called when the network has run, and leaves the
+  /// gradients of the outputs.
+  template <class LossesOf>
+  void differentiate(std::span<const batch> shards, std::int64_t step, const LossesOf& losses_of) {
+    sums_.clear(), handed_over_ = 0;
+    if (ranks_) ranks_->begin(step + 1);
+    for (int shard = 0; shard < shards_; ++shard) {
+      propagate(shards[static_cast<std::size_t>(shard)], step, shard);
+      losses_of(shard);
+      const bool last = shard + 1 == shards_;
+      std::function<void(std::int64_t)> told;
+      if (last && sharded()) told = [this](std::int64_t finished) { hand_over(static_cast<std::size_t>(finished)); };
+      runner_.backward(values_.data(), gradients_.data(), told);
+      if (!last) sums_.add(gradients_);
+    }
+    if (!sharded()) return;
+    hand_over(gradients_.size());
     if (ranks_) ranks_->wait();
+    move_averages();
+  }
+
+  /// From the sum of the gradients to new values; where the losses are not finite, no trained variable changes.
+  update_report learn(bool finite_losses, float learning_rate) {
     return finite_losses ? update_variables(learning_rate) : update_report{.finite = false};
   }
 
@@ -151,11 +183,38 @@ class step_core : public device_step {
   runner runner_;
   step_observer observer_;
 
-  communicator* ranks() const { return ranks_; }
-
  private:
+  bool sharded() const { return shards_ > 1 || ranks_; }
+
+  /// The network's outputs for a shard, with its statistics. What it adds to the moving averages is kept behind the
+  /// gradients, and summed with them.
+  void propagate(const batch& b, std::int64_t step, int shard) {
+    load_batch(b, run_mode::train);
+    runner_.forget_weights();
+    const int number = shard + (ranks_ ? ranks_->rank() * shards_ : 0);
+    const auto first = values_.begin() + static_cast<std::ptrdiff_t>(trained_);
+    if (sharded()) before_.assign(first, values_.end());
+    runner_.forward(values_.data(), {seed_, static_cast<std::uint64_t>(step * all_shards() + number)});
+    if (!sharded()) return;
+    for (std::size_t i = 0; i < before_.size(); ++i)
+      gradients_[trained_ + i] = values_[trained_ + i] - before_[i], values_[trained_ + i] = before_[i];
+  }
+
+  /// The first `finished` gradients of the last shard are final.
+  void hand_over(std::size_t finished) {
+    sums_.finish(gradients_, handed_over_, finished);
+    handed_over_ = finished;
+    if (ranks_) ranks_->finished(std::span(gradients_).first(finished));
+  }
+
+  /// By the mean over all shards.
+  void move_averages() {
+    const auto all = static_cast<float>(all_shards());
+    for (std::size_t i = trained_; i < values_.size(); ++i) values_[i] += gradients_[i] / all;
+  }
+
   void load_batch(const batch& b, run_mode mode) {
-    runner_.use_plan(b.size, {b.height, b.width}, mode);
+    use_plan(b, mode);
     begin(b, mode);
     read_images(b);
   }
@@ -195,10 +254,14 @@ class step_core : public device_step {
   const variable_layout& layout_;
   std::uint64_t seed_;
   communicator* ranks_;
+  int shards_;
+  std::size_t trained_, handed_over_ = 0;  ///< floats
   aligned_vector<float> values_, gradients_, averages_;
   std::vector<aligned_vector<float>> slots_;
   std::vector<float> scalars_;
   update_plan plan_;
+  std::vector<float> before_;  ///< moving averages
+  pairwise_sum<float> sums_{&pool_};
 };
 
 }  // namespace ODT_ISA

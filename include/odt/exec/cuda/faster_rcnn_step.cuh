@@ -47,7 +47,8 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     };
   }
 
-  step_report train(const batch& b, float learning_rate, std::int64_t step) override {
+  step_report train(std::span<const batch> shards, float learning_rate, std::int64_t step) override {
+    const batch& b = shards[0];
     sized_batch& sized = core::load_batch(b, run_mode::train);
     const update_report updated = core::learn(sized, learning_rate, step, [&] {
       core::launch_propagate(sized);

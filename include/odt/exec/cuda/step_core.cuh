@@ -211,6 +211,8 @@ class step_core : public device_step {
     if (run.ranks)
       fail("run_options::ranks: a GPU does not train together with others yet, and there are ", run.ranks->ranks(),
            " ranks; run them with --device cpu");
+    if (run.shards > 1)
+      fail("run_options::shards: a GPU takes the ", run.shards, " shards of a step in one batch; train with one shard");
     return run;
   }
   static int slot_count(const choice_of<Optimizer>& optimizer) {

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <odt/core/thread_pool.hpp>
-#include <odt/exec/communicator.hpp>
 #include <odt/exec/cpu/boxes/loss_rows.hpp>
 #include <odt/exec/cpu/boxes/mining.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
@@ -167,7 +166,7 @@ struct box_classifier_loss_pass {
 
 }  // namespace detail
 
-/// The losses of a batch, or of those of all ranks together. `targets` are those of the proposals; padded proposals
+/// What a batch, one of `shards` of a step, adds to the losses. `targets` are those of the proposals; padded proposals
 /// cost nothing, and their gradients are 0.
 template <int CodeSize = 4, classification_loss Classification, localization_loss Localization>
 box_classifier_losses_report box_classifier_loss(thread_pool& pool, const Classification& classification,
@@ -175,8 +174,8 @@ box_classifier_losses_report box_classifier_loss(thread_pool& pool, const Classi
                                                  const proposals& boxes, const box_classifier_predictions& p,
                                                  const box_classifier_gradients& gradients,
                                                  const assigned_targets& targets, box_classifier_loss_workspace& space,
-                                                 communicator* ranks = nullptr) {
-  const float images = static_cast<float>(p.batch) * static_cast<float>(ranks ? ranks->ranks() : 1);
+                                                 int shards = 1) {
+  const float images = static_cast<float>(p.batch) * static_cast<float>(shards);
   const detail::box_classifier_loss_pass<Classification, Localization, CodeSize> pass{
       classification, localization, o, p, gradients, targets, boxes, images};
   pool.run(p.batch, [&](int i, int thread) {
@@ -184,7 +183,6 @@ box_classifier_losses_report box_classifier_loss(thread_pool& pool, const Classi
   });
   double sums[2] = {};
   for (const auto& costs : space.costs) sums[0] += costs[0], sums[1] += costs[1];
-  if (ranks) ranks->sum(sums);
   return {static_cast<float>(sums[0] * o.localization_loss_weight),
           static_cast<float>(sums[1] * o.classification_loss_weight)};
 }

@@ -6,7 +6,6 @@
 
 #include <odt/core/image.hpp>
 #include <odt/core/thread_pool.hpp>
-#include <odt/exec/communicator.hpp>
 #include <odt/exec/cpu/boxes/loss_rows.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
 #include <odt/exec/ssd_targets.hpp>
@@ -115,25 +114,25 @@ struct mask_loss_pass {
 
 }  // namespace detail
 
-/// The loss of a batch's masks, or of those of all ranks together, as the API reports it: times `loss_weight`, divided
-/// by the pixels that count. `targets` are those of the proposals, `mask_targets` as assign_masks wrote them;
-/// `gradient` has the predictions' shape, null: not wanted.
+/// What a batch, one of `shards` of a step, adds to the loss of masks, as the API reports it: times `loss_weight`,
+/// divided by the pixels that count. As with the API's clones, each shard counts its own, and the loss is their mean.
+/// `targets` are those of the proposals, `mask_targets` as assign_masks wrote them; `gradient` has the predictions'
+/// shape, null: not wanted.
 template <classification_loss Loss>
 float mask_loss(thread_pool& pool, const Loss& loss, float loss_weight, const proposals& boxes,
                 const mask_predictions& p, float* gradient, const assigned_targets& targets, const float* mask_targets,
-                mask_loss_workspace& space, communicator* ranks = nullptr) {
+                mask_loss_workspace& space, int shards = 1) {
   detail::mask_loss_pass<Loss> pass{loss, boxes, p, gradient, targets, mask_targets, 1};
   const int rows = p.batch * p.proposals;
   double pixels = 0;
   for (int row = 0; row < rows; ++row) pixels += static_cast<double>(pass.weight(row)) * pass.area();
-  if (ranks) ranks->sum({&pixels, 1});
-  const double normalizer = std::max(pixels, 1.0);
+  const double normalizer = std::max(pixels, 1.0) * shards;
   pass.scale = static_cast<float>(static_cast<double>(loss_weight) / normalizer);
   pool.run(rows, [&](int row, int thread) {
     space.costs[static_cast<std::size_t>(row)] = pass.run(row, space.pixels[static_cast<std::size_t>(thread)].data());
   });
-  double cost = detail::total(static_cast<std::size_t>(rows), [&space](std::size_t row) { return space.costs[row]; });
-  if (ranks) ranks->sum({&cost, 1});
+  const double cost =
+      detail::total(static_cast<std::size_t>(rows), [&space](std::size_t row) { return space.costs[row]; });
   return static_cast<float>(cost / normalizer * static_cast<double>(loss_weight));
 }
 

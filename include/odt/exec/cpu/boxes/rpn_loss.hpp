@@ -7,7 +7,6 @@
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/anchor_selection.hpp>
 #include <odt/exec/balanced_sampler.hpp>
-#include <odt/exec/communicator.hpp>
 #include <odt/exec/cpu/boxes/loss_rows.hpp>
 #include <odt/exec/cpu/boxes/sampling.hpp>
 #include <odt/exec/faster_rcnn_predictions.hpp>
@@ -114,17 +113,17 @@ struct rpn_loss_pass {
 
 }  // namespace detail
 
-/// The losses of a batch, or of those of all ranks together. `targets` are of the selection's anchors, [batch,
+/// What a batch, one of `shards` of a step, adds to the losses. `targets` are of the selection's anchors, [batch,
 /// anchors.size()], in their classes 0 or any object; gradients are of all anchors of the grid, zeros where not
 /// sampled.
 template <int CodeSize = 4, classification_loss Objectness, localization_loss Localization>
 rpn_losses_report rpn_loss(thread_pool& pool, const Objectness& objectness, const Localization& localization,
                            const first_stage_options& o, const anchor_selection& anchors, const rpn_predictions& p,
                            const rpn_prediction_gradients& gradients, const assigned_targets& targets,
-                           const samples& sampled, rpn_loss_workspace& space, communicator* ranks = nullptr) {
+                           const samples& sampled, rpn_loss_workspace& space, int shards = 1) {
   const detail::rpn_loss_pass<Objectness, Localization, CodeSize> pass{objectness, localization, anchors,
                                                                        p,          gradients,    targets};
-  const float images = static_cast<float>(p.batch) * static_cast<float>(ranks ? ranks->ranks() : 1);
+  const float images = static_cast<float>(p.batch) * static_cast<float>(shards);
   pool.run(p.batch, [&](int i, int) {
     const auto image = static_cast<std::size_t>(i);
     const auto count = static_cast<std::size_t>(sampled.counts[image]);
@@ -136,7 +135,6 @@ rpn_losses_report rpn_loss(thread_pool& pool, const Objectness& objectness, cons
   });
   double sums[2] = {};
   for (const auto& costs : space.costs) sums[0] += costs[0], sums[1] += costs[1];
-  if (ranks) ranks->sum(sums);
   return {static_cast<float>(sums[0] * o.localization_loss_weight),
           static_cast<float>(sums[1] * o.objectness_loss_weight)};
 }

@@ -5,7 +5,6 @@
 
 #include <odt/box_coder.hpp>
 #include <odt/core/thread_pool.hpp>
-#include <odt/exec/communicator.hpp>
 #include <odt/exec/cpu/boxes/assign.hpp>
 #include <odt/exec/cpu/boxes/decode.hpp>
 #include <odt/exec/cpu/boxes/loss_rows.hpp>
@@ -27,9 +26,8 @@ inline namespace ODT_ISA {
 
 /// The two losses as the API reports them (weighted, normalized), and what mining kept.
 struct ssd_losses_report {
-  float localization = 0;
-  float classification = 0;
-  double normalizer = 1;
+  double localization = 0;
+  double classification = 0;
   double mined_positives = 0;  ///< of all images together
   double mined_negatives = 0;
 };
@@ -163,19 +161,21 @@ struct ssd_loss_passes {
 
 }  // namespace detail
 
-/// The losses of a batch, or of those of all ranks together. With mining, costs come first, and gradients only for the
-/// anchors that were kept.
+/// The weights of a batch's matches, by whose sum over the batches of a step its losses are divided.
+inline double total_matches(std::size_t rows, const assigned_targets& t) {
+  return detail::total(rows, [&t](std::size_t i) { return t.regression_weights[i]; });
+}
+
+/// What a batch adds to the losses of a step with that many matches in all. With mining, costs come first, and
+/// gradients only for the anchors that were kept.
 template <classification_loss Classification, localization_loss Localization, box_coder BoxCoder>
 ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, const Localization& boxes,
                            const BoxCoder& coder, const ssd_loss_options& o, std::span<const boxf> anchors,
                            const ssd_predictions& p, const ssd_prediction_gradients& gradients,
-                           const assigned_targets& t, ssd_loss_workspace& space, communicator* ranks = nullptr) {
+                           const assigned_targets& t, double matches, ssd_loss_workspace& space) {
   const std::size_t rows = static_cast<std::size_t>(p.batch) * static_cast<std::size_t>(p.anchors);
-  double matches = detail::total(rows, [&t](std::size_t i) { return t.regression_weights[i]; });
-  if (ranks) ranks->sum({&matches, 1});
   ssd_losses_report report;
-  report.normalizer = o.normalize_loss_by_num_matches ? std::max(matches, 1.0) : 1.0;
-  const auto normalizer = static_cast<float>(report.normalizer);
+  const auto normalizer = static_cast<float>(o.normalize_loss_by_num_matches ? std::max(matches, 1.0) : 1.0);
   const float class_scale = o.classification_weight / normalizer;
   const float box_scale =
       o.localization_weight / (o.normalize_loc_loss_by_codesize ? normalizer * BoxCoder::code_size : normalizer);
@@ -198,10 +198,8 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
   const auto sum_of = [&](const std::vector<float>& costs) {
     return detail::total(rows, [&](std::size_t i) { return mining && space.kept[i] == 0 ? 0.0f : costs[i]; });
   };
-  double costs[] = {sum_of(space.classification), sum_of(space.localization)};
-  if (ranks) ranks->sum(costs);
-  report.classification = static_cast<float>(costs[0] * static_cast<double>(class_scale));
-  report.localization = static_cast<float>(costs[1] * static_cast<double>(box_scale));
+  report.classification = sum_of(space.classification) * static_cast<double>(class_scale);
+  report.localization = sum_of(space.localization) * static_cast<double>(box_scale);
   return report;
 }
 

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Trains with several ranks on this machine, kills and halts some of them, and compares with a process alone.
+
+With the same shards every number of ranks writes the same checkpoint, bit for bit, also when a rank was killed and all
+began again. A rank that hangs is named, and all end.
+
+usage: ranks.py ODT CONFIG [--kills N] [--seed N]    (CONFIG: examples/shapes.config)
+"""
+import argparse
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+STEPS = 16
+
+
+def start(command, at, **environment):
+    return subprocess.Popen(command, cwd=at, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            env={**os.environ, **environment})
+
+
+def run(command, at, wanted=0, **environment):
+    process = start(command, at, **environment)
+    output, _ = process.communicate()
+    if process.returncode != wanted:
+        sys.exit(f"{' '.join(command)}: status {process.returncode}, not {wanted}\n{output}")
+    return output
+
+
+def checkpoint(at, model):
+    files = {path.name: path.read_bytes() for path in (at / model).glob(f"model.ckpt-{STEPS}.*")}
+    assert len(files) == 2, f"{model}: {sorted(files)}"
+    return files
+
+
+def train(model, *flags, steps=STEPS):
+    return ["train", "--pipeline_config_path", "pipeline.config", "--model_dir", model, "--no_eval",
+            "--num_train_steps", str(steps), "--config_override", "train_config { batch_size: 8 }", *flags]
+
+
+def launch(odt, ranks, command, *flags):
+    return [odt, "launch", "--ranks", str(ranks), *flags, "--", *command]
+
+
+def ranks_of(model):
+    """The processes that train in that directory."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if words[1:2] == [b"train"] and model.encode() in words:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+def until_step(at, model, step, limit=120):
+    """Waits until a checkpoint of that step or a later one is there."""
+    ends = time.monotonic() + limit
+    while time.monotonic() < ends:
+        if any(int(path.stem.rsplit("-", 1)[1]) >= step for path in (at / model).glob("model.ckpt-*.index")):
+            return
+        time.sleep(0.02)
+    sys.exit(f"{model}: no checkpoint of step {step} within {limit} s")
+
+
+def any_number_of_ranks(odt, at):
+    for ranks in (1, 2, 4):
+        output = run(launch(odt, ranks, train(f"ranks-{ranks}", "--data_threads", "2")), at)
+        assert checkpoint(at, f"ranks-{ranks}") == checkpoint(at, "alone"), f"{ranks} ranks: other bits"
+        assert output.count("trained up to step") == 1, output
+    print("1, 2 and 4 ranks: the same bits as one process", flush=True)
+
+
+def killed(odt, at, kills):
+    done = runs = 0
+    while done < kills:
+        runs += 1
+        model = f"killed-{runs}"
+        command = train(model, "--save_checkpoints_steps", "2")
+        process = start(launch(odt, 2, command, "--max_restarts", "100"), at)
+        while process.poll() is None and done < kills:
+            time.sleep(random.uniform(0.5, 2))
+            ranks = ranks_of(model)
+            if len(ranks) == 2:
+                os.kill(random.choice(ranks), signal.SIGKILL)
+                done += 1
+        output, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, output
+        assert checkpoint(at, model) == checkpoint(at, "alone"), f"{model}: other bits"
+    print(f"{done} ranks killed in {runs} trainings: the same bits", flush=True)
+
+
+def halted(odt, at):
+    command = train("halted", "--save_checkpoints_steps", "2", "--rank_timeout", "5", steps=100000)
+    process = start(launch(odt, 2, command), at)
+    until_step(at, "halted", 2)
+    ranks = ranks_of("halted")
+    assert len(ranks) == 2, ranks
+    victim = ranks[1]
+    os.kill(victim, signal.SIGSTOP)
+    began = time.monotonic()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0, output
+    assert f"process {victim}) has given no sign of life for 5 s" in output, output
+    print(f"a rank that hangs: named, and all ended, after {time.monotonic() - began:.0f} s", flush=True)
+
+
+def stopped(odt, at):
+    process = start(launch(odt, 2, train("stopped")), at)
+    while len(ranks_of("stopped")) < 2:
+        time.sleep(0.02)
+    time.sleep(random.uniform(1, 2))
+    process.terminate()
+    output, _ = process.communicate(timeout=60)
+    if process.returncode != 0:
+        assert process.returncode == 128 + signal.SIGTERM and "the same command goes on from there" in output, output
+    run(launch(odt, 4, train("stopped")), at)
+    assert checkpoint(at, "stopped") == checkpoint(at, "alone"), "stopped: other bits"
+    print("stopped, and gone on with more ranks: the same bits", flush=True)
+
+
+def refused(odt, at):
+    output = run(launch(odt, 3, train("refused")), at, wanted=1)
+    assert "train_config.batch_size: is 8, which cannot be dealt out in 3 equal parts" in output, output
+    output = run([odt, *train("refused")], at, wanted=1, SLURM_NTASKS="4")
+    assert "SLURM_NTASKS=4, but this process found no other rank" in output, output
+    print("what cannot be dealt out, and ranks that do not find each other: refused", flush=True)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("odt")
+    arguments.add_argument("config")
+    arguments.add_argument("--kills", type=int, default=20)
+    arguments.add_argument("--seed", type=int, default=0)
+    given = arguments.parse_args()
+    if not shutil.which("mpirun"):
+        print("SKIPPED: there is no mpirun (openmpi-bin)")
+        return
+    random.seed(given.seed)
+    odt = str(pathlib.Path(given.odt).resolve())
+    with tempfile.TemporaryDirectory(prefix="odt-ranks-") as folder:
+        at = pathlib.Path(folder)
+        text = pathlib.Path(given.config).read_text()
+        (at / "pipeline.config").write_text(text.replace("runs/shapes/data", "data"))
+        run([odt, "shapes", "--output", "photos", "--count", "24", "--width", "160", "--height", "120"], at)
+        run([odt, "convert", "labelimg", "--images", "photos/images", "--annotations", "photos/annotations", "--output",
+             "data"], at)
+        run([odt, *train("alone", "--shards", "8", "--threads", "1")], at)
+        any_number_of_ranks(odt, at)
+        killed(odt, at, given.kills)
+        halted(odt, at)
+        stopped(odt, at)
+        refused(odt, at)
+
+
+main()
