@@ -205,7 +205,8 @@ struct loss_problem {
     report =
         cpu::ssd_loss(threads, weighted_sigmoid{}, weighted_smooth_l1{}, faster_rcnn_box_coder{}, options, anchors(),
                       {truth.images, static_cast<int>(anchors().size()), slots, encodings.data(), logits.data()},
-                      {encodings_gradient.data(), logits_gradient.data()}, truth.targets(), space);
+                      {encodings_gradient.data(), logits_gradient.data()}, truth.targets(),
+                      cpu::total_matches(truth.match.size(), truth.targets()), space);
   }
 };
 

@@ -25,7 +25,7 @@ expect() {
 }
 
 expect odt tr -- train
-expect odt '' -- bench checkpoint convert detect eval export inspect legacy-eval legacy-train shapes train
+expect odt '' -- bench checkpoint convert detect eval export inspect launch legacy-eval legacy-train shapes train
 expect odt --v -- --version
 expect odt convert '' -- coco csv labelimg pets voc
 expect odt export --format '' -- cpp onnx tensorflow tflite

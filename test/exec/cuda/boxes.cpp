@@ -143,12 +143,12 @@ loss_results losses_on_cpu(const Classes& classes, const Boxes& boxes, ssd_loss_
   loss_results r;
   r.logits_gradient.resize(p.logits.size()), r.encodings_gradient.resize(p.encodings.size());
   host_targets& t = p.targets;
-  const auto report = odt::cpu::ssd_loss(
-      pool, classes, boxes, faster_rcnn_box_coder{}, options, p.anchors,
-      {p.batch, anchors, p.class_slots, p.encodings.data(), p.logits.data()},
-      {r.encodings_gradient.data(), r.logits_gradient.data()},
-      {t.match.data(), t.classes.data(), t.class_weights.data(), t.regression.data(), t.regression_weights.data()},
-      space);
+  const assigned_targets targets{t.match.data(), t.classes.data(), t.class_weights.data(), t.regression.data(),
+                                 t.regression_weights.data()};
+  const auto report = odt::cpu::ssd_loss(pool, classes, boxes, faster_rcnn_box_coder{}, options, p.anchors,
+                                         {p.batch, anchors, p.class_slots, p.encodings.data(), p.logits.data()},
+                                         {r.encodings_gradient.data(), r.logits_gradient.data()}, targets,
+                                         odt::cpu::total_matches(t.match.size(), targets), space);
   r.report.classification = report.classification, r.report.localization = report.localization;
   r.classification = space.classification, r.localization = space.localization;
   return r;

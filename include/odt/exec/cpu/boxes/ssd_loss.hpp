@@ -26,8 +26,8 @@ inline namespace ODT_ISA {
 
 /// The two losses as the API reports them (weighted, normalized), and what mining kept.
 struct ssd_losses_report {
-  double localization = 0;
-  double classification = 0;
+  float localization = 0;
+  float classification = 0;
   double mined_positives = 0;  ///< of all images together
   double mined_negatives = 0;
 };
@@ -198,8 +198,8 @@ ssd_losses_report ssd_loss(thread_pool& pool, const Classification& classes, con
   const auto sum_of = [&](const std::vector<float>& costs) {
     return detail::total(rows, [&](std::size_t i) { return mining && space.kept[i] == 0 ? 0.0f : costs[i]; });
   };
-  report.classification = sum_of(space.classification) * static_cast<double>(class_scale);
-  report.localization = sum_of(space.localization) * static_cast<double>(box_scale);
+  report.classification = static_cast<float>(sum_of(space.classification) * static_cast<double>(class_scale));
+  report.localization = static_cast<float>(sum_of(space.localization) * static_cast<double>(box_scale));
   return report;
 }
 
