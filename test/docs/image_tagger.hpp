@@ -35,18 +35,23 @@ class tagger_step final : public odt::cpu::step_core<odt::momentum> {
               const odt::run_options& run)
       : step_core(o.optimizer, o.update, net, layout, run), classes_(o.num_classes) {}
 
-  odt::step_report train(const odt::batch& b, float learning_rate, std::int64_t step) override {
-    propagate(b, step);
-    const float loss = cross_entropy(b, runner_.output_gradient(0));
+  odt::step_report train(std::span<const odt::batch> shards, float learning_rate, std::int64_t step) override {
+    std::vector<double> losses(shards.size());
+    const auto at = [](int shard) { return static_cast<std::size_t>(shard); };
+    differentiate(shards, step, [&](int shard) {
+      const odt::batch& b = shards[at(shard)];
+      losses[at(shard)] = cross_entropy(b, b.size * all_shards(), runner_.output_gradient(0));
+    });
+    const double loss = sum_over_shards<1>([&](int shard) { return std::array{losses[at(shard)]}; })[0];
     const odt::update_report updated = learn(std::isfinite(loss), learning_rate);
-    odt::step_report report = report_of(loss);
+    odt::step_report report = report_of(static_cast<float>(loss));
     report.finite = updated.finite;
     return report;
   }
 
   odt::step_report evaluate(const odt::batch& b) override {
     infer(b);
-    return report_of(cross_entropy(b, nullptr));
+    return report_of(cross_entropy(b, b.size, nullptr));
   }
 
   std::vector<odt::detections> detect(const odt::batch& b) override {
@@ -63,7 +68,8 @@ class tagger_step final : public odt::cpu::step_core<odt::momentum> {
 
   float probability(int image, int c) { return 1 / (1 + std::exp(-runner_.output(0)[image * classes_ + c])); }
 
-  float cross_entropy(const odt::batch& b, float* gradient) {
+  /// What a batch adds to the mean over so many images.
+  float cross_entropy(const odt::batch& b, int images, float* gradient) {
     float sum = 0;
     for (int i = 0; i < b.size; ++i)
       for (int c = 0; c < classes_; ++c) {
@@ -72,9 +78,9 @@ class tagger_step final : public odt::cpu::step_core<odt::momentum> {
                          first + b.counts[static_cast<std::size_t>(i)];
         const float p = probability(i, c);
         sum -= std::log(has ? p : 1 - p);
-        if (gradient) gradient[i * classes_ + c] = (p - (has ? 1.0f : 0.0f)) / static_cast<float>(b.size);
+        if (gradient) gradient[i * classes_ + c] = (p - (has ? 1.0f : 0.0f)) / static_cast<float>(images);
       }
-    return sum / static_cast<float>(b.size);
+    return sum / static_cast<float>(images);
   }
 
   static odt::step_report report_of(float loss) {

@@ -280,8 +280,9 @@ BOOST_AUTO_TEST_CASE(announced_batches_train_as_others_do_bit_for_bit) {
 }
 
 struct two_ranks final : communicator {
+  int rank() const override { return 0; }
   int ranks() const override { return 2; }
-  void sum(std::span<double>) override {}
+  std::vector<std::string> gather(std::string_view) override { return {}; }
   void finished(std::span<float>) override {}
   void wait() override {}
 };
@@ -290,6 +291,9 @@ BOOST_AUTO_TEST_CASE(several_ranks_are_refused) {
   two_ranks both;
   BOOST_CHECK_EXCEPTION(any_ssd(narrow_options(), {.device = "cuda", .ranks = &both}), error, [](const error& e) {
     return std::string_view(e.what()).find("there are 2 ranks; run them with --device cpu") != std::string_view::npos;
+  });
+  BOOST_CHECK_EXCEPTION(any_ssd(narrow_options(), {.device = "cuda", .shards = 2}), error, [](const error& e) {
+    return std::string_view(e.what()).find("the 2 shards of a step in one batch") != std::string_view::npos;
   });
 }
 
