@@ -67,8 +67,7 @@ BOOST_AUTO_TEST_CASE(batches_are_accumulated_in_shards_of_their_own) {
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_dealt_out_is_refused) {
   fixed_ranks two(0, 2);
-  BOOST_TEST(
-      contains(refusal(1, {.ranks = &two}), "train_config.batch_size: is 1, which cannot be dealt"));
+  BOOST_TEST(contains(refusal(1, {.ranks = &two}), "train_config.batch_size: is 1, which cannot be dealt"));
   BOOST_TEST(contains(refusal(8, {.ranks = &two, .shards = 3}), "--shards 3 cannot be dealt out to 2 ranks"));
   BOOST_TEST(contains(refusal(9, {.shards = 4}), "--shards 4 equal parts") == false);
   BOOST_TEST(contains(refusal(9, {.shards = 4}), "cannot be dealt out in --shards 4; write a multiple of 4"));

@@ -26,9 +26,7 @@ namespace detail::local {
   fail(path, ": cannot ", doing, ": ", std::strerror(code));
 }
 
-ODT_INLINE void fail_write(const std::string& path, int code) {
-  fail(path, ": cannot write: ", std::strerror(code));
-}
+ODT_INLINE void fail_write(const std::string& path, int code) { fail(path, ": cannot write: ", std::strerror(code)); }
 
 ODT_INLINE bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
