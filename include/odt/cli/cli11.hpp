@@ -28,7 +28,8 @@ CLI::Validator between(Number low, Number high) {
 class help_formatter : public CLI::Formatter {
  public:
   std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string text = CLI::Formatter::make_option_opts(option), label = str(" ", get_label("Excludes"), ":");
+    std::string text = CLI::Formatter::make_option_opts(option);
+    const std::string label = str(" ", get_label("Excludes"), ":");
     const std::size_t at = text.find(label);
     if (at == std::string::npos) return text;
     std::set<std::string> names;

@@ -23,8 +23,6 @@
 #include <string>
 #include <vector>
 
-extern char** environ;
-
 namespace odt {
 
 namespace detail::cli {

@@ -10,6 +10,8 @@
 #include <odt/io/piped_command.hpp>
 
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -47,6 +49,11 @@ int main(int count, char** words) {
 
 using cpp_row = std::array<float, 6>;
 
+ODT_INLINE bool same_bits(const cpp_row& a, const cpp_row& b) {
+  using bits = std::array<std::uint32_t, 6>;
+  return std::bit_cast<bits>(a) == std::bit_cast<bits>(b);
+}
+
 ODT_INLINE cpp_row row_of(const detection& d) {
   return {static_cast<float>(d.label), d.score, d.bounds.ymin, d.bounds.xmin, d.bounds.ymax, d.bounds.xmax};
 }
@@ -58,7 +65,7 @@ ODT_INLINE void compare_bits(const check_photo& photo, const detections& ours, c
   std::memcpy(theirs.data(), bytes.data(), theirs.size() * sizeof(cpp_row));
   for (std::size_t i = 0; i < std::max(ours.size(), theirs.size()); ++i) {
     const cpp_row mine = i < ours.size() ? row_of(ours[i]) : cpp_row{};
-    if (i < ours.size() && i < theirs.size() && std::memcmp(mine.data(), theirs[i].data(), sizeof mine) == 0) continue;
+    if (i < ours.size() && i < theirs.size() && same_bits(mine, theirs[i])) continue;
     if (i < ours.size()) report.problems.push_back(describe(photo, ours[i], "odt"));
     if (i >= theirs.size()) continue;
     const auto& [label, score, ymin, xmin, ymax, xmax] = theirs[i];

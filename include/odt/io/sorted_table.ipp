@@ -67,8 +67,11 @@ class sorted_table {
     if (!file->reachable_path().empty()) return file;
     unnamed_file copy(file->path());
     std::string chunk(1 << 20, '\0');
-    for (std::uint64_t at = 0; const std::size_t count = file->read_some_at(at, chunk); at += count)
+    std::uint64_t at = 0;
+    for (std::size_t count = file->read_some_at(0, chunk); count > 0; count = file->read_some_at(at, chunk)) {
       copy.write({chunk.data(), count});
+      at += count;
+    }
     return std::make_shared<const input_file>(std::move(copy).finish());
   }
 

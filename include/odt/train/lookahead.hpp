@@ -18,8 +18,9 @@ namespace odt {
 /// Batches do not move while they are current or next.
 class lookahead {
  public:
-  explicit lookahead(batch_stream data, int group = 1)
-      : data_(std::move(data)), groups_{std::vector<batch>(static_cast<std::size_t>(group)), groups_[0]} {}
+  explicit lookahead(batch_stream data, int group = 1) : data_(std::move(data)) {
+    for (std::vector<batch>& g : groups_) g.resize(static_cast<std::size_t>(group));
+  }
 
   /// Makes the next group the current one and fetches another. False at the stream's end. What the stream throws is
   /// thrown when its group would have become the current one.
