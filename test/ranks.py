@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -40,9 +41,17 @@ def checkpoint(at, model):
     return files
 
 
-def train(model, *flags, steps=STEPS):
-    return ["train", "--pipeline_config_path", "pipeline.config", "--model_dir", model, "--no_eval",
-            "--num_train_steps", str(steps), "--config_override", "train_config { batch_size: 8 }", *flags]
+def train(model, *flags, steps=STEPS, evaluate=False):
+    return ["train", "--pipeline_config_path", "pipeline.config", "--model_dir", model, "--num_train_steps", str(steps),
+            "--config_override", "train_config { batch_size: 8 }", *([] if evaluate else ["--no_eval"]), *flags]
+
+
+def evaluation(output):
+    """The losses and metrics that were told, without the time; mpirun's ranks think that they have a terminal."""
+    text = re.sub(r"[^\n]*\x1b\[K|\r", "", output)
+    found = re.search(r"^evaluation at step .*(?:\n [^\n]*)*", text, re.M)
+    assert found, output
+    return re.sub(r" in [0-9.]+ s;", ";", found.group(0))
 
 
 def launch(odt, ranks, command, *flags):
@@ -72,12 +81,13 @@ def until_step(at, model, step, limit=120):
     sys.exit(f"{model}: no checkpoint of step {step} within {limit} s")
 
 
-def any_number_of_ranks(odt, at):
+def any_number_of_ranks(odt, at, evaluated):
     for ranks in (1, 2, 4):
-        output = run(launch(odt, ranks, train(f"ranks-{ranks}", "--data_threads", "2")), at)
+        output = run(launch(odt, ranks, train(f"ranks-{ranks}", "--data_threads", "2", evaluate=True)), at)
+        assert evaluation(output) == evaluated, f"{evaluation(output)}\nand not\n{evaluated}"
         assert checkpoint(at, f"ranks-{ranks}") == checkpoint(at, "alone"), f"{ranks} ranks: other bits"
         assert output.count("trained up to step") == 1, output
-    print("1, 2 and 4 ranks: the same bits as one process", flush=True)
+    print("1, 2 and 4 ranks: the same bits as one process, and the same evaluation", flush=True)
 
 
 def killed(odt, at, kills):
@@ -155,8 +165,8 @@ def main():
         run([odt, "shapes", "--output", "photos", "--count", "24", "--width", "160", "--height", "120"], at)
         run([odt, "convert", "labelimg", "--images", "photos/images", "--annotations", "photos/annotations", "--output",
              "data"], at)
-        run([odt, *train("alone", "--shards", "8", "--threads", "1")], at)
-        any_number_of_ranks(odt, at)
+        alone = run([odt, *train("alone", "--shards", "8", "--threads", "1", evaluate=True)], at)
+        any_number_of_ranks(odt, at, evaluation(alone))
         killed(odt, at, given.kills)
         halted(odt, at)
         stopped(odt, at)

@@ -3,6 +3,7 @@
 // make a program of the header.
 #include "any_faster_rcnn.hpp"
 #include "any_ssd.hpp"
+#include "export/small_faster_rcnn.hpp"
 #include "scratch.hpp"
 
 #include <odt/box_coders/faster_rcnn.hpp>
@@ -42,21 +43,6 @@ const char* const small_ssd = R"(
     post_processing { score_converter: SIGMOID logit_scale: 2
       batch_non_max_suppression { score_threshold: 0.1 iou_threshold: 0.5 max_detections_per_class: 20
         max_total_detections: 30 } }
-  } }
-  train_config { optimizer { momentum_optimizer { learning_rate { constant_learning_rate {} } } } })";
-
-const char* const small_faster_rcnn = R"(
-  model { faster_rcnn {
-    num_classes: 2
-    image_resizer { fixed_shape_resizer { height: 64 width: 64 } }
-    feature_extractor { type: "faster_rcnn_inception_v2" first_stage_features_stride: 16 }
-    first_stage_anchor_generator { grid_anchor_generator { scales: [0.25, 0.5] aspect_ratios: [1.0, 2.0] } }
-    first_stage_box_predictor_conv_hyperparams { op: CONV
-      regularizer { l2_regularizer {} } initializer { truncated_normal_initializer {} } }
-    initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2
-    second_stage_box_predictor { mask_rcnn_box_predictor {
-      fc_hyperparams { op: FC regularizer { l2_regularizer {} } initializer { variance_scaling_initializer {} } } } }
-    second_stage_post_processing { score_converter: SOFTMAX batch_non_max_suppression {} }
   } }
   train_config { optimizer { momentum_optimizer { learning_rate { constant_learning_rate {} } } } })";
 
@@ -171,7 +157,7 @@ BOOST_AUTO_TEST_CASE(what_the_header_cannot_be_is_refused) {
     check_error([&] { odt::export_cpp(detector, "", {.output_directory = at.path()}, name); }, pieces);
     BOOST_CHECK_EQUAL(at.entries(), 0U);
   };
-  refused(ready<odt::test::any_faster_rcnn>(small_faster_rcnn), "found", {"model.faster_rcnn"});
+  refused(ready<odt::test::any_faster_rcnn>(odt::test::small_faster_rcnn), "found", {"model.faster_rcnn"});
   const char* const any_size =
       "model { ssd { image_resizer { keep_aspect_ratio_resizer { pad_to_max_dimension: false } } } }";
   const char* const calibrated =

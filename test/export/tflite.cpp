@@ -3,6 +3,7 @@
 // test/peers/check_exports.py has the interpreter run it.
 #include "any_faster_rcnn.hpp"
 #include "any_ssd.hpp"
+#include "export/small_faster_rcnn.hpp"
 #include "golden.hpp"
 #include "scratch.hpp"
 
@@ -63,21 +64,6 @@ const char* const small_ssd = R"(
   } }
   train_config { optimizer { momentum_optimizer { learning_rate { constant_learning_rate {} } } } })";
 
-const char* const small_faster_rcnn = R"(
-  model { faster_rcnn {
-    num_classes: 2
-    image_resizer { fixed_shape_resizer { height: 64 width: 64 } }
-    feature_extractor { type: "faster_rcnn_inception_v2" first_stage_features_stride: 16 }
-    first_stage_anchor_generator { grid_anchor_generator { scales: [0.25, 0.5] aspect_ratios: [1.0, 2.0] } }
-    first_stage_box_predictor_conv_hyperparams { op: CONV
-      regularizer { l2_regularizer {} } initializer { truncated_normal_initializer {} } }
-    initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2
-    second_stage_box_predictor { mask_rcnn_box_predictor {
-      fc_hyperparams { op: FC regularizer { l2_regularizer {} } initializer { variance_scaling_initializer {} } } } }
-    second_stage_post_processing { score_converter: SOFTMAX batch_non_max_suppression {} }
-  } }
-  train_config { optimizer { momentum_optimizer { learning_rate { constant_learning_rate {} } } } })";
-
 odt::pipeline changed(const char* text) {
   auto config = odt::pipeline::parse(small_ssd);
   config.merge(text);
@@ -119,7 +105,7 @@ BOOST_AUTO_TEST_CASE(what_tflite_has_no_words_for_is_refused) {
   refused("model { ssd { post_processing { calibration_config { sigmoid_calibration { sigmoid_parameters {} } } } } }",
           {"calibration_config.sigmoid_calibration"});
 
-  const auto two_stages = odt::pipeline::parse(small_faster_rcnn);
+  const auto two_stages = odt::pipeline::parse(odt::test::small_faster_rcnn);
   check_error(
       [&] {
         odt::export_tflite(ready<odt::test::any_faster_rcnn>(two_stages.root()), "", {.output_directory = at.path()});
