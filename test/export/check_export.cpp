@@ -87,6 +87,7 @@ BOOST_AUTO_TEST_CASE(low_scores_are_not_compared) {
 BOOST_AUTO_TEST_CASE(an_interpreter_that_lacks_the_package_is_told_from_one_that_fails) {
   const scratch_directory at;
   odt::ready_detector detector;
+  detector.model = std::make_unique<odt::test::toy_detector>();
   const std::vector<odt::check_photo> photos;
   const auto check = [&](const std::string& python) {
     return odt::check_export(detector, at.path(), odt::export_format::onnx, photos, python);
