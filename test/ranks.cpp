@@ -2,6 +2,7 @@
 // Two detectors in one process as two ranks of one training.
 #include "any_ssd.hpp"
 #include "distributed/thread_transport.hpp"
+#include "scratch.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -53,12 +54,16 @@ struct ranked_run {
 
   /// Trains a detector a rank; shards_of(rank, step) is what it gets.
   template <class ShardsOf>
-  ranked_run(const detector_type::options& options, int ranks, int shards, int steps, const ShardsOf& shards_of)
+  ranked_run(const detector_type::options& options, int ranks, int shards, int steps, const ShardsOf& shards_of,
+             bool sync_batch_norm = false)
       : detectors(static_cast<std::size_t>(ranks)), reports(detectors.size()) {
     odt::test::run_ranks(ranks, 1000, [&](odt::communicator& c) {
       const auto n = static_cast<std::size_t>(c.rank());
-      detectors[n] = std::make_unique<detector_type>(
-          options, odt::run_options{.seed = 5, .threads = 1, .ranks = ranks > 1 ? &c : nullptr, .shards = shards});
+      detectors[n] = std::make_unique<detector_type>(options, odt::run_options{.seed = 5,
+                                                                               .threads = 1,
+                                                                               .ranks = ranks > 1 ? &c : nullptr,
+                                                                               .shards = shards,
+                                                                               .sync_batch_norm = sync_batch_norm});
       for (int step = 0; step < steps; ++step)
         reports[n].push_back(detectors[n]->train_shards(shards_of(c.rank(), step)));
     });
@@ -71,23 +76,24 @@ struct ranked_run {
 
 /// Each rank's batch alone.
 template <class BatchOf>
-ranked_run run_batches(int ranks, int steps, const BatchOf& batch_of) {
-  return ranked_run(independent(), ranks, 1, steps,
-                    [&](int rank, int step) { return std::vector<odt::batch>{batch_of(rank, step)}; });
+ranked_run run_batches(int ranks, int steps, const BatchOf& batch_of,
+                       const detector_type::options& options = independent(), bool sync_batch_norm = false) {
+  return ranked_run(
+      options, ranks, 1, steps, [&](int rank, int step) { return std::vector<odt::batch>{batch_of(rank, step)}; },
+      sync_batch_norm);
 }
 
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(rank_tests)
-
-BOOST_AUTO_TEST_CASE(two_ranks_learn_what_one_does_from_both_batches) {
+/// One detector with both halves of every batch, and two ranks with one each.
+void check_two_ranks_learn_what_one_does(const detector_type::options& options, bool sync_batch_norm) {
   constexpr int steps = 3;
-  ranked_run one = run_batches(1, steps, [](int, int step) { return pictures(4 * step, 4); });
-  ranked_run two = run_batches(2, steps, [](int rank, int step) { return pictures(4 * step + 2 * rank, 2); });
+  const auto whole = [](int, int step) { return pictures(4 * step, 4); };
+  ranked_run one = run_batches(1, steps, whole, options);
+  ranked_run two = run_batches(
+      2, steps, [](int rank, int step) { return pictures(4 * step + 2 * rank, 2); }, options, sync_batch_norm);
   const auto together = one.values(0), first = two.values(0), second = two.values(1);
   BOOST_TEST(std::memcmp(first.data(), second.data(), first.size_bytes()) == 0);
   double difference = 0, change = 0;
-  ranked_run untrained = run_batches(1, 0, [](int, int) { return pictures(0, 1); });
+  ranked_run untrained = run_batches(1, 0, whole, options);
   const auto before = untrained.values(0);
   for (std::size_t i = 0; i < together.size(); ++i) {
     difference = std::max(difference, std::abs(static_cast<double>(together[i]) - static_cast<double>(first[i])));
@@ -103,10 +109,38 @@ BOOST_AUTO_TEST_CASE(two_ranks_learn_what_one_does_from_both_batches) {
   }
 }
 
-/// Norms of the batch, dropout and mining: all that depends on who computes what.
-detector_type::options dependent() {
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(rank_tests)
+
+BOOST_AUTO_TEST_CASE(two_ranks_learn_what_one_does_from_both_batches) {
+  check_two_ranks_learn_what_one_does(independent(), false);
+}
+
+/// As independent(), but for the norms.
+detector_type::options with_batch_norm() {
   detector_type::options o = independent();
   std::get<0>(o.feature_extractor).opts.conv_hyperparams.norm.train = true;
+  return o;
+}
+
+BOOST_AUTO_TEST_CASE(norms_can_have_the_statistics_of_all_ranks) {
+  check_two_ranks_learn_what_one_does(with_batch_norm(), true);
+}
+
+BOOST_AUTO_TEST_CASE(norms_of_all_ranks_take_one_shard_each) {
+  odt::test::check_error(
+      [] {
+        odt::test::run_ranks(1, 1000, [](odt::communicator& c) {
+          detector_type(with_batch_norm(), {.threads = 1, .ranks = &c, .shards = 2, .sync_batch_norm = true});
+        });
+      },
+      {"sync_batch_norm", "2 shards"});
+}
+
+/// Norms of the batch, dropout and mining: all that depends on who computes what.
+detector_type::options dependent() {
+  detector_type::options o = with_batch_norm();
   std::visit(
       [](auto& p) {
         if constexpr (requires { p.opts.use_dropout; }) p.opts.use_dropout = true;

@@ -95,10 +95,11 @@ struct memory_forecast {
 struct run_options {
   std::uint64_t seed = 0;
   int threads = 0;                     ///< of the train step; 0: all of the machine's
-  std::string device = "cpu";          ///< "cpu", "cuda", or "auto": a GPU where there is one
+  std::string device = "cpu";          ///< "cpu", "cuda", "auto" (a GPU where there is one), "tpu", "pjrt:PLUGIN"
   std::optional<precision> compute{};  ///< of the convolutions; when not given, the device's own: fp32 on a CPU
   communicator* ranks = nullptr;       ///< that every step is taken together with; must outlive the detector
   int shards = 1;                      ///< batches of each step of this process
+  bool sync_batch_norm = false;        ///< statistics of the batches of all ranks, one shard each; else of a shard
 };
 
 /// A scope of a detector's variables that a classifier's checkpoint can begin: below it they have their names there,

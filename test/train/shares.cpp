@@ -73,4 +73,14 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_dealt_out_is_refused) {
   BOOST_TEST(contains(refusal(9, {.shards = 4}), "cannot be dealt out in --shards 4; write a multiple of 4"));
 }
 
+BOOST_AUTO_TEST_CASE(norms_over_all_ranks_take_one_shard_a_rank) {
+  fixed_ranks two(1, 2);
+  const odt::step_shares s = dealt(24, {.ranks = &two, .sync_batch_norm = true});
+  BOOST_TEST((s.batch == 12 && s.shards == 1 && s.sync_batch_norm));
+  BOOST_TEST(contains(odt::describe(s), "batch norm's statistics those of 24"));
+  BOOST_TEST(contains(refusal(24, {.ranks = &two, .shards = 8, .sync_batch_norm = true}), "--shards 2"));
+  BOOST_TEST(contains(refusal(24, {.ranks = &two, .accumulate = 4, .sync_batch_norm = true}), "--accumulate 4"));
+  BOOST_TEST((dealt(24, {.sync_batch_norm = true}).batch == 24));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -86,6 +86,8 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
   app.add_option("--accumulate", f.sharing.accumulate, "batches a step, computed one after another")
       ->check(positive())
       ->capture_default_str();
+  app.add_flag("--sync_batch_norm", f.sharing.sync_batch_norm,
+               "batch norm over the images of all ranks; each computes its part as one shard, and waits at every norm");
   app.add_option("--rank_timeout", c.ranks.timeout,
                  "seconds without a sign of life of another rank, after which all ranks end")
       ->check(between(5, 86400))

@@ -5,14 +5,26 @@
 #include <odt/core/error.hpp>
 #include <odt/detector.hpp>
 
+#include <string_view>
+
 namespace odt::detail {
+
+/// Whether a step is that of an accelerator's PJRT plugin: "tpu", or "pjrt:" and the plugin's file.
+inline bool chooses_plugin(const run_options& run, bool compiled) {
+  if (run.device != "tpu" && !std::string_view(run.device).starts_with("pjrt:")) return false;
+  if (!compiled)
+    fail("--device ", run.device, ": this detector was compiled without it; name it in ODT_PJRT() (odt/pjrt.hpp), or ",
+         "run with --device cpu");
+  return true;
+}
 
 /// Whether a step is CUDA's: as `run` says, "cpu", "cuda", or "auto" for a GPU where there is one. `has_device` is null
 /// where the detector was compiled for the CPU only.
 inline bool chooses_gpu(const run_options& run, bool (*has_device)()) {
   if (run.device == "cpu") return false;
   if (run.device == "auto") return has_device && has_device();
-  if (run.device != "cuda") fail("device \"", run.device, "\" is not known; there are cpu, cuda, auto");
+  if (run.device != "cuda")
+    fail("device \"", run.device, "\" is not known; there are cpu, cuda, auto, tpu, pjrt:PLUGIN");
   if (!has_device)
     fail(
         "this program was compiled for the CPU only, or this detector of it; build it with ODT_CUDA=ON and name the "

@@ -94,13 +94,14 @@ ODT_INLINE void bucket_communicator::work() {
   while (!failure_) {
     wake_.wait_for(lock, std::chrono::seconds(1),
                    [this] { return stopping_ || request_ || end_of_bucket() > summed_; });
-    if (request_) {
-      run(lock, request_);
-      request_ = {};
-    } else if (const std::size_t end = end_of_bucket(); end > summed_) {
+    // Buckets first: what was finished before a request is then summed before it, on every rank.
+    if (const std::size_t end = end_of_bucket(); end > summed_) {
       const std::span<float> bucket = gradients_.subspan(summed_, end - summed_);
       run(lock, [&] { sum_bucket(bucket); });
       summed_ = end;
+    } else if (request_) {
+      run(lock, request_);
+      request_ = {};
     } else if (stopping_) {
       return;
     } else {

@@ -16,6 +16,7 @@ struct share_flags {
   communicator* ranks = nullptr;  ///< null: this process is alone
   int shards = 0;                 ///< of a batch, over all ranks; 0: chosen
   int accumulate = 1;             ///< batches a step
+  bool sync_batch_norm = false;   ///< norms over the batch of all ranks; needs one shard a rank
 };
 
 struct step_shares {
@@ -23,6 +24,7 @@ struct step_shares {
   int batch = 1;   ///< images of a shard
   int shards = 1;  ///< of this rank
   int ranks = 1, rank = 0;
+  bool sync_batch_norm = false;
 
   int all_shards() const { return shards * ranks; }
   batch_share share() const { return {rank * shards, shards, all_shards()}; }

@@ -194,7 +194,8 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
                              .device = flags.device,
                              .compute = flags.compute,
                              .ranks = flags.sharing.ranks,
-                             .shards = s.shares.shards});
+                             .shards = s.shares.shards,
+                             .sync_batch_norm = s.shares.sync_batch_norm});
   const data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, s.shares, flags.on_bad_example};
   data_input input = training_input(root, *s.model, data);
   if (flags.evaluate)

@@ -85,6 +85,10 @@ class runner {
   /// have such layers.
   std::function<void(int layer, boxf* boxes)> choose_regions;
 
+  /// When set, batch norms in training have the statistics of the batches of all ranks, whose runners run the same
+  /// plan.
+  rank_sums sum_over_ranks;
+
   /// Called with the seconds of every operation after it, when set: for `odt bench --layers`.
   std::function<void(const plan_operation&, double)> observer;
 

@@ -398,7 +398,7 @@ ODT_INLINE void runner::normalize_backward(const plan_operation& op, float* grad
   batch_norm_backward(pool_, reading_of(z), mean_.data() + z.pending.affine, inv_std_.data() + z.pending.affine,
                       written(op), vars.gamma >= 0 ? gradients + vars.gamma : nullptr,
                       vars.beta >= 0 ? gradients + vars.beta : nullptr, !net_[norm].norm.train, memory_.data(),
-                      op.summed ? &ready : nullptr);
+                      op.summed ? &ready : nullptr, sum_over_ranks);
 }
 
 ODT_INLINE void runner::convolve_backward(const plan_operation& op, const float* values, float* gradients) {
@@ -434,7 +434,9 @@ ODT_INLINE void runner::normalize(int number, float* values) {
   const layer_variables_place& vars = layout_.layers[static_cast<std::size_t>(number)];
   const auto first = static_cast<std::size_t>(std::max(own.pending.affine, p.of(producer).finish.affine));
   const bool batch_statistics = p.mode == run_mode::train && l.norm.train;
-  const double count = static_cast<double>(own.images) * own.height * own.width;
+  double count = static_cast<double>(own.images) * own.height * own.width;
+  if (batch_statistics && sum_over_ranks)
+    count = share_statistics(sum_over_ranks, l.channels, count, statistics_of(static_cast<int>(first)));
   const auto bessel = static_cast<float>(count / std::max(count - 1, 1.0));
   const vec one(1.0f), rate(1.0f - l.norm.decay), epsilon(l.norm.epsilon);
   for (int c = 0; c < l.channels; c += lanes) {

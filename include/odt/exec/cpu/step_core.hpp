@@ -4,6 +4,7 @@
 #pragma once
 
 #include <odt/core/any_of.hpp>
+#include <odt/core/error.hpp>
 #include <odt/core/picture_job.hpp>
 #include <odt/core/thread_pool.hpp>
 #include <odt/exec/communicator.hpp>
@@ -53,6 +54,12 @@ class step_core : public device_step {
     for (std::size_t s = 0; s < slots; ++s) slots_.emplace_back(trained_);
     if (update_.average) averages_.resize(trained_);
     std::visit([this](const auto& o) { scalars_.resize(o.scalars.size()); }, optimizer_);
+    if (!run.sync_batch_norm || !ranks_) return;
+    if (shards_ > 1)
+      fail("run_options::sync_batch_norm: a rank's norms can wait for one shard of each other rank, and this one has ",
+           shards_, " shards; train with one");
+    sum_statistics_ = [this](std::span<double> numbers) { sum_over_ranks(ranks_, numbers); };
+    runner_.sum_over_ranks = sum_statistics_;
   }
 
   void forward(const batch& b) override { infer(b); }
@@ -61,7 +68,9 @@ class step_core : public device_step {
     runner_.keep_all(true);
     load_batch(b, run_mode::train);
     std::vector<float> values(values_.begin(), values_.end());  // batch norm would move the averages
+    runner_.sum_over_ranks = {};                                // this rank asks alone
     runner_.forward(values.data(), {seed_, 0});
+    runner_.sum_over_ranks = sum_statistics_;
     std::string first;
     for (int l = 0; l < net_.size() && first.empty(); ++l) {
       if (!runner_.current().of(l).live) continue;
@@ -254,6 +263,7 @@ class step_core : public device_step {
   const variable_layout& layout_;
   std::uint64_t seed_;
   communicator* ranks_;
+  rank_sums sum_statistics_;  ///< of batch norms; empty: each shard has its own
   int shards_;
   std::size_t trained_, handed_over_ = 0;  ///< floats
   aligned_vector<float> values_, gradients_, averages_;

@@ -5,6 +5,9 @@
 #include <odt/exec/cpu/passes/batch_norm.hpp>
 #include <odt/exec/cpu/passes/walks.hpp>
 
+#include <algorithm>
+#include <vector>
+
 namespace odt::cpu {
 inline namespace ODT_ISA {
 
@@ -75,6 +78,19 @@ void replace_gradients(const const_tensor& z, const tensor& dy, const float* mea
     });
 }
 
+/// Replaces both sums of each channel by those over all ranks, and gives how many pixels those have.
+ODT_INLINE double share_sums(const rank_sums& shared, std::span<float> sum, std::span<float> product, double pixels) {
+  std::vector<double> numbers(sum.begin(), sum.end());
+  numbers.insert(numbers.end(), product.begin(), product.end());
+  numbers.push_back(pixels);
+  shared(numbers);
+  for (std::size_t c = 0; c < sum.size(); ++c) {
+    sum[c] = static_cast<float>(numbers[c]);
+    product[c] = static_cast<float>(numbers[sum.size() + c]);
+  }
+  return numbers.back();
+}
+
 }  // namespace detail::norm
 
 ODT_INLINE std::size_t batch_norm_scratch(const shape& s, int /*threads*/) {
@@ -110,9 +126,28 @@ ODT_INLINE void compute_statistics(thread_pool& pool, const const_tensor& x, con
       statistics);
 }
 
+ODT_INLINE double share_statistics(const rank_sums& shared, int channels, double pixels,
+                                   const batch_statistics& statistics) {
+  const auto count = static_cast<std::size_t>(channels);
+  std::vector<double> moments(2 * count + 1);
+  for (std::size_t c = 0; c < count; ++c) {
+    const double mean = statistics.mean[c];
+    moments[c] = pixels * mean;
+    moments[count + c] = pixels * (statistics.variance[c] + mean * mean);
+  }
+  moments.back() = pixels;
+  shared(moments);
+  for (std::size_t c = 0; c < count; ++c) {
+    const double mean = moments[c] / moments.back();
+    statistics.mean[c] = static_cast<float>(mean);
+    statistics.variance[c] = static_cast<float>(std::max(0.0, moments[count + c] / moments.back() - mean * mean));
+  }
+  return moments.back();
+}
+
 ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, const float* mean, const float* inv_std,
                                     const tensor& dy, float* dgamma, float* dbeta, bool frozen, std::byte* scratch,
-                                    const gradient_sums* ready) {
+                                    const gradient_sums* ready, const rank_sums& shared) {
   using namespace detail::norm;
   const pixel_pieces pieces = pieces_of(z.extents());
   const std::ptrdiff_t stride = sums_stride(z.channels);
@@ -133,13 +168,15 @@ ODT_INLINE void batch_norm_backward(thread_pool& pool, const const_tensor& z, co
     });
     join_sums(pool, partial, 2 * stride, pieces.count, stride + z.channels, sums, false);
   }
-  const float count = static_cast<float>(z.extents().pixels());
+  if (dbeta) std::copy_n(sums, z.channels, dbeta);
+  if (dgamma)
+    for (int c = 0; c < z.channels; ++c) dgamma[c] = sums[stride + c] * inv_std[c];
+  auto count = static_cast<float>(z.extents().pixels());
+  if (const auto channels = static_cast<std::size_t>(z.channels); shared && !frozen)
+    count = static_cast<float>(share_sums(shared, {sums, channels}, {sums + stride, channels}, count));
   for (int c = 0; c < z.channels; ++c) {
-    const float beta = summed ? sums[c] : 0.0f, gamma = summed ? sums[stride + c] * inv_std[c] : 0.0f;
-    if (dbeta) dbeta[c] = beta;
-    if (dgamma) dgamma[c] = gamma;
-    offset[c] = frozen ? 0.0f : beta / count;
-    slope[c] = frozen ? 0.0f : -z.transform.scale[c] * inv_std[c] * gamma / count;
+    offset[c] = frozen ? 0.0f : sums[c] / count;
+    slope[c] = frozen ? 0.0f : -z.transform.scale[c] * inv_std[c] * (sums[stride + c] * inv_std[c]) / count;
   }
   each_piece(pool, z.extents(), [&](int, int image, int first, int pixels) {
     each_channel(0, z.channels, [&](auto vectors, int c) {
