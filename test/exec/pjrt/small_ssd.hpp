@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// A small SSD as accelerators train it, and pictures for it.
+#pragma once
+
+#include "any_ssd.hpp"
+
+#include <odt/core/random.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+namespace odt::test {
+
+/// What the API trains on a TPU, small: focal loss, argmax matcher.
+inline any_ssd::options usual(bool train_norms = false) {
+  any_ssd::options o;
+  o.num_classes = 3;
+  auto& extractor = std::get<0>(o.feature_extractor).opts;
+  extractor.depth_multiplier = 0.25f;
+  extractor.conv_hyperparams.norm.train = train_norms;
+  o.matcher =
+      argmax_matcher{{.matched_threshold = 0.5f, .unmatched_threshold = 0.4f, .force_match_for_each_row = true}};
+  o.classification_loss = weighted_sigmoid_focal{{.gamma = 2, .alpha = 0.25f}};
+  o.optimizer = momentum{};
+  o.update.clip_norm = 10;
+  o.rate.schedule = constant_learning_rate{{.learning_rate = 0.01f}};
+  return o;
+}
+
+/// Pictures [first, first + count) of a set; one of them has no boxes, one a box of weight 0.
+inline batch pictures(int first, int count) {
+  constexpr int side = 96, most = 3;
+  batch b = batch::zeros(count, side, side, most);
+  b.weights.assign(b.weights.size(), 1.0f);
+  for (int i = 0; i < count; ++i) {
+    random_stream random(3, static_cast<std::uint64_t>(first + i), 0);
+    const auto size = static_cast<std::size_t>(side * side * 3), n = static_cast<std::size_t>(i);
+    for (std::size_t k = 0; k < size; ++k) b.images[n * size + k] = random.uniform(-1, 1);
+    b.counts[n] = (first + i) % 4;
+    for (std::size_t k = 0; k < most; ++k) {
+      const float y = random.uniform(0, 0.5f), x = random.uniform(0, 0.5f);
+      b.boxes[most * n + k] = {y, x, y + random.uniform(0.1f, 0.5f), x + random.uniform(0.1f, 0.5f)};
+      b.classes[most * n + k] = static_cast<int>(k);
+    }
+    if ((first + i) % 4 == 3) b.weights[most * n + 1] = 0;
+  }
+  return b;
+}
+
+}  // namespace odt::test
