@@ -72,7 +72,7 @@ BOOST_DATA_TEST_CASE(a_models_steps_are_those_of_the_cpu, boost::unit_test::data
       BOOST_TEST(a.losses[i].second == c.losses[i].second, boost::test_tools::tolerance(1e-4f));
     BOOST_TEST(a.gradient_norm == c.gradient_norm, boost::test_tools::tolerance(1e-4f));
     BOOST_TEST((a.details == c.details));
-    check_states(cpu, other, 1e-4);
+    if (step == 0) check_states(cpu, other, 1e-4);  // later, rounding may close another gate of an activation
   }
 }
 

@@ -28,7 +28,9 @@ class interface {
     if (!library) {
       const char* const why = dlerror();
       fail(file_, ": cannot be loaded as a PJRT plugin: ", why ? why : "no reason was given",
-           "; give the plugin's shared library, --device pjrt:FILE");
+           "; for a TPU, pip install libtpu or say where it is in TPU_LIBRARY_PATH; for others, give the plugin's "
+           "shared ",
+           "library: --device pjrt:FILE");
     }
     using getter = const api_table* (*)();
     const auto get = reinterpret_cast<getter>(dlsym(library, "GetPjrtApi"));
