@@ -51,6 +51,7 @@ class OdtConan(ConanFile):
         self.requires("cli11/[>=2.1.2 <3]")
         self.requires("leveldb/[>=1.22 <2]")
         self.requires("stb/[>=cci.20220908]")
+        self.requires("boost/[>=1.74 <2]", options={"header_only": True})
         if self.options.cloud:
             self.requires("libcurl/[>=7.85 <9]")
             self.requires("openssl/[>=3 <4]")

@@ -24,7 +24,7 @@ if(odt_program)
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/odt RENAME copyright
     COMPONENT odt)
   foreach(package libprotobuf-dev libleveldb-dev libsnappy-dev libpugixml-dev zlib1g-dev libturbojpeg0-dev libcli11-dev
-                  nlohmann-json3-dev libstb-dev libxsimd-dev libwebp-dev libflatbuffers-dev)
+                  nlohmann-json3-dev libstb-dev libxsimd-dev libwebp-dev libflatbuffers-dev libboost-dev)
     set(licence /usr/share/doc/${package}/copyright)  # of what the program holds
     if(EXISTS ${licence})
       install(FILES ${licence} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/odt/licences RENAME ${package} COMPONENT odt)
@@ -76,7 +76,7 @@ set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_NAME libodt-dev)
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_ARCHITECTURE all)
 string(JOIN ", " CPACK_DEBIAN_LIBODT-DEV_PACKAGE_DEPENDS libxsimd-dev libprotobuf-dev protobuf-compiler libstb-dev
-  libcli11-dev libpugixml-dev nlohmann-json3-dev libleveldb-dev libsnappy-dev zlib1g-dev)
+  libcli11-dev libpugixml-dev nlohmann-json3-dev libleveldb-dev libsnappy-dev zlib1g-dev "libboost-dev (>= 1.74)")
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_RECOMMENDS "libturbojpeg0-dev, libjpeg-dev, libwebp-dev, libtiff-dev,
   libfontconfig-dev, libharfbuzz-dev, libflatbuffers-dev, cmake (>= 3.25)")
 set(CPACK_DEBIAN_LIBODT-DEV_PACKAGE_SUGGESTS libxtensor-dev)
