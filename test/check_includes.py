@@ -75,7 +75,7 @@ DOORS = [
     (r"xsimd/", {"exec/cpu"}, "open"),
     (r"(xtensor/|xtl/)", {"adapt.hpp"}, "open"),
     (r"(cuda|cub/|cutlass/|cudnn)", {"exec/cuda"}, "open"),
-    (r"(google/protobuf/|odt/[a-z_]+\.pb\.h$)", {"io", "config", "export"}, ""),
+    (r"(google/protobuf/|odt/[a-z_]+\.pb\.h$)", {"io", "config", "export", "serve"}, ""),
     (r"stb_[a-z_]+\.h$", {"io"}, ""),
     (r"(turbojpeg|jpeglib)\.h$", {"io"}, ""),
     (r"zlib\.h$", {"io", "http"}, ""),
@@ -89,7 +89,7 @@ DOORS = [
     (r"flatbuffers/", {"export"}, ""),
     (r"mpi\.h$", {"distributed", "distributed/mpi/mpi_transport.hpp"}, ""),
 ]
-SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|fnmatch|time|signal|poll|sched|pthread|netdb|dlfcn|spawn)\.h$")
+SYSTEM = re.compile(r"(sys/\w+|arpa/\w+|netinet/\w+|iconv|unistd|fcntl|glob|fnmatch|time|signal|poll|sched|pthread|netdb|dlfcn|spawn|malloc)\.h$")
 
 
 def includes(path):

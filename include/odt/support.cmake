@@ -132,7 +132,7 @@ function(odt_define_targets include_dir proto_dir)
 
   # One unit a room, since many small files share the same few large headers; the kernels, which take long, one each.
   file(GLOB_RECURSE files RELATIVE ${include_dir}/odt CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
-  list(FILTER files EXCLUDE REGEX "^(cloud|distributed/mpi)/")  # cloud.cmake's and mpi.cmake's
+  list(FILTER files EXCLUDE REGEX "^(cloud|distributed/mpi|serve/grpc)/")  # of cloud.cmake, mpi.cmake and grpc.cmake
   set(units "")
   foreach(file IN LISTS files)
     if(file MATCHES "^exec/")
@@ -150,7 +150,7 @@ function(odt_define_targets include_dir proto_dir)
     list(APPEND sources ${generated}/odt/${unit}.cpp)
   endforeach()
   # Rooms without a loop over pixels, boxes or weights: they take half of the time to compile.
-  set_source_files_properties(${generated}/odt/cli.cpp ${generated}/odt/config.cpp ${generated}/odt/train.cpp
+  set_source_files_properties(${generated}/odt/cli.cpp ${generated}/odt/config.cpp ${generated}/odt/train.cpp ${generated}/odt/http.cpp ${generated}/odt/serve.cpp
     PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O1>)
 
   add_library(odt_proto STATIC EXCLUDE_FROM_ALL ${generated}/odt/schemas.cpp)

@@ -37,6 +37,7 @@ void add_inspect(CLI::App& app, program& p);
 void add_launch(CLI::App& app, program& p);
 void add_legacy_eval(CLI::App& app, program& p);
 void add_legacy_train(CLI::App& app, program& p);
+void add_serve(CLI::App& app, program& p);
 void add_shapes(CLI::App& app, program& p);
 void add_bench(CLI::App& app, program& p);
 

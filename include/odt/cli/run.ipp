@@ -29,6 +29,7 @@
 #include <odt/cli/inspect.ipp>
 #include <odt/cli/launch.ipp>
 #include <odt/cli/legacy.ipp>
+#include <odt/cli/serve.ipp>
 #include <odt/cli/shapes.ipp>
 #include <odt/cli/train.ipp>
 #endif
@@ -99,6 +100,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   detail::cli::add_eval(app, program);
   detail::cli::add_detect(app, program);
   detail::cli::add_export(app, program);
+  detail::cli::add_serve(app, program);
   detail::cli::add_inspect(app, program);
   detail::cli::add_launch(app, program);
   detail::cli::add_checkpoint(app, program);
