@@ -1,7 +1,8 @@
 # Debian's and Ubuntu's packages; for scripts that build odt.
 ODT_PACKAGES="build-essential cmake ninja-build libxsimd-dev libxtensor-dev libprotobuf-dev protobuf-compiler libstb-dev
   libcli11-dev libpugixml-dev nlohmann-json3-dev libleveldb-dev libsnappy-dev libturbojpeg0-dev libjpeg-dev zlib1g-dev
-  libwebp-dev libtiff-dev libfontconfig-dev libharfbuzz-dev libflatbuffers-dev libboost-dev libcurl4-openssl-dev libssl-dev"
+  libwebp-dev libtiff-dev libfontconfig-dev libharfbuzz-dev libflatbuffers-dev libboost-dev
+  libcurl4-openssl-dev libssl-dev libgrpc++-dev"
 ODT_TEST_PACKAGES="ccache libbenchmark-dev libboost-test-dev python3"
 # Other compilers and tools, whose tests are skipped without them.
 ODT_ALL_TEST_PACKAGES="clang-16 clang-tidy-16 clang-format-16 g++-aarch64-linux-gnu qemu-user python3-venv

@@ -83,6 +83,7 @@ DOORS = [
     (r"leveldb/", {"io"}, ""),
     (r"pugixml", {"dataset", "cloud"}, ""),
     (r"(curl|openssl)/", {"cloud"}, ""),
+    (r"grpcpp/", {"serve/grpc"}, ""),
     (r"boost/(asio|beast|system)", {"http"}, ""),
     (r"nlohmann/", {"io", "cloud", "http", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),

@@ -4,7 +4,7 @@
 #                     compiled once from the .ipp files and .proto files in the tree of whoever uses it
 #   odt::header_only  the same without that library: each translation unit compiles all of it (ODT_HEADER_ONLY)
 #   odt::native       the instruction set of ODT_ARCH, which odt::support brings with it; for users of the headers alone
-# Beside this, cuda.cmake adds odt::cuda, cloud.cmake odt::cloud and mpi.cmake odt::mpi.
+# Beside this, cuda.cmake adds odt::cuda, cloud.cmake odt::cloud, grpc.cmake odt::grpc and mpi.cmake odt::mpi.
 include_guard(GLOBAL)
 
 # One choice for odt::support and for all that link it, since kernels of different instruction sets do not mix: `native`

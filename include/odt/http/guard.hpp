@@ -43,6 +43,9 @@ class guard {
 /// "localhost" of "LocalHost:8501", "::1" of "[::1]:8501".
 std::string host_name(std::string_view host);
 
+/// Whether "Bearer TOKEN" has that token; takes the same time whatever it has.
+bool bears_token(std::string_view authorization, std::string_view token);
+
 /// 128 random bits in hexadecimal.
 std::string random_token();
 

@@ -86,11 +86,15 @@ ODT_INLINE bool guard::knows_host(std::string_view host) const {
          (name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos);
 }
 
-ODT_INLINE bool guard::has_token(const request& asked) const {
+ODT_INLINE bool bears_token(std::string_view authorization, std::string_view token) {
   constexpr std::string_view scheme = "bearer ";
-  const std::string_view given = asked.header("authorization");
-  if (given.size() > scheme.size() && detail::message::same_in_any_case(given.substr(0, scheme.size()), scheme))
-    return detail::guarding::same_secret(given.substr(scheme.size()), how_.token);
+  if (!detail::message::same_in_any_case(authorization.substr(0, scheme.size()), scheme)) return false;
+  return !token.empty() && detail::guarding::same_secret(authorization.substr(scheme.size()), token);
+}
+
+ODT_INLINE bool guard::has_token(const request& asked) const {
+  if (const std::string_view given = asked.header("authorization"); !given.empty())
+    return bears_token(given, how_.token);
   return detail::guarding::same_secret(detail::guarding::cookie(asked, cookie_name_), cookie_);
 }
 

@@ -62,7 +62,8 @@ ODT_INLINE output_layout output_layout::from(const settings& root) {
   output_layout layout;
   for (const std::string_view path : {"model.ssd.post_processing.batch_non_max_suppression",
                                       "model.faster_rcnn.second_stage_post_processing.batch_non_max_suppression"})
-    if (odt::detail::find_message(root, path)) layout.most = d::number_at(root, path, "max_total_detections", layout.most);
+    if (odt::detail::find_message(root, path))
+      layout.most = d::number_at(root, path, "max_total_detections", layout.most);
   if (d::number_at(root, "model.faster_rcnn", "number_of_stages", 2) == 1)
     layout.most = d::number_at(root, "model.faster_rcnn", "first_stage_max_proposals", 300);
   constexpr std::string_view masks = "model.faster_rcnn.second_stage_box_predictor.mask_rcnn_box_predictor";

@@ -115,6 +115,8 @@ ODT_INLINE tensor_values values_of(const pb::Tensor& from, std::size_t count, co
       return typed<std::string>(from.string_val(), count, name, [](const std::string& s) { return s; });
     case 9:
       return values_of<std::int64_t, float>(from, from.int64_val(), count, name);
+    case 17:
+      return values_of<std::uint16_t, float>(from, from.int_val(), count, name);
     case 19: {
       const auto convert = [](auto bits) { return half_value(static_cast<std::uint32_t>(bits) & 0xffff); };
       if (!from.tensor_content().empty()) return raw<std::uint16_t, float>(from.tensor_content(), count, name, convert);
