@@ -52,6 +52,10 @@ BOOST_AUTO_TEST_CASE(groups_are_as_large_as_a_step_and_an_incomplete_one_is_left
 
 BOOST_AUTO_TEST_CASE(an_empty_stream_ends_at_once) {
   odt::lookahead data(numbered{});
+  BOOST_TEST(!data.ended());  // as far as is known
+  data.begin();
+  BOOST_TEST(data.ended());
+  BOOST_TEST(!data.failed());
   BOOST_TEST(!data.advance());
   BOOST_TEST(data.next().empty());
 }
@@ -59,9 +63,12 @@ BOOST_AUTO_TEST_CASE(an_empty_stream_ends_at_once) {
 BOOST_AUTO_TEST_CASE(an_error_waits_for_the_turn_of_its_batch) {
   odt::lookahead data(numbered{2, true});
   BOOST_TEST(data.advance());
+  BOOST_TEST(!data.failed());
   BOOST_TEST(data.advance());
   BOOST_TEST(data.current()[0].first_sample == 1u);
   BOOST_TEST(data.next().empty());
+  BOOST_TEST(data.failed());
+  BOOST_TEST(!data.ended());
   BOOST_CHECK_THROW(data.advance(), std::runtime_error);
   BOOST_CHECK_THROW(data.advance(), std::runtime_error);
 }

@@ -22,17 +22,27 @@ class lookahead {
     for (std::vector<batch>& g : groups_) g.resize(static_cast<std::size_t>(group));
   }
 
+  /// Fetches the first group.
+  void begin() {
+    if (!begun_) fetch();
+    begun_ = true;
+  }
+
   /// Makes the next group the current one and fetches another. False at the stream's end. What the stream throws is
   /// thrown when its group would have become the current one.
   bool advance() {
-    if (!begun_) fetch();
-    begun_ = true;
+    begin();
     if (failure_) std::rethrow_exception(failure_);
     if (!more_) return false;
     turn_ = 1 - turn_;
     fetch();
     return true;
   }
+
+  /// Whether advance() would throw, once it has begun.
+  bool failed() const { return failure_ != nullptr; }
+  /// Whether it would return false.
+  bool ended() const { return begun_ && !more_ && !failure_; }
 
   std::span<const batch> current() const { return groups_[turn_]; }
   /// Empty where the stream ends.

@@ -78,6 +78,7 @@ class training_loop {
   struct decision {
     int signal = 0;
     bool end = false, save = false, evaluate = false;
+    bool bad_data = false;            ///< the next batch cannot be had, here or on another rank
     std::int64_t schedule_step = -1;  ///< of a training of a given time
   };
 
@@ -85,8 +86,8 @@ class training_loop {
   decision decide() const;
   decision agree();
   bool at_end() const;
-  bool step();
-  bool next_batch();
+  void step();
+  [[noreturn]] void fail_for_data();
   void follow_clock(double step_seconds);
   double used() const;
   std::int64_t foreseen_last_step();

@@ -8,6 +8,7 @@
 #include <odt/train/stop_signal.hpp>
 #include <odt/train/training_loop.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -50,8 +51,11 @@ ODT_INLINE training_outcome training_loop::run() {
   follow_clock(0);
   log_->begin(model_);
   if (how_.legacy) save();
+  data_.begin();
   decision now = agree();
-  while (now.signal == 0 && !now.end && step()) {
+  while (now.signal == 0 && !now.end) {
+    if (now.bad_data) fail_for_data();
+    step();
     now = agree();
     if (now.signal != 0 || !(now.save || now.evaluate)) continue;
     save();
@@ -71,7 +75,8 @@ ODT_INLINE training_outcome training_loop::run() {
 ODT_INLINE training_loop::decision training_loop::decide() const {
   decision d;
   d.signal = stop_signal::received();
-  d.end = at_end();
+  d.end = at_end() || data_.ended();
+  d.bad_data = data_.failed();
   d.evaluate = due_to_evaluate();
   d.save = due_to_save() || d.evaluate;
   if (d.save && how_.eval_steps == 0)
@@ -80,18 +85,19 @@ ODT_INLINE training_loop::decision training_loop::decide() const {
   return d;
 }
 
-/// The first rank decides; a signal to any of them stops all.
+/// The first rank decides; a signal to any of them stops all, and so does the end of its data.
 ODT_INLINE training_loop::decision training_loop::agree() {
   decision d = decide();
   if (!how_.ranks) return d;
   const std::vector<std::string> all = how_.ranks->gather({reinterpret_cast<const char*>(&d), sizeof d});
-  int signal = 0;
-  for (const std::string& of_rank : all) {
-    std::memcpy(&d, of_rank.data(), sizeof d);
-    if (signal == 0) signal = d.signal;
-  }
   std::memcpy(&d, all[0].data(), sizeof d);
-  d.signal = signal;
+  for (const std::string& of_rank : all) {
+    decision other;
+    std::memcpy(&other, of_rank.data(), sizeof other);
+    if (d.signal == 0) d.signal = other.signal;
+    d.bad_data |= other.bad_data;
+    d.end |= other.end;
+  }
   if (d.schedule_step >= 0) follower_->set_schedule_step(d.schedule_step);
   return d;
 }
@@ -101,10 +107,9 @@ ODT_INLINE bool training_loop::at_end() const {
   return budget_ ? budget_->over(used()) : how_.last_step > 0 && model_.global_step() >= how_.last_step;
 }
 
-/// False when the data is at its end.
-ODT_INLINE bool training_loop::step() {
+ODT_INLINE void training_loop::step() {
   const auto start = clock::now();
-  if (!next_batch()) return false;
+  data_.advance();
   const double waited = detail::loop::seconds(clock::now() - start);
   const std::int64_t number = model_.global_step() + 1;
   for (const batch& b : data_.next()) model_.announce(b);
@@ -115,7 +120,6 @@ ODT_INLINE bool training_loop::step() {
   const double seconds = detail::loop::seconds(clock::now() - start);
   follow_clock(seconds);
   log_->step({report, model_.global_step(), images, waited, seconds, foreseen_last_step()});
-  return true;
 }
 
 /// Seconds of the run so far.
@@ -136,14 +140,21 @@ ODT_INLINE std::int64_t training_loop::foreseen_last_step() {
   return budget_ ? model_.global_step() + budget_->steps_left(used(), pace_.seconds()) : how_.last_step;
 }
 
-/// Bad data ends the run, but what was trained so far is kept.
-ODT_INLINE bool training_loop::next_batch() {
+/// Bad data ends the run, but what was trained so far is kept: all ranks wait for that, and the first one tells what
+/// another cannot read.
+ODT_INLINE void training_loop::fail_for_data() {
+  std::string wrong;
   try {
-    return data_.advance();
-  } catch (const error&) {
-    if (run_.samples_seen > 0) save();
-    throw;
+    if (data_.failed()) data_.advance();
+  } catch (const error& bad) {
+    wrong = bad.what();
   }
+  if (run_.samples_seen > 0) save();
+  if (!how_.ranks) fail(wrong);
+  const std::vector<std::string> all = how_.ranks->gather(wrong);
+  if (!leads()) fail(wrong.empty() ? "ends with the others" : wrong);
+  const auto bad = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
+  fail(bad == all.begin() ? "" : str("rank ", bad - all.begin(), ": "), *bad);
 }
 
 ODT_INLINE bool training_loop::due_to_save() const {
