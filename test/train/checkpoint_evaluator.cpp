@@ -120,6 +120,22 @@ BOOST_AUTO_TEST_CASE(watching_ends_after_max_evals_and_takes_what_comes_meanwhil
     BOOST_TEST(found.at(tag) == both, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_there_is_refused_or_waited_for) {
+  const scratch_directory at;
+  odt::test::write_toy_run(at);
+  auto f = flags(at, "eval_config.max_evals=1");
+  check_error([&] { evaluate(f); }, {"no checkpoint here"});
+  f.comes_later = true;
+  std::thread trainer([&at] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    train(at, 1);
+  });
+  const auto result = evaluate(f);
+  trainer.join();
+  BOOST_TEST(result.count == 1);
+  BOOST_TEST(contains(result.text, "waiting for the next checkpoint"));
+}
+
 BOOST_AUTO_TEST_CASE(the_next_evaluation_waits_for_its_time) {
   const scratch_directory at;
   odt::test::write_toy_run(at);

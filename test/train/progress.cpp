@@ -6,6 +6,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <pty.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
 namespace {
 
 odt::step_meter meter_after_a_step() {
@@ -48,6 +54,19 @@ BOOST_AUTO_TEST_CASE(a_description_fits_the_terminal) {
   const std::string whole = odt::describe_detector(model, 3);
   BOOST_TEST(whole.find("parameters         4\n") != std::string::npos);
   BOOST_TEST(odt::describe_detector(model, 3, 80) == whole);  // nothing in it is long
+}
+
+BOOST_AUTO_TEST_CASE(a_terminal_without_a_width_is_none) {  // as mpirun gives to its ranks
+  for (const unsigned short width : {0, 80}) {
+    int user = -1, program = -1;
+    const winsize size{.ws_row = 24, .ws_col = width, .ws_xpixel = 0, .ws_ypixel = 0};
+    BOOST_REQUIRE(openpty(&user, &program, nullptr, nullptr, &size) == 0);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{fdopen(program, "w"), std::fclose};
+    const odt::console out(file.get());
+    BOOST_TEST(out.terminal() == (width > 0));
+    BOOST_TEST(out.columns() == (width > 0 ? 79u : 0u));
+    close(user);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -15,10 +15,11 @@
 namespace odt {
 
 struct eval_flags {
-  model_source source;    ///< source.checkpoint: a prefix (evaluated once) or a directory
-  bool run_once = false;  ///< the directory's newest only; otherwise those that come later too
-  std::string eval_dir;   ///< of the event files; empty: <directory of the checkpoint>/eval_0, ...
-  std::string output;     ///< a file for all detections in COCO's result format; empty: none
+  model_source source;       ///< source.checkpoint: a prefix (evaluated once) or a directory
+  bool run_once = false;     ///< the directory's newest only; otherwise those that come later too
+  bool comes_later = false;  ///< what is not there yet is a directory that a training will make
+  std::string eval_dir;      ///< of the event files; empty: <directory of the checkpoint>/eval_0, ...
+  std::string output;        ///< a file for all detections in COCO's result format; empty: none
   evaluation_choice evaluations;
   int data_threads = 0;
   bad_example on_bad_example = bad_example::fail;

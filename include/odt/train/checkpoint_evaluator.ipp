@@ -157,6 +157,13 @@ ODT_INLINE std::chrono::seconds between_looks(const std::string& directory) {
   return std::chrono::seconds(is_remote(directory) ? 10 : 1);
 }
 
+/// Whether there is something to evaluate that nothing will follow.
+ODT_INLINE bool is_complete(const eval_flags& flags) {
+  if (flags.run_once) return true;
+  const std::string& path = flags.source.checkpoint;
+  return !is_directory(path) && !(flags.comes_later && !file_exists(path) && !file_exists(path + ".index"));
+}
+
 /// Evaluates what comes into the directory, the newest each time.
 ODT_INLINE std::int64_t watch(evaluator& e, const eval_flags& flags, console& out) {
   using clock = std::chrono::steady_clock;
@@ -204,7 +211,7 @@ ODT_INLINE std::int64_t evaluate_checkpoints(std::span<const detector_type> type
   if (!flags.output.empty() && (flags.output.ends_with('/') || is_directory(flags.output)))
     fail("--output ", flags.output, ": is a directory; name a file, such as ",
          join_path(flags.output, "detections.json"));
-  const bool once = !is_directory(flags.source.checkpoint) || flags.run_once;
+  const bool once = d::is_complete(flags);
   std::string newest;
   if (once) newest = checkpoint_prefix(flags.source.checkpoint);  // its absence is told before all else
   d::evaluator e = d::make(types, flags, out);

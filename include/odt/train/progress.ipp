@@ -12,7 +12,17 @@
 
 namespace odt {
 
-ODT_INLINE console::console(std::FILE* out) : console(out, isatty(fileno(out)) == 1) {}
+namespace detail::progress {
+
+/// Of a terminal; 0: it is none, or one that nobody looks at, such as mpirun gives to its ranks.
+ODT_INLINE int width_of_terminal(std::FILE* out) {
+  winsize size{};
+  return isatty(fileno(out)) == 1 && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+}  // namespace detail::progress
+
+ODT_INLINE console::console(std::FILE* out) : console(out, detail::progress::width_of_terminal(out) > 0) {}
 
 ODT_INLINE console::~console() {
   if (!open_) return;
@@ -22,8 +32,8 @@ ODT_INLINE console::~console() {
 
 ODT_INLINE std::size_t console::columns() const {
   if (!terminal_) return 0;
-  winsize size{};
-  return ioctl(fileno(out_), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79;
+  const int width = detail::progress::width_of_terminal(out_);
+  return width > 1 ? static_cast<std::size_t>(width) - 1 : 79;
 }
 
 ODT_INLINE void console::clear() {
