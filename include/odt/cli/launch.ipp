@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Several ranks on one machine, by mpirun, begun again when one of them dies.
+// Several ranks, by mpirun, begun again when one of them dies.
 #pragma once
 
 #include <odt/cli/cli11.hpp>
@@ -29,7 +29,7 @@ namespace detail::cli {
 
 struct launch_command {
   int ranks = 2, max_restarts = 0;
-  std::string mpirun = "mpirun";
+  std::string mpirun = "mpirun", hostfile;
   std::vector<std::string> command;
 };
 
@@ -40,6 +40,10 @@ ODT_INLINE void prepare_mpirun() {
   usually("OMPI_MCA_rmaps_base_oversubscribe", "1");
   usually("OMPI_MCA_hwloc_base_binding_policy", "none");
   usually("OMPI_MCA_mpi_yield_when_idle", "1");
+  // Where ranks run on several machines: one that is cut off is noticed within half a minute, not a quarter of an hour.
+  usually("OMPI_MCA_oob_tcp_keepalive_time", "20");
+  usually("OMPI_MCA_oob_tcp_keepalive_intvl", "5");
+  usually("OMPI_MCA_oob_tcp_keepalive_probes", "2");
   usually("OMPI_MCA_odls_base_sigkill_timeout", "5");  // seconds before SIGTERM when a rank has died, and behind it
   if (::geteuid() != 0) return;
   usually("OMPI_ALLOW_RUN_AS_ROOT", "1");
@@ -73,8 +77,9 @@ ODT_INLINE int run_and_wait(const std::vector<std::string>& words) {
 
 ODT_INLINE int run_launch(const launch_command& c) {
   prepare_mpirun();
-  std::vector<std::string> words{c.mpirun, "-n", std::to_string(c.ranks),
-                                 std::filesystem::read_symlink("/proc/self/exe").string()};
+  std::vector<std::string> words{c.mpirun, "-n", std::to_string(c.ranks)};
+  if (!c.hostfile.empty()) words.insert(words.end(), {"--hostfile", c.hostfile});
+  words.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
   words.insert(words.end(), c.command.begin(), c.command.end());
   const stop_signal stop;
   for (int restarts = 0;; ++restarts) {
@@ -87,7 +92,7 @@ ODT_INLINE int run_launch(const launch_command& c) {
 }
 
 ODT_INLINE void add_launch(CLI::App& app, program& p) {
-  CLI::App* launch = app.add_subcommand("launch", "Train with several ranks on this machine, by mpirun");
+  CLI::App* launch = app.add_subcommand("launch", "Train with several ranks, by mpirun");
   launch->footer(
       "Example: odt launch --ranks 4 --max_restarts 3 -- train --pipeline_config_path pipeline.config --model_dir m");
   const auto command = std::make_shared<launch_command>();
@@ -99,6 +104,12 @@ ODT_INLINE void add_launch(CLI::App& app, program& p) {
                    "how often all begin again, from the last checkpoint, when one of them has failed")
       ->check(not_negative())
       ->capture_default_str();
+  launch
+      ->add_option(
+          "--hostfile", command->hostfile,
+          "the machines to start them on, one a line (\"node7 slots=2\"), read anew when they begin again; not "
+          "given: this one")
+      ->check(CLI::ExistingFile.description(""));
   launch->add_option("--mpirun", command->mpirun, "the program that starts them")->capture_default_str();
   launch->add_option("command", command->command, "behind --: train and its flags")->required();
   launch->callback([command, &p] { p.action = [command] { return run_launch(*command); }; });

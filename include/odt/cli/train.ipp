@@ -5,7 +5,9 @@
 #include <odt/cli/command.hpp>
 #include <odt/cli/flags.hpp>
 #include <odt/cli/unknown_words.hpp>
+#include <odt/core/human.hpp>
 #include <odt/core/target.hpp>
+#include <odt/distributed/bucket_communicator.hpp>
 #include <odt/distributed/world.hpp>
 #include <odt/train/checkpoint_evaluator.hpp>
 #include <odt/train/trainer.hpp>
@@ -98,6 +100,14 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
       ->capture_default_str();
 }
 
+/// What the ranks cost that backward did not hide.
+ODT_INLINE std::string waiting_text(const communicator& ranks, double seconds) {
+  const auto* const buckets = dynamic_cast<const bucket_communicator*>(&ranks);
+  if (!buckets || seconds <= 0) return {};
+  return str("waited for the gradients of the other ranks ", fixed(100 * buckets->waited() / seconds, 1),
+             " % of the time");
+}
+
 /// A console of a rank that another one speaks for.
 class silent_console {
  public:
@@ -118,7 +128,12 @@ ODT_INLINE training_outcome train_together(const program& p, train_flags flags, 
     flags.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / joined->local_ranks());
   try {
     silent_console nowhere;
-    return train(p.detectors, flags, rank == 0 ? out : nowhere.out());
+    const auto begin = std::chrono::steady_clock::now();
+    const training_outcome outcome = train(p.detectors, flags, rank == 0 ? out : nowhere.out());
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    if (const std::string waited = waiting_text(joined->ranks(), seconds.count()); rank == 0 && !waited.empty())
+      out.line(waited);
+    return outcome;
   } catch (const std::exception& wrong) {
     // The same is mostly wrong for all, and the first rank says it.
     if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -142,6 +157,7 @@ ODT_INLINE int run_train(const train_command& c, const program& p) {
                     c.flags.compute,
                     c.flags.device};
     flags.run_once = c.run_once;
+    flags.comes_later = true;
     flags.eval_dir = c.flags.model_dir.empty() ? "" : c.flags.model_dir + "/eval_0";
     flags.evaluations = c.flags.evaluations;
     flags.data_threads = c.flags.data_threads;
