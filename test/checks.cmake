@@ -138,9 +138,15 @@ if(ODT_EXAMPLES)
   endforeach()
   set_tests_properties(kills examples PROPERTIES TIMEOUT 900)
   if(ODT_MPI AND NOT ODT_SANITIZE)  # OpenMPI leaves memory
-    add_test(NAME ranks COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/ranks.py $<TARGET_FILE:odt>
+    add_test(NAME ranks COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/cluster/ranks.py $<TARGET_FILE:odt>
                                 ${PROJECT_SOURCE_DIR}/examples/shapes.config --kills 1)
     set_tests_properties(ranks PROPERTIES TIMEOUT 900 PROCESSORS ${cores})
+    # Four hosts as network namespaces; a Slurm of two nodes. Both need root.
+    foreach(test hosts slurm)
+      add_test(NAME cluster.${test} COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/cluster/${test}.py
+                                            $<TARGET_FILE:odt> ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+      set_tests_properties(cluster.${test} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 PROCESSORS ${cores})
+    endforeach()
   endif()
   # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
   foreach(format tensorflow onnx tflite)
@@ -149,6 +155,11 @@ if(ODT_EXAMPLES)
                      ${PROJECT_SOURCE_DIR}/examples/shapes.config ${format} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)
     set_tests_properties(export_${format} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
   endforeach()
+  # Schemas of clusters' manifests, from the same place.
+  add_test(NAME cluster.manifests
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/cluster/manifests.py $<TARGET_FILE:odt>
+                   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)
+  set_tests_properties(cluster.manifests PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
   # Servers of object stores, from the same place.
   if(TARGET odt_cloud)
     foreach(store seaweedfs fake-gcs-server gcp-storage-emulator)

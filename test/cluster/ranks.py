@@ -14,41 +14,16 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 
-STEPS = 16
-
-
-def start(command, at, **environment):
-    return subprocess.Popen(command, cwd=at, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            env={**os.environ, **environment})
-
-
-def run(command, at, wanted=0, **environment):
-    process = start(command, at, **environment)
-    output, _ = process.communicate()
-    if process.returncode != wanted:
-        sys.exit(f"{' '.join(command)}: status {process.returncode}, not {wanted}\n{output}")
-    return output
-
-
-def checkpoint(at, model):
-    files = {path.name: path.read_bytes() for path in (at / model).glob(f"model.ckpt-{STEPS}.*")}
-    assert len(files) == 2, f"{model}: {sorted(files)}"
-    return files
-
-
-def train(model, *flags, steps=STEPS, evaluate=False):
-    return ["train", "--pipeline_config_path", "pipeline.config", "--model_dir", model, "--num_train_steps", str(steps),
-            "--config_override", "train_config { batch_size: 8 }", *([] if evaluate else ["--no_eval"]), *flags]
+from trainings import checkpoint, prepare, ranks_of, run, start, train, until, until_step
 
 
 def evaluation(output):
-    """The losses and metrics that were told, without the time; mpirun's ranks think that they have a terminal."""
-    text = re.sub(r"[^\n]*\x1b\[K|\r", "", output)
+    """The losses and metrics that were told, without the time."""
+    assert "\x1b" not in output, f"signs for a terminal, where there is none:\n{output!r}"
+    text = output.replace("\r", "")  # mpirun writes as a terminal does
     found = re.search(r"^evaluation at step .*(?:\n [^\n]*)*", text, re.M)
     assert found, output
     return re.sub(r" in [0-9.]+ s;", ";", found.group(0))
@@ -56,29 +31,6 @@ def evaluation(output):
 
 def launch(odt, ranks, command, *flags):
     return [odt, "launch", "--ranks", str(ranks), *flags, "--", *command]
-
-
-def ranks_of(model):
-    """The processes that train in that directory."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-        except OSError:
-            continue
-        if words[1:2] == [b"train"] and model.encode() in words:
-            found.append(int(entry.name))
-    return sorted(found)
-
-
-def until_step(at, model, step, limit=120):
-    """Waits until a checkpoint of that step or a later one is there."""
-    ends = time.monotonic() + limit
-    while time.monotonic() < ends:
-        if any(int(path.stem.rsplit("-", 1)[1]) >= step for path in (at / model).glob("model.ckpt-*.index")):
-            return
-        time.sleep(0.02)
-    sys.exit(f"{model}: no checkpoint of step {step} within {limit} s")
 
 
 def any_number_of_ranks(odt, at, evaluated):
@@ -126,8 +78,7 @@ def halted(odt, at):
 
 def stopped(odt, at):
     process = start(launch(odt, 2, train("stopped")), at)
-    while len(ranks_of("stopped")) < 2:
-        time.sleep(0.02)
+    until(lambda: len(ranks_of("stopped")) == 2, "two ranks")
     time.sleep(random.uniform(1, 2))
     process.terminate()
     output, _ = process.communicate(timeout=60)
@@ -146,6 +97,29 @@ def refused(odt, at):
     print("what cannot be dealt out, and ranks that do not find each other: refused", flush=True)
 
 
+def damaged(odt, at):
+    """A record that is not as it was written: of the second rank, which reads the second half of every batch."""
+    (at / "damaged").mkdir()
+    for file in (at / "data").iterdir():
+        shutil.copy(file, at / "damaged")
+    records = next((at / "damaged").glob("train.record*"))
+    whole = records.read_bytes()
+    config = (at / "pipeline.config").read_text().replace("data/", "damaged/")
+    (at / "damaged.config").write_text(config)
+    for tenth in range(1, 10):
+        place = len(whole) * tenth // 10
+        records.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1:])
+        model = f"damaged-{tenth}"
+        command = train(model, steps=100)
+        command[command.index("pipeline.config")] = "damaged.config"
+        output = run(launch(odt, 2, command), at, wanted=1)
+        assert "damaged/train.record" in output, output
+        if "odt: error: rank 1: " in output and list((at / model).glob("model.ckpt-*.index")):
+            print("a record that the second rank cannot read: the first one saves, and says it", flush=True)
+            return
+    raise AssertionError("no checkpoint of a training that the second rank's data ended")
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("odt")
@@ -160,17 +134,14 @@ def main():
     odt = str(pathlib.Path(given.odt).resolve())
     with tempfile.TemporaryDirectory(prefix="odt-ranks-") as folder:
         at = pathlib.Path(folder)
-        text = pathlib.Path(given.config).read_text()
-        (at / "pipeline.config").write_text(text.replace("runs/shapes/data", "data"))
-        run([odt, "shapes", "--output", "photos", "--count", "24", "--width", "160", "--height", "120"], at)
-        run([odt, "convert", "labelimg", "--images", "photos/images", "--annotations", "photos/annotations", "--output",
-             "data"], at)
+        prepare(odt, at, given.config)
         alone = run([odt, *train("alone", "--shards", "8", "--threads", "1", evaluate=True)], at)
         any_number_of_ranks(odt, at, evaluation(alone))
         killed(odt, at, given.kills)
         halted(odt, at)
         stopped(odt, at)
         refused(odt, at)
+        damaged(odt, at)
 
 
 main()
