@@ -17,7 +17,7 @@ import signal
 import tempfile
 import time
 
-from trainings import checkpoint, prepare, ranks_of, run, start, train, until, until_step
+from trainings import STEPS, checkpoint, prepare, ranks_of, run, start, train, until, until_step
 
 
 def evaluation(output):
@@ -42,12 +42,25 @@ def any_number_of_ranks(odt, at, evaluated):
     print("1, 2 and 4 ranks: the same bits as one process, and the same evaluation", flush=True)
 
 
-def killed(odt, at, kills):
+def other_models(odt, at, kills, steps=6):
+    for model in ("ssd_inception_v2", "faster_rcnn_inception_v2"):
+        how = {"config": f"{model}.config", "steps": steps}
+        run([odt, *train(f"{model}-alone", "--shards", "8", "--threads", "1", **how)], at)
+        for ranks in (2, 4):
+            run(launch(odt, ranks, train(f"{model}-{ranks}", "--data_threads", "2", **how)), at)
+            same = checkpoint(at, f"{model}-{ranks}", steps) == checkpoint(at, f"{model}-alone", steps)
+            assert same, f"{model}, {ranks} ranks: other bits"
+        print(f"{model}, 2 and 4 ranks: the same bits as one process", flush=True)
+        if kills > 0:
+            killed(odt, at, kills, f"{model}-alone", **how)
+
+
+def killed(odt, at, kills, alone="alone", steps=STEPS, **how):
     done = runs = 0
     while done < kills:
         runs += 1
-        model = f"killed-{runs}"
-        command = train(model, "--save_checkpoints_steps", "2")
+        model = f"{alone}-killed-{runs}"
+        command = train(model, "--save_checkpoints_steps", "2", steps=steps, **how)
         process = start(launch(odt, 2, command, "--max_restarts", "100"), at)
         while process.poll() is None and done < kills:
             time.sleep(random.uniform(0.5, 2))
@@ -57,7 +70,7 @@ def killed(odt, at, kills):
                 done += 1
         output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output
-        assert checkpoint(at, model) == checkpoint(at, "alone"), f"{model}: other bits"
+        assert checkpoint(at, model, steps) == checkpoint(at, alone, steps), f"{model}: other bits"
     print(f"{done} ranks killed in {runs} trainings: the same bits", flush=True)
 
 
@@ -110,8 +123,7 @@ def damaged(odt, at):
         place = len(whole) * tenth // 10
         records.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1:])
         model = f"damaged-{tenth}"
-        command = train(model, steps=100)
-        command[command.index("pipeline.config")] = "damaged.config"
+        command = train(model, config="damaged.config", steps=100)
         output = run(launch(odt, 2, command), at, wanted=1)
         assert "damaged/train.record" in output, output
         if "odt: error: rank 1: " in output and list((at / model).glob("model.ckpt-*.index")):
@@ -137,6 +149,7 @@ def main():
         prepare(odt, at, given.config)
         alone = run([odt, *train("alone", "--shards", "8", "--threads", "1", evaluate=True)], at)
         any_number_of_ranks(odt, at, evaluation(alone))
+        other_models(odt, at, given.kills // 10)
         killed(odt, at, given.kills)
         halted(odt, at)
         stopped(odt, at)

@@ -22,9 +22,32 @@ def run(command, at, wanted=0, **environment):
     return output
 
 
+TWO_STAGES = """
+model { faster_rcnn {
+  num_classes: 4
+  image_resizer { keep_aspect_ratio_resizer { min_dimension: 96 max_dimension: 160 } }
+  feature_extractor { type: "faster_rcnn_inception_v2" first_stage_features_stride: 16 }
+  first_stage_anchor_generator { grid_anchor_generator { scales: [0.125, 0.25] aspect_ratios: [0.5, 1.0, 2.0] } }
+  first_stage_box_predictor_conv_hyperparams { op: CONV
+    regularizer { l2_regularizer { weight: 0 } } initializer { truncated_normal_initializer { stddev: 0.05 } } }
+  first_stage_max_proposals: 16
+  second_stage_batch_size: 16
+  initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2
+  second_stage_box_predictor { mask_rcnn_box_predictor { use_dropout: true dropout_keep_probability: 0.5
+    fc_hyperparams { op: FC regularizer { l2_regularizer { weight: 0 } } initializer { variance_scaling_initializer {} } } } }
+  second_stage_post_processing { score_converter: SOFTMAX
+    batch_non_max_suppression { iou_threshold: 0.6 max_detections_per_class: 8 max_total_detections: 16 } }
+} }
+"""
+
+
 def prepare(odt, at, config):
-    """Pictures, records and pipeline.config."""
-    (at / "pipeline.config").write_text(pathlib.Path(config).read_text().replace("runs/shapes/data", "data"))
+    """Pictures, records, pipeline.config, and configs of other models."""
+    text = pathlib.Path(config).read_text().replace("runs/shapes/data", "data")
+    (at / "pipeline.config").write_text(text)
+    small = text.replace("ssd_mobilenet_v1", "ssd_inception_v2").replace("height: 256 width: 256", "height: 96 width: 96")
+    (at / "ssd_inception_v2.config").write_text(small)
+    (at / "faster_rcnn_inception_v2.config").write_text(TWO_STAGES + text[text.index("train_config {"):])
     run([odt, "shapes", "--output", "photos", "--count", "24", "--width", "160", "--height", "120"], at)
     run([odt, "convert", "labelimg", "--images", "photos/images", "--annotations", "photos/annotations", "--output",
          "data"], at)
@@ -35,12 +58,12 @@ def flags(*more, steps=STEPS, evaluate=False):
             *([] if evaluate else ["--no_eval"]), *more]
 
 
-def train(model, *more, **how):
-    return ["train", "--pipeline_config_path", "pipeline.config", "--model_dir", model, *flags(*more, **how)]
+def train(model, *more, config="pipeline.config", **how):
+    return ["train", "--pipeline_config_path", config, "--model_dir", model, *flags(*more, **how)]
 
 
-def checkpoint(at, model):
-    files = {path.name: path.read_bytes() for path in (at / model).glob(f"model.ckpt-{STEPS}.*")}
+def checkpoint(at, model, steps=STEPS):
+    files = {path.name: path.read_bytes() for path in (at / model).glob(f"model.ckpt-{steps}.*")}
     assert len(files) == 2, f"{model}: {sorted(files)}"
     return files
 
