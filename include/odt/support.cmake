@@ -130,6 +130,21 @@ function(odt_define_targets include_dir proto_dir)
   odt_write_if_changed(${generated}/odt/schemas.cpp "${schema_text}")
   set_source_files_properties(${generated}/odt/schemas.cpp PROPERTIES OBJECT_DEPENDS "${schemas}")
 
+  # Pages that a program serves, as text of the program: a room's page/ becomes <odt/room/page_files.inc>.
+  file(GLOB pages RELATIVE ${include_dir}/odt CONFIGURE_DEPENDS ${include_dir}/odt/*/page/*)
+  foreach(page IN LISTS pages)
+    string(REGEX MATCH "^[^/]*" room ${page})
+    get_filename_component(name ${page} NAME)
+    file(READ ${include_dir}/odt/${page} text)
+    string(APPEND pages_of_${room} "{\"${name}\", R\"odt_page(${text})odt_page\"},\n")
+    list(APPEND rooms_with_pages ${room})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${include_dir}/odt/${page})
+  endforeach()
+  list(REMOVE_DUPLICATES rooms_with_pages)
+  foreach(room IN LISTS rooms_with_pages)
+    odt_write_if_changed(${generated}/odt/${room}/page_files.inc "${pages_of_${room}}")
+  endforeach()
+
   # One unit a room, since many small files share the same few large headers; the kernels, which take long, one each.
   file(GLOB_RECURSE files RELATIVE ${include_dir}/odt CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
   list(FILTER files EXCLUDE REGEX "^(cloud|distributed/mpi|serve/grpc)/")  # of cloud.cmake, mpi.cmake and grpc.cmake
@@ -150,7 +165,8 @@ function(odt_define_targets include_dir proto_dir)
     list(APPEND sources ${generated}/odt/${unit}.cpp)
   endforeach()
   # Rooms without a loop over pixels, boxes or weights: they take half of the time to compile.
-  set_source_files_properties(${generated}/odt/cli.cpp ${generated}/odt/config.cpp ${generated}/odt/train.cpp ${generated}/odt/http.cpp ${generated}/odt/serve.cpp
+  set_source_files_properties(${generated}/odt/cli.cpp ${generated}/odt/config.cpp ${generated}/odt/http.cpp
+    ${generated}/odt/label.cpp ${generated}/odt/serve.cpp ${generated}/odt/train.cpp
     PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O1>)
 
   add_library(odt_proto STATIC EXCLUDE_FROM_ALL ${generated}/odt/schemas.cpp)

@@ -34,6 +34,7 @@ void add_eval(CLI::App& app, program& p);
 void add_detect(CLI::App& app, program& p);
 void add_export(CLI::App& app, program& p);
 void add_inspect(CLI::App& app, program& p);
+void add_label(CLI::App& app, program& p);
 void add_launch(CLI::App& app, program& p);
 void add_legacy_eval(CLI::App& app, program& p);
 void add_legacy_train(CLI::App& app, program& p);

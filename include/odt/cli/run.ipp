@@ -27,6 +27,7 @@
 #include <odt/cli/eval.ipp>
 #include <odt/cli/export.ipp>
 #include <odt/cli/inspect.ipp>
+#include <odt/cli/label.ipp>
 #include <odt/cli/launch.ipp>
 #include <odt/cli/legacy.ipp>
 #include <odt/cli/serve.ipp>
@@ -86,7 +87,7 @@ ODT_INLINE void warn_if_slow() {
 ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, char** argv) {
   CLI::App app{
       "odt: trains and runs object detectors from the TensorFlow Object Detection API's files.\n"
-      "Try: odt shapes --output shapes; or label photos with labelImg and begin with odt convert labelimg."};
+      "Try: odt shapes --output shapes; or label photos with odt label, or with labelImg and odt convert labelimg."};
   app.name("odt");
   app.formatter(std::make_shared<detail::cli::help_formatter>());
   app.set_version_flag(
@@ -96,6 +97,7 @@ ODT_INLINE int run_cli(const std::vector<detector_type>& detectors, int argc, ch
   app.failure_message(CLI::FailureMessage::simple);
   detail::cli::program program{detectors, {}};
   detail::cli::add_convert(app, program);
+  detail::cli::add_label(app, program);
   detail::cli::add_train(app, program);
   detail::cli::add_eval(app, program);
   detail::cli::add_detect(app, program);

@@ -50,6 +50,7 @@ struct annotation {
   std::string place = {};                ///< of the filename: "file:line"
   bool normalized = false;               ///< bounds are shares of the picture's sides, from 0 to 1
   std::string source_id = {};            ///< of the record; empty: the picture's name
+  bool verified = false;                 ///< by a person, as labelImg marks it
 };
 
 namespace detail {

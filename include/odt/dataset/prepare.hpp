@@ -5,6 +5,7 @@
 #include <odt/dataset/annotation.hpp>
 #include <odt/dataset/convert_report.hpp>
 #include <odt/io/example.hpp>
+#include <odt/io/image_file.hpp>
 #include <odt/io/label_map.hpp>
 
 #include <optional>
@@ -29,6 +30,12 @@ enum class labels_of_turned { upright, stored };
 /// convert_voc for what is repaired and what is left out. Does not throw for what is wrong with the picture.
 prepared_picture prepare_picture(const annotation& source, const std::string& picture_path, const label_map& classes,
                                  labels_of_turned turned = labels_of_turned::upright);
+
+/// The labels with their boxes as they lie in the upright picture with that header, whose size they get; boxes beyond it
+/// are left as they are. `guesses` gets what prepare_picture would report. Throws where the labels' size contradicts the
+/// picture.
+annotation upright_labels(annotation source, const std::string& picture_path, const image_info& info,
+                          labels_of_turned turned, std::vector<std::string>& guesses);
 
 /// Where a box of a stored picture lies once the picture is turned upright; `stored` is the size before.
 pixel_box turn_upright(const pixel_box& b, int orientation, size2 stored);

@@ -85,14 +85,22 @@ ODT_INLINE std::string_view uselessness(const pixel_box& b, size2 size) {
   return {};
 }
 
+ODT_INLINE size2 turned_size(size2 stored, int orientation) {
+  return orientation > 4 ? size2{stored.width, stored.height} : stored;
+}
+
+ODT_INLINE pixel_box in_upright(const pixel_box& bounds, const frame& f, size2 upright) {
+  const pixel_box b = turn_upright(bounds, f.orientation, f.labelled);
+  const size2 turned = turned_size(f.labelled, f.orientation);
+  const double scale_x = static_cast<double>(upright.width) / turned.width,
+               scale_y = static_cast<double>(upright.height) / turned.height;
+  return {b.xmin * scale_x, b.ymin * scale_y, b.xmax * scale_x, b.ymax * scale_y};
+}
+
 /// The box in the upright picture; throws when it cannot be used.
 ODT_INLINE pixel_box usable_box(const annotated_object& object, const frame& f, bool normalized, size2 upright,
                                 std::vector<conversion_problem>& problems) {
-  pixel_box b = turn_upright(object.bounds, f.orientation, f.labelled);
-  const size2 turned = f.orientation > 4 ? size2{f.labelled.width, f.labelled.height} : f.labelled;
-  const double scale_x = static_cast<double>(upright.width) / turned.width,
-               scale_y = static_cast<double>(upright.height) / turned.height;
-  b = {b.xmin * scale_x, b.ymin * scale_y, b.xmax * scale_x, b.ymax * scale_y};
+  const pixel_box b = in_upright(object.bounds, f, upright);
   const std::string units = normalized ? str("shares of ", show(upright), " pixels") : show(upright) + " pixels";
   if (const std::string_view why = uselessness(b, upright); !why.empty())
     fail(object.place, ": the box of \"", object.name, "\" ", why, ": ", show(object.bounds), " in ", units,
@@ -214,6 +222,19 @@ ODT_INLINE pixel_box turn_upright(const pixel_box& b, int orientation, size2 sto
     default:
       return b;
   }
+}
+
+ODT_INLINE annotation upright_labels(annotation source, const std::string& picture_path, const image_info& info,
+                                     labels_of_turned turned, std::vector<std::string>& guesses) {
+  namespace d = detail::prepare;
+  const size2 upright = d::turned_size(info.size(), info.orientation);
+  std::vector<conversion_problem> problems;
+  const d::frame frame = d::frame_of(source, picture_path, info, upright, turned, problems);
+  for (annotated_object& object : source.objects) object.bounds = d::in_upright(object.bounds, frame, upright);
+  source.size = upright;
+  source.normalized = false;
+  for (conversion_problem& problem : problems) guesses.push_back(std::move(problem.text));
+  return source;
 }
 
 ODT_INLINE prepared_picture prepare_picture(const annotation& source, const std::string& picture_path,

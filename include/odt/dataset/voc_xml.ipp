@@ -196,6 +196,7 @@ ODT_INLINE annotation parse_voc_xml(std::string_view bytes, const std::string& p
   const pugi::xml_node named = root.child(root.child("filename") ? "filename" : "path");
   result.filename = detail::last_part(d::trimmed(named.child_value()));
   result.place = named ? file.place(named) : path;
+  result.verified = d::trimmed(root.attribute("verified").value()) == "yes";
   const pugi::xml_node size = root.child("size");
   result.size = {d::side(size, "height"), d::side(size, "width")};
   if (result.size.height == 0 || result.size.width == 0) result.size = {};
