@@ -64,8 +64,9 @@ MAY_INCLUDE = {
     "detect": BELOW_TRAIN | {"train", "detect"},
     "export": BELOW_TRAIN | {"train", "export"},
     "serve": BELOW_TRAIN | {"train", "detect", "export", "http", "serve"},
+    "label": BELOW_TRAIN | {"train", "detect", "http", "label"},
     "distributed": BELOW_TRAIN | {"train", "distributed"},
-    "program": BELOW_TRAIN | {"train", "export", "http", "serve", "distributed", "adapt", "detect", "program"},
+    "program": BELOW_TRAIN | {"train", "export", "http", "serve", "label", "distributed", "adapt", "detect", "program"},
 }
 
 # Third-party header (regular expression) -> the folders or files that may include it. In a .hpp only with "open", or
@@ -85,7 +86,7 @@ DOORS = [
     (r"(curl|openssl)/", {"cloud"}, ""),
     (r"grpcpp/", {"serve/grpc"}, ""),
     (r"boost/(asio|beast|system)", {"http"}, ""),
-    (r"nlohmann/", {"io", "cloud", "http", "dataset", "train", "detect", "export", "cli", "serve"}, ""),
+    (r"nlohmann/", {"io", "cloud", "http", "dataset", "train", "detect", "export", "cli", "serve", "label"}, ""),
     (r"CLI/", {"cli", "cli/cli11.hpp"}, ""),
     (r"flatbuffers/", {"export"}, ""),
     (r"mpi\.h$", {"distributed", "distributed/mpi/mpi_transport.hpp"}, ""),

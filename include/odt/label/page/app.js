@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The page: opens photos, takes decisions, and keeps server, canvas, lists and keys together.
-import {$, h, replace, toast, banner, settings, iou, colorOf} from "/dom.js";
+import {$, h, icon, replace, toast, banner, settings, iou, colorOf} from "/dom.js";
 import {api, listen, Refused} from "/api.js";
 import {Labels} from "/labels.js";
 import {Outbox, openSession} from "/outbox.js";
@@ -16,6 +16,7 @@ class App {
     this.session = await openSession();
     this.histories = new Map(); // of photos that were open: labels with their undo
     this.decisions = []; // ids, for going back
+    this.questions = new Map(); // by id: what a person has to be asked before the photo can be saved
     this.photo = null;
     this.labels = null;
     this.lease = null;
@@ -120,6 +121,7 @@ class App {
   }
 
   wire() {
+    for (const button of document.querySelectorAll("[data-icon]")) button.prepend(icon(button.dataset.icon));
     const actions = this.actions();
     document.addEventListener("click", (event) => {
       const button = event.target.closest("[data-action]");
@@ -128,6 +130,7 @@ class App {
       actions[button.dataset.action]();
       button.blur();
     });
+    $("save").addEventListener("click", () => { const [id] = this.questions.keys(); if (id) this.open(id); else this.outbox.flush(); });
     $("help").addEventListener("click", () => this.keys.showOverlay());
     $("keymap").addEventListener("change", (event) => { this.setKeymap(event.target.value); event.target.blur(); });
     $("threshold").addEventListener("input", (event) => this.setThreshold(Number(event.target.value)));
@@ -250,7 +253,8 @@ class App {
     this.takeSuggestions(photo.suggestions);
     this.list.setCurrent(photo.id);
     if (!same || !this.canvas.image) this.canvas.show(api.imagePath(photo.id), photo.width, photo.height);
-    if (!photo.readable) banner(`${photo.remarks[0]}. Nothing is saved over it; repair or remove the file.`);
+    if (this.questions.has(photo.id)) this.questions.get(photo.id)();
+    else if (!photo.readable) banner(`${photo.remarks[0]}. Nothing is saved over it; repair or remove the file.`);
     else if (!this.lease?.mine) this.showLease();
     this.drawAll();
     const next = this.list.step(1);
@@ -598,17 +602,27 @@ class App {
   }
 
   conflict(id, body) {
-    const name = body.now.name;
-    const show = () => {
-      const who = body.now.by || "Somebody";
-      banner(`${who} has changed ${name} meanwhile. Theirs has ${body.now.objects.length} boxes, yours ${body.yours.objects.length}.`, [
-        ["keep mine", () => { banner(""); this.photo.revision = body.now.revision; this.outbox.insist(id, body.now.revision); }],
-        ["take theirs", () => { this.outbox.drop(id); this.histories.delete(id); this.outbox.tell(); this.open(id, true); }],
-        ["look at theirs", () => this.peek(body.now)],
-      ]);
-    };
-    if (this.photo?.id === id) return show();
-    toast(`${body.error}; yours is kept in this browser`, "look", async () => { await this.open(id); show(); });
+    const who = body.now.by || "Somebody";
+    this.question(id, `${who} has changed ${body.now.name} meanwhile. Theirs has ${body.now.objects.length} boxes, yours ${body.yours.objects.length}.`, [
+      ["keep mine", () => { this.photo.revision = body.now.revision; this.outbox.insist(id, body.now.revision); }],
+      ["take theirs", () => this.giveUp(id)],
+    ], ["look at theirs", () => this.peek(body.now)]);
+  }
+
+  /** What a person has to say before the photo is saved; it is asked where the photo is. An answer ends it. */
+  question(id, text, answers, ...others) {
+    const ask = () => banner(text, [
+      ...answers.map(([word, act]) => [word, () => { this.questions.delete(id); banner(""); act(); }]), ...others]);
+    this.questions.set(id, ask);
+    if (this.photo?.id === id) ask();
+    else toast(text, "go there", () => this.open(id));
+  }
+
+  giveUp(id) {
+    this.outbox.drop(id);
+    this.histories.delete(id);
+    this.outbox.tell();
+    this.open(id, true);
   }
 
   /** Shows the other's boxes for a moment. */
@@ -624,16 +638,13 @@ class App {
 
   refused(id, wrong) {
     const name = this.list.byId.get(id)?.name || id;
-    if (wrong.status === 423) {
-      banner(`${wrong.message}. Your changes are kept in this browser.`, [
-        ["take it over", async () => { await api.lease(id, {session: this.session, by: this.by, force: true}); this.outbox.insist(id, this.outbox.get(id)?.revision); this.open(id, true); }],
+    const again = () => this.outbox.insist(id, this.outbox.get(id)?.revision);
+    if (wrong.status === 423)
+      return this.question(id, `${wrong.message}. Your changes are kept in this browser.`, [
+        ["take it over", async () => { await api.lease(id, {session: this.session, by: this.by, force: true}); again(); this.open(id, true); }],
+        ["give up the changes", () => this.giveUp(id)],
       ]);
-      return;
-    }
-    banner(`${name} is not saved: ${wrong.message}`, [
-      ["try again", () => { banner(""); this.outbox.insist(id, this.outbox.get(id)?.revision); }],
-      ["give up the changes", () => { this.outbox.drop(id); this.histories.delete(id); this.outbox.tell(); this.open(id, true); }],
-    ]);
+    return this.question(id, `${name} is not saved: ${wrong.message}`, [["try again", again], ["give up the changes", () => this.giveUp(id)]]);
   }
 
   heard(row) {
@@ -699,7 +710,7 @@ class App {
       unsaved: "unsaved",
       saving: "saving…",
       failed: "not saved: server lost; kept in this browser",
-      conflict: "not saved: see above the photo",
+      conflict: this.questions.has(this.photo?.id) ? "not saved: see above the photo" : `${text} photo(s) not saved: go there`,
     }[state];
     save.title = state === "saved" ? "all changes are on the server's disk" : `${text} photo(s) with changes that are not on the server yet`;
   }
@@ -759,8 +770,8 @@ class App {
       return h("div", {class: `box-row${box.key === this.labels.selected ? " on" : ""}${box.hidden ? " gone" : ""}`, "data-key": box.key,
         onclick: () => { this.labels.selected = box.key; this.canvas.reveal(box.box); this.selected(); }},
         dot, h("span", {class: "name"}, box.name),
-        flag("difficult", "◇", "difficult (i)", box.difficult), flag("truncated", "✂", "truncated (u)", box.truncated),
-        flag("hidden", "👁", "hide (h)", box.hidden), flag("locked", "🔒", "lock (l)", box.locked));
+        flag("difficult", icon("diamond"), "difficult (i)", box.difficult), flag("truncated", icon("cut"), "truncated (u)", box.truncated),
+        flag("hidden", icon("eye"), "hide (h)", box.hidden), flag("locked", icon("lock"), "lock (l)", box.locked));
     }));
     replace($("remarks"), ...(this.photo?.remarks || []).map((remark) => h("p", {class: "remark"}, remark)));
   }
@@ -777,8 +788,8 @@ class App {
     replace($("suggestion-list"), ...shown.map((one) => h("div", {class: `box-row${one.chosen ? " on" : ""}`, "data-suggestion": one.key,
       onclick: () => { this.labels.selected = null; this.selected(one); }},
       h("span", {class: "value"}, one.score.toFixed(2)), h("span", {class: "name"}, one.name),
-      h("button", {type: "button", class: "mini good-text", title: "take it", onclick: (e) => { e.stopPropagation(); this.work.act(); this.take(one); }}, "✓"),
-      h("button", {type: "button", class: "mini bad-text", title: "dismiss it", onclick: (e) => { e.stopPropagation(); this.work.act(); this.dismiss(one.key); }}, "✕"))));
+      h("button", {type: "button", class: "mini good-text", title: "take it", onclick: (e) => { e.stopPropagation(); this.work.act(); this.take(one); }}, icon("check")),
+      h("button", {type: "button", class: "mini bad-text", title: "dismiss it", onclick: (e) => { e.stopPropagation(); this.work.act(); this.dismiss(one.key); }}, icon("cross")))));
   }
 
   drawAll() {

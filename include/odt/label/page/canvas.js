@@ -313,7 +313,7 @@ export class Canvas {
   boxElement(one, color, options) {
     const [x1, y1, x2, y2] = this.toScreen(one.box);
     const text = options.text;
-    const width = text.length * 6.6 + 10;
+    const width = text.length * 6.3 + 10;
     const top = y1 > 18 ? y1 - 17 : y1;
     const tag = s("g", {class: "tag", transform: `translate(${x1.toFixed(1)} ${top.toFixed(1)})`},
       s("rect", {width, height: 17, fill: color, rx: 2}),
@@ -333,7 +333,7 @@ export class Canvas {
     const shown = this.hidden ? [] : labels.boxes.filter((box) => !box.hidden);
     replace($("boxes-layer"), ...shown.map((box) => {
       const chosen = box.key === labels.selected;
-      const marks = `${box.difficult ? " ◇" : ""}${box.truncated ? " ✂" : ""}${box.locked ? " 🔒" : ""}`;
+      const marks = [box.difficult && "difficult", box.truncated && "truncated", box.locked && "locked"].filter(Boolean).map((mark) => ` · ${mark}`).join("");
       return this.boxElement(box, this.hands.color(box.name), {class: `box${chosen ? " chosen" : ""}${box.locked ? " locked" : ""}`, text: box.name + marks, chosen});
     }));
     const offered = this.hidden ? [] : this.hands.suggestions();

@@ -25,6 +25,20 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
 }
 
+const shapes = {
+  eye: ["M1 8 C4 3 12 3 15 8 C12 13 4 13 1 8 Z", "M8 6 a2 2 0 1 0 .01 0 Z"],
+  lock: ["M3 7 h10 v7 h-10 Z", "M5 7 V5 a3 3 0 0 1 6 0 V7"],
+  diamond: ["M8 1.5 L14.5 8 L8 14.5 L1.5 8 Z"],
+  cut: ["M2 2 V14 M2 2 H10 M2 14 H10", "M10 2 L13 5 L10 8 L13 11 L10 14"],
+  copy: ["M2 5 h8 v9 h-8 Z", "M6 5 V2 h8 v9 h-4"],
+  draw: ["M2 3 h12 v10 h-12 Z"],
+  check: ["M2 8.5 L6 12.5 L14 3.5"],
+  cross: ["M3 3 L13 13 M13 3 L3 13"],
+};
+
+/** A small drawing, the same in every font. */
+export const icon = (name) => s("svg", {viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true"}, ...shapes[name].map((d) => s("path", {d})));
+
 let toastTimer = 0;
 
 /** A message that goes by itself; with a word that undoes what it tells of. */
