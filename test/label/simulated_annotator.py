@@ -105,9 +105,9 @@ def wait_for_round(server, rounds, limit):
 
 def map_of(odt, work, config, checkpoint, record, labels):
     """COCO's mAP and mAP at IoU 0.5 on a record."""
-    out = subprocess.run([odt, "eval", "--checkpoint", checkpoint, "--pipeline_config_path", config, "--eval_dir", str(work / "eval"),
+    out = subprocess.run([odt, "eval", "--checkpoint", checkpoint, "--run_once", "--pipeline_config_path", config, "--eval_dir", str(work / "eval"),
                           "--hparams_overrides", f"eval_input_path={record},label_map_path={labels}"],
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
     if out.returncode != 0:
         sys.exit(out.stdout)
     strict = re.search(r"IoU=0\.50:0\.95 \| area=\s*all \| maxDets=100 \] = (\S+)", out.stdout)
@@ -132,8 +132,9 @@ def main():
     options.add_argument("--work", type=pathlib.Path)
     options.add_argument("--output", type=pathlib.Path)
     options.add_argument("--round-limit", type=int, default=1800, help="seconds")
-    options.add_argument("more", nargs="*", help="further flags of odt label, behind --")
-    given = options.parse_args()
+    words = sys.argv[1:]
+    behind = words.index("--") if "--" in words else len(words)
+    given, more = options.parse_args(words[:behind]), words[behind + 1:]
 
     odt = str(pathlib.Path(given.odt).absolute())
     work = given.work or pathlib.Path(tempfile.mkdtemp(prefix="odt-annotator-"))
@@ -154,7 +155,7 @@ def main():
 
     server = Server(odt, ["--images", str(photos), "--annotations", str(labels), "--label", ",".join(classes), "--model_dir", str(work / "model"),
                           "--pipeline_config_path", str(given.config), "--train", "--update_every", str(given.update_every), "--no_run_eval",
-                          "--steps_per_epoch", str(given.steps), "--held_out", str(given.held_out), "--temp_files_num", "1000", *given.more], work / "log.txt")
+                          "--steps_per_epoch", str(given.steps), "--held_out", str(given.held_out), "--temp_files_num", "1000", *more], work / "log.txt")
     curve, spent, everything, since, done = [], 0, 0, 0, 0
     try:
         while done < given.photos_at_most:

@@ -25,7 +25,7 @@ class App {
     this.doubt = null;
     this.drawing = true;
     this.work = new Work();
-    this.by = settings.get("name", "") || "annotator";
+    this.by = settings.get("name", "") || "somebody";
     this.project = await api.project();
     this.classes = this.project.classes;
     this.model = this.project.model;
@@ -140,8 +140,8 @@ class App {
       event.preventDefault();
       this.addClass($("new-class").value.trim()).then(() => { $("new-class").value = ""; $("new-class").blur(); });
     });
-    $("name").value = this.by === "annotator" ? "" : this.by;
-    $("name").addEventListener("change", () => { this.by = $("name").value.trim() || "annotator"; settings.set("name", this.by); });
+    $("name").value = this.by === "somebody" ? "" : this.by;
+    $("name").addEventListener("change", () => { this.by = $("name").value.trim() || "somebody"; settings.set("name", this.by); });
     for (const name of ["go-on", "next-accepts", "keep-drawing"])
       $(name).addEventListener("change", () => settings.set(`${this.keys.map}:${name}`, $(name).checked));
     $("tabs").addEventListener("click", (event) => {
@@ -266,7 +266,7 @@ class App {
   }
 
   showLease() {
-    banner(`${this.lease.by || "Somebody"} is working on this photo.`, [
+    banner(`${this.lease.by === "somebody" ? "Somebody else, or another window," : this.lease.by} is working on this photo.`, [
       ["take it over", async () => {
         this.lease = await api.lease(this.photo.id, {session: this.session, by: this.by, force: true});
         this.open(this.photo.id, true);

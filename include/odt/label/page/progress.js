@@ -21,14 +21,14 @@ export function drawProgress(counts, total, statistics) {
   }
   const lines = order.filter((state) => counts[state]).map((state) =>
     h("div", {class: "line"}, h("span", {class: "dot", "data-state": state}), stateNames[state], h("span", {class: "count"}, String(counts[state]))));
-  const done = (counts.accepted || 0) + (counts.verified_empty || 0);
   const rest = (counts.untouched || 0) + (counts.draft || 0);
   const e = statistics?.effort;
-  const pace = e && done && e.seconds ? e.seconds / done : 0;
+  const people = Object.entries(statistics?.people || {});
+  const here = people.reduce((sum, [, photos]) => sum + photos, 0);
+  const pace = e && here && e.seconds ? e.seconds / here : 0;
   const facts = [];
   if (pace) facts.push(`${pace.toFixed(1)} s of work a photo`, `about ${time(pace * rest)} left`);
   if (e && e.accepted + e.drawn) facts.push(`${e.accepted} of ${e.accepted + e.drawn} boxes were suggestions that were taken`);
-  const people = Object.entries(statistics?.people || {});
   if (people.length > 1) facts.push(people.map(([name, n]) => `${name} ${n}`).join(", "));
   replace($("progress"), bar, ...lines, ...facts.map((fact) => h("p", {class: "quiet"}, fact)));
 }
