@@ -6,7 +6,7 @@ ODT_PACKAGES="build-essential cmake ninja-build libxsimd-dev libxtensor-dev libp
 ODT_TEST_PACKAGES="ccache libbenchmark-dev libboost-test-dev python3"
 # Other compilers and tools, whose tests are skipped without them.
 ODT_ALL_TEST_PACKAGES="clang-16 clang-tidy-16 clang-format-16 g++-aarch64-linux-gnu qemu-user python3-venv
-  ffmpeg libopenmpi-dev openmpi-bin iproute2 munge slurm-client slurmctld slurmd"
+  ffmpeg libopenmpi-dev openmpi-bin iproute2 munge slurm-client slurmctld slurmd chromium chromium-driver"
 
 # Installs those of the given packages that are missing.
 odt_install() {

@@ -148,6 +148,18 @@ if(ODT_EXAMPLES)
       set_tests_properties(cluster.${test} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 PROCESSORS ${cores})
     endforeach()
   endif()
+  # The page of odt label in a browser, its files beside labelImg's own, kills, and a person who is none. What that takes
+  # (chromium, selenium, labelImg) comes from packages and from below the build tree.
+  foreach(part page kills labelimg simulated_annotator)
+    set(label_arguments $<TARGET_FILE:odt>)
+    if(part STREQUAL simulated_annotator)
+      list(APPEND label_arguments --shapes 24 --config ${PROJECT_SOURCE_DIR}/examples/shapes.config --update-every 8 --steps 4)
+    elseif(NOT part STREQUAL labelimg)
+      list(APPEND label_arguments ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+    endif()
+    add_test(NAME label.${part} COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/label/${part}.py ${label_arguments})
+    set_tests_properties(label.${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+  endforeach()
   # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
   foreach(format tensorflow onnx tflite)
     add_test(NAME export_${format}

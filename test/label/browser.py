@@ -11,10 +11,7 @@ import time
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
-
-def skip(why):
-    print(f"SKIPPED: {why}")
-    sys.exit(77)
+from peers import go_on_or_skip
 
 
 try:
@@ -26,11 +23,12 @@ try:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 except ImportError:
-    skip("selenium is not there (pip install selenium); the page is not tried in a browser")
+    go_on_or_skip("selenium is not there (pip install selenium); the page is not tried in a browser")
 
 driver_path = shutil.which("chromedriver") or "/usr/bin/chromedriver"
 if not pathlib.Path(driver_path).exists() or not (shutil.which("chromium") or shutil.which("google-chrome")):
-    skip("chromium and chromium-driver are not there; the page is not tried in a browser")
+    print("SKIPPED: chromium and chromium-driver are not there; the page is not tried in a browser")
+    sys.exit(77)
 
 
 class Server:

@@ -6,8 +6,9 @@ It takes a suggestion whose IoU with a true box of its class is above 0.7, else 
 are nothing; and waits for each round of the training, since people are slower than it is. In the end it says how the
 mAP on photos that were never trained with grew, and how many actions of the hand the suggestions have saved.
 
-usage: simulated_annotator.py ODT PHOTOS ANNOTATIONS --config pipeline.config [--order uncertainty] [--photos 100]
-       [--work DIR] [--output curve.json] [-- FLAGS OF ODT LABEL]
+usage: simulated_annotator.py ODT PHOTOS ANNOTATIONS --config pipeline.config [--order uncertainty]
+       [--photos-at-most 100] [--work DIR] [--output curve.json] [-- FLAGS OF ODT LABEL]
+       simulated_annotator.py ODT --shapes 24 --config ...    with drawn photos
 """
 import argparse
 import hashlib
@@ -120,8 +121,9 @@ def map_of(odt, work, config, checkpoint, record, labels):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("odt")
-    options.add_argument("photos", type=pathlib.Path)
-    options.add_argument("annotations", type=pathlib.Path)
+    options.add_argument("photos", nargs="?", type=pathlib.Path)
+    options.add_argument("annotations", nargs="?", type=pathlib.Path)
+    options.add_argument("--shapes", type=int, help="draw so many photos instead")
     options.add_argument("--config", required=True, type=pathlib.Path)
     options.add_argument("--order", default="uncertainty", choices=("uncertainty", "random", "name", "disagreement"))
     options.add_argument("--photos-at-most", type=int, default=10 ** 6)
@@ -138,6 +140,9 @@ def main():
 
     odt = str(pathlib.Path(given.odt).absolute())
     work = given.work or pathlib.Path(tempfile.mkdtemp(prefix="odt-annotator-"))
+    if given.shapes:
+        subprocess.run([odt, "shapes", "--output", str(work / "shapes"), "--count", str(given.shapes)], check=True, stdout=subprocess.DEVNULL)
+        given.photos, given.annotations = work / "shapes" / "images", work / "shapes" / "annotations"
     photos, labels = work / "photos", work / "labels"
     photos.mkdir(parents=True)
     for path in sorted(given.photos.iterdir()):

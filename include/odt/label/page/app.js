@@ -78,6 +78,8 @@ class App {
       changed: (what) => this.changed(what),
       selected: (suggestion) => this.selected(suggestion),
       takes: (suggestion) => this.take(suggestion),
+      chosenSuggestion: () => this.suggestions().find((one) => one.chosen),
+      adopts: (suggestion) => this.adopt(suggestion),
       zoomed: (scale) => { $("zoom").textContent = `${Math.round(scale * 100)} %`; },
       missing: () => banner("The photo cannot be shown: its file is damaged, or gone."),
     };
@@ -508,6 +510,13 @@ class App {
     this.changed("accepted", some.length);
   }
 
+  /** A suggestion that a hand takes to change it: a box from now on. */
+  adopt(suggestion) {
+    this.chosenSuggestion = null;
+    this.work.count("accepted");
+    return this.labels.add({name: suggestion.name, box: this.labels.fitted(suggestion.box) || suggestion.box});
+  }
+
   takeAll() {
     this.take(...this.suggestions());
   }
@@ -571,7 +580,7 @@ class App {
     this.keep(state, 0);
     toast(`${stateNames[state]}: ${this.photo.name}`, "undo", () => this.undoDecision());
     if (!$("go-on").checked) return;
-    const next = this.list.step(1, (p) => p.state === "untouched" || p.state === "draft") || this.list.step(1);
+    const next = this.list.nextOpen() || this.list.step(1);
     if (next) this.open(next.id);
     else toast("that was the last photo of the list");
   }
@@ -651,7 +660,7 @@ class App {
     this.list.update(this.outbox.get(row.id) ? {...row, state: this.list.byId.get(row.id).state} : row);
     this.drawCounts();
     if (row.id !== this.photo?.id) return;
-    const mine = this.outbox.get(row.id) || this.outbox.sending || this.canvas.gesture;
+    const mine = this.outbox.get(row.id) || this.canvas.gesture;
     if (!mine && row.revision > this.photo.revision) this.open(row.id, true);
     else if (!this.current && row.uncertainty !== undefined) this.refreshSuggestions();
   }
@@ -665,6 +674,11 @@ class App {
       this.refreshSuggestions();
     }
     this.drawLearning();
+    const byModel = this.list.order === "uncertainty" || this.list.order === "disagreement";
+    if (byModel && model.version && model.done === model.photos && this.arrangedBy !== model.version) {
+      this.arrangedBy = model.version; // once a version has seen all, the order is its own
+      this.reloadList();
+    }
   }
 
   async refreshSuggestions() {

@@ -142,6 +142,15 @@ export class Canvas {
       return;
     }
     if (event.button !== 0) return;
+    const offered = !labels.selection && !this.hidden && this.hands.writable() && this.hands.chosenSuggestion();
+    const offeredPart = offered && this.partAt(point, offered.box);
+    if (offeredPart && (offeredPart !== "inside" || !this.hands.draws())) {
+      labels.begin();
+      const box = this.hands.adopts(offered);
+      const kind = offeredPart === "edge" || offeredPart === "inside" ? "move" : "resize";
+      this.gesture = {kind, part: offeredPart, from: point, box: box.box, key: box.key};
+      return this.draw();
+    }
     const chosen = labels.selection;
     const part = chosen && !chosen.hidden && !this.hidden && this.partAt(point, chosen.box);
     if (part && part !== "inside" && !chosen.locked && this.hands.writable()) {
@@ -293,7 +302,7 @@ export class Canvas {
 
   showCursor(point) {
     const labels = this.hands.labels();
-    const chosen = labels?.selection;
+    const chosen = labels?.selection || this.hands.chosenSuggestion();
     const part = chosen && !chosen.locked && !this.hidden ? this.partAt(point, chosen.box) : null;
     const cursors = {nw: "nwse-resize", se: "nwse-resize", ne: "nesw-resize", sw: "nesw-resize", n: "ns-resize", s: "ns-resize", e: "ew-resize", w: "ew-resize", edge: "move"};
     const free = this.hands.draws() ? "crosshair" : labels && this.under(point, labels.boxes) ? "move" : "grab";
@@ -346,7 +355,7 @@ export class Canvas {
 
   drawHandles(labels) {
     const parts = [];
-    const chosen = this.hidden ? null : labels.selection;
+    const chosen = this.hidden ? null : labels.selection || this.hands.chosenSuggestion();
     if (chosen && !chosen.hidden && !chosen.locked) {
       const [x1, y1, x2, y2] = this.toScreen(chosen.box);
       const [cx, cy] = [(x1 + x2) / 2, (y1 + y2) / 2];

@@ -109,6 +109,13 @@ export class PhotoList {
     return null;
   }
 
+  /** What is to be labelled next: the first in an order of the detector's, else the next one. */
+  nextOpen() {
+    const open = (photo) => filters.open(photo) && photo.id !== this.current;
+    if (this.order === "name" || this.order === "random") return this.step(1, open) || this.shown.find(open);
+    return this.shown.find(open);
+  }
+
   reveal() {
     const at = this.index();
     const list = $("list");
