@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <odt/label/photos.hpp>
 
+#include <odt/core/error.hpp>
+#include <odt/io/file_system.hpp>
+
 #include <label/photo_folder.hpp>
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 
 using odt::labelling::photo_index;
 using odt::test::check_error;
@@ -17,6 +22,34 @@ std::vector<std::string> names_of(const photo_index& index) {
   for (const auto& p : index.all()) names.push_back(p.name);
   return names;
 }
+
+/// An object store, "toy://bucket/name", that is a folder of this machine.
+class toy_store : public odt::file_system {
+ public:
+  explicit toy_store(std::string folder) : folder_(std::move(folder)) {}
+
+  std::unique_ptr<odt::open_file> open(const std::string& path) override {
+    return odt::local_files().open(local(path));
+  }
+  std::unique_ptr<odt::unfinished_file> create(const std::string& path) override { odt::fail(path, ": is read only"); }
+  std::optional<odt::file_status> status(const std::string& path) override {
+    return odt::local_files().status(local(path));
+  }
+  std::vector<std::string> matching(const std::string& pattern) override {
+    std::vector<std::string> found = odt::local_files().matching(local(pattern));
+    for (std::string& path : found) path = "toy://bucket/" + path.substr(folder_.size());
+    return found;
+  }
+  void make_directories(const std::string& path) override { odt::fail(path, ": is read only"); }
+  void remove(const std::string& path) override { odt::fail(path, ": is read only"); }
+
+ private:
+  std::string local(const std::string& path) const {
+    return folder_ + path.substr(std::string("toy://bucket/").size());
+  }
+
+  std::string folder_;
+};
 
 }  // namespace
 
@@ -103,6 +136,24 @@ BOOST_AUTO_TEST_CASE(a_list_names_photos_from_its_own_folder_on) {
   BOOST_TEST(index.notes() == folder.path(".odt-label"));
   odt::write_file(folder.path("list.txt"), "x/a.jpg\nx/a.txt\n");
   check_error([&] { photo_index(folder.path("list.txt"), ""); }, {"list.txt:2", "a.txt", ".jpg"});
+}
+
+BOOST_AUTO_TEST_CASE(an_object_store_has_photos_and_this_machine_their_labels) {
+  const photo_folder folder;
+  folder.add("photos/b 2.jpg");
+  folder.add("photos/a.jpg");
+  folder.add_labels("photos/notes.txt", "x");
+  odt::register_file_system("toy", std::make_shared<toy_store>(folder.path("")));
+  check_error([&] { photo_index("toy://bucket/photos", ""); }, {"--annotations"});
+  const photo_index index("toy://bucket/photos", folder.path("labels"));
+  BOOST_TEST(names_of(index) == (std::vector<std::string>{"a.jpg", "b 2.jpg"}), boost::test_tools::per_element());
+  odt::labelling::annotation_store store(index, {});
+  store.save(1, {.revision = 0,
+                 .state = odt::labelling::photo_state::accepted,
+                 .objects = {odt::test::box("cat", {5, 6, 30, 40})},
+                 .by = ""});
+  const std::string text = odt::read_file(folder.path("labels/b 2.xml"));
+  BOOST_TEST(text.find("<path>toy://bucket/photos/b 2.jpg</path>") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_labelled_is_told) {

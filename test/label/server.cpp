@@ -91,6 +91,7 @@ BOOST_AUTO_TEST_CASE(photos_are_listed_shown_and_saved) {
   const answer after = s.ask("GET", s.photo(0));
   BOOST_TEST(after.body["state"] == "accepted");
   BOOST_TEST(after.body["objects"][0]["box"] == json({5, 6, 30, 40}));
+  BOOST_TEST(body_of(raw_client(s.server->port()).ask(odt::test::get("/api/accepted"))) == "a\nb\n");
   const answer statistics = s.ask("GET", "/api/statistics");
   BOOST_TEST(statistics.body["states"]["accepted"] == 2);
   BOOST_TEST(statistics.body["classes"][0]["boxes"] == 2);

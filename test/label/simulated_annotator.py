@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Labels photos as a person would, by `odt label`'s HTTP interface, with a detector that learns meanwhile.
 
-It takes a suggestion whose IoU with a true box of its class is above 0.7, else draws the box; dismisses suggestions that
-are nothing; and waits for each round of the training, since people are slower than it is. In the end it says how the
-mAP on photos that were never trained with grew, and how many actions of the hand the suggestions have saved.
+It takes a suggestion whose IoU with a true box of its class is above 0.7, else draws the box, and waits for each
+round of the training, since people are slower than it is. In the end it says how the mAP on photos that were never
+trained with grew, and how many actions of the hand the suggestions have saved.
 
 usage: simulated_annotator.py ODT PHOTOS ANNOTATIONS --config pipeline.config [--order uncertainty]
        [--photos-at-most 100] [--work DIR] [--output curve.json] [-- FLAGS OF ODT LABEL]
@@ -23,7 +23,7 @@ import time
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
-drawing, taking, dismissing, deciding = 2, 1, 1, 1  # actions: press and release, a click, a click, a key
+drawing, taking, deciding = 2, 1, 1  # actions: press and release, a click, a key; what is not taken goes by itself
 
 
 class Server:
@@ -78,9 +78,8 @@ def label_one(truth, suggestions, threshold):
             objects.append({"name": name, "box": offered[good[0]]["box"]})
         else:
             objects.append({"name": name, "box": box})
-    drawn, removed = len(truth) - taken, len(offered) - len(used)
-    return objects, {"drawn": drawn, "accepted": taken, "removed": removed,
-                     "actions": drawing * drawn + taking * taken + dismissing * removed + deciding}
+    drawn = len(truth) - taken
+    return objects, {"drawn": drawn, "accepted": taken, "actions": drawing * drawn + taking * taken + deciding}
 
 
 def held_out(name, share):

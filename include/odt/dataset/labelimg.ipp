@@ -151,12 +151,15 @@ ODT_INLINE known_object* find_moved(std::vector<known_object>& known, const anno
 ODT_INLINE void replace_objects(pugi::xml_node root, std::vector<known_object>& known, const label_change& change,
                                 bool frame_differs) {
   std::vector<known_object*> was(change.wanted.size());
-  for (std::size_t i = 0; i < was.size(); ++i)
-    if ((was[i] = find_same(known, change.wanted[i]))) was[i]->used = true;
+  const auto find = [&](known_object* (*how)(std::vector<known_object>&, const annotated_object&), std::size_t i) {
+    was[i] = how(known, change.wanted[i]);
+    if (was[i]) was[i]->used = true;
+  };
+  for (std::size_t i = 0; i < was.size(); ++i) find(find_same, i);
   std::vector<bool> exact(was.size());
   for (std::size_t i = 0; i < was.size(); ++i) {
     exact[i] = was[i] != nullptr && !frame_differs;
-    if (!was[i] && (was[i] = find_moved(known, change.wanted[i]))) was[i]->used = true;
+    if (!was[i]) find(find_moved, i);
   }
   for (std::size_t i = 0; i < was.size(); ++i) {
     pugi::xml_node node = was[i] ? root.append_copy(was[i]->node) : root.append_child("object");

@@ -260,7 +260,7 @@ ODT_INLINE label_map learner::classes_to_learn() {
   if (!how_.label_map.empty()) return label_map::read(how_.label_map);
   const std::string own = join_path(how_.model_dir, "label_map.pbtxt");
   if (file_exists(own)) return label_map::read(own);
-  const label_map made = label_map::from_names(how_.classes.empty() ? store_.classes() : how_.classes);
+  label_map made = label_map::from_names(how_.classes.empty() ? store_.classes() : how_.classes);
   if (made.empty()) fail("there are no classes yet; draw a box, or give --label");
   made.write(own);
   return made;

@@ -29,9 +29,14 @@ ODT_INLINE std::string_view type_of(std::string_view name) {
 }  // namespace detail
 
 ODT_INLINE std::optional<page_file> find_page_file(std::string_view name, const std::string& folder) {
+  if (!folder.empty()) {
+    const std::string path = join_path(folder, name);
+    if (name.empty() || name.find('/') != std::string_view::npos || !file_exists(path)) return std::nullopt;
+    return page_file{detail::type_of(name), read_file(path)};
+  }
   const auto at = std::ranges::find(detail::page_texts, name, &detail::page_text::name);
   if (at == std::end(detail::page_texts)) return std::nullopt;
-  return page_file{detail::type_of(name), folder.empty() ? std::string(at->text) : read_file(join_path(folder, name))};
+  return page_file{detail::type_of(name), std::string(at->text)};
 }
 
 }  // namespace odt::labelling

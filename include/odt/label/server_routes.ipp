@@ -2,6 +2,7 @@
 #pragma once
 
 #include <odt/core/target.hpp>
+#include <odt/dataset/picture_folder.hpp>
 #include <odt/io/file.hpp>
 #include <odt/io/image_file.hpp>
 #include <odt/label/page_files.hpp>
@@ -72,6 +73,7 @@ ODT_INLINE http::response label_server::state::api(const http::request& asked) {
   if (what == "photos" && gets) return list();
   if (what == "next" && gets) return next(asked);
   if (what == "doubts" && gets) return doubts();
+  if (what == "accepted" && gets) return accepted();
   if (what == "statistics" && gets) return statistics();
   if (what == "classes" && posts) {
     try {
@@ -261,6 +263,15 @@ ODT_INLINE http::response label_server::state::doubts() const {
     list.back()["name"] = photos[e.photo].name;
   }
   return detail::answer_json({{"doubts", std::move(list)}});
+}
+
+/// The accepted photos as `odt convert voc --ids` takes them: names without endings, a line each.
+ODT_INLINE http::response label_server::state::accepted() const {
+  const auto rows = store.rows();
+  std::string text;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (is_accepted(rows[i].state)) text += odt::detail::without_ending(photos[i].name) + "\n";
+  return {200, "text/plain; charset=utf-8", std::move(text), {}};
 }
 
 ODT_INLINE http::response label_server::state::statistics() const {

@@ -93,6 +93,7 @@ struct label_server::state {
   http::response suggestions_of(const http::request& asked, std::size_t photo);
   http::response next(const http::request& asked) const;
   http::response doubts() const;
+  http::response accepted() const;
   http::response statistics() const;
 
   http::response studio_setup(const http::request& asked);

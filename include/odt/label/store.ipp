@@ -264,7 +264,7 @@ ODT_INLINE photo_row annotation_store::save(std::size_t photo, const photo_chang
                             .boxes = static_cast<int>(change.objects.size()),
                             .work = change.work};
   write(photo, entry, now.row);
-  const photo_row saved{entry.revision, entry.state, numbers_of(change.objects), entry.by, entry.time, entry.after, {}};
+  photo_row saved{entry.revision, entry.state, numbers_of(change.objects), entry.by, entry.time, entry.after, {}};
   set_row(photo, saved);
   tell.due = true;
   return saved;

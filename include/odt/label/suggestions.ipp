@@ -221,9 +221,13 @@ ODT_INLINE void suggester::run() {
     std::optional<std::size_t> photo;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stopping_ || offered_ || (photo = next()); });
+      wake_.wait(lock, [&] {
+        if (!stopping_ && !offered_) photo = next();
+        return stopping_ || offered_ || photo;
+      });
       if (stopping_) return;
-      if ((version = std::exchange(offered_, std::nullopt))) status_.loading = version->name;
+      version = std::exchange(offered_, std::nullopt);
+      if (version) status_.loading = version->name;
     }
     if (version) {
       load(*version);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The photo and its boxes as SVG, under the hands: draw, select, move, resize, zoom at the pointer, pan, pinch.
 // The boxes are drawn in pixels of the screen, so that lines and letters stay the same at any zoom.
-import {$, s, replace, clamp, colorOf} from "/dom.js";
+import {$, s, replace, clamp} from "/dom.js";
 
 const grip = 9; // pixels of the screen around a handle or an edge
 const smallest = 4; // pixels of the screen: less is a click
@@ -390,4 +390,4 @@ export class Canvas {
   }
 }
 
-export {colorOf};
+
