@@ -21,6 +21,7 @@ struct stub_behaviour {
   std::atomic<int> milliseconds{0};  ///< that a batch takes
   std::atomic<int> found{1};         ///< objects in each picture
   std::atomic<bool> fails{false};
+  std::atomic<bool> closed{false};  ///< a batch waits until it is not
 };
 
 class stub_detector : public detector {
@@ -43,6 +44,7 @@ class stub_detector : public detector {
     ++how_.batches;
     how_.images += b.size;
     std::this_thread::sleep_for(std::chrono::milliseconds(how_.milliseconds));
+    while (how_.closed) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (how_.fails) fail("the stub fails");
     std::vector<detections> all;
     for (int i = 0; i < b.size; ++i)
@@ -84,9 +86,14 @@ inline void write_export(const std::string& directory) {
   writer.add<std::int64_t>("global_step", std::int64_t{7});
   writer.commit();
   write_file(join_path(directory, "checkpoint"), "model_checkpoint_path: \"model.ckpt\"\n");
-  write_file(join_path(directory, "pipeline.config"),
-             "model { ssd { num_classes: 3 image_resizer { fixed_shape_resizer { height: 8 width: 8 } }\n"
-             "post_processing { batch_non_max_suppression { max_total_detections: 5 } } } }\n");
+  write_file(
+      join_path(directory, "pipeline.config"),
+      "model { ssd { num_classes: 3 image_resizer { fixed_shape_resizer { height: 8 width: 8 } }\n"
+      "feature_extractor { type: \"ssd_mobilenet_v1\" } anchor_generator { ssd_anchor_generator {} }\n"
+      "box_predictor { convolutional_box_predictor {} } box_coder { faster_rcnn_box_coder {} }\n"
+      "matcher { argmax_matcher {} } similarity_calculator { iou_similarity {} }\n"
+      "loss { classification_loss { weighted_sigmoid {} } localization_loss { weighted_smooth_l1 {} } }\n"
+      "post_processing { batch_non_max_suppression { max_total_detections: 5 max_detections_per_class: 5 } } } }\n");
 }
 
 }  // namespace odt::test

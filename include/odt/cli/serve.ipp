@@ -24,6 +24,10 @@
 #include <optional>
 #include <thread>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace odt {
 
 namespace detail::cli {
@@ -99,11 +103,19 @@ ODT_INLINE void refuse_without_ports(const serve_command& c) {
          serve::rpc_server_of_program() ? ", --port 8500 for gRPC, or both" : "");
 }
 
+/// glibc gives many threads as many heaps, each of which keeps pieces of the versions that came and went.
+ODT_INLINE void share_heaps() {
+#if defined(__GLIBC__)
+  ::mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 ODT_INLINE int run_serve(const serve_command& c, const program& p) {
   refuse_without_ports(c);
   const auto configs = configs_to_serve(c);
   const std::string token = token_of(c);
   const stop_signal stop;
+  share_heaps();
   serve::metrics count;
   serve::models models(p.detectors, configs, models_options_of(c), count);
   std::unique_ptr<serve::rpc_server> rpc;

@@ -4,6 +4,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/http/connection.ipp>
+#include <odt/http/connection_answers.ipp>
 #include <odt/http/connection_events.ipp>
 #include <odt/http/server.hpp>
 
