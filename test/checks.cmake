@@ -32,6 +32,9 @@ list(FILTER headers EXCLUDE REGEX "^odt/distributed/mpi/")  # odt::mpi's own
 if(NOT TARGET odt_cloud)
   list(FILTER headers EXCLUDE REGEX "^odt/cloud/")
 endif()
+if(NOT TARGET odt_grpc)
+  list(FILTER headers EXCLUDE REGEX "^odt/serve/grpc/")
+endif()
 find_path(ODT_XTENSOR_INCLUDE_DIR NAMES xtensor/xtensor.hpp xtensor/containers/xtensor.hpp)
 if(NOT ODT_XTENSOR_INCLUDE_DIR)
   list(REMOVE_ITEM headers odt/adapt.hpp)
@@ -78,6 +81,11 @@ foreach(kind support header_only)
     target_link_libraries(test_odr_${kind} PRIVATE CURL::libcurl OpenSSL::Crypto)
   elseif(TARGET odt_cloud)
     target_link_libraries(test_odr_${kind} PRIVATE odt::cloud)
+  endif()
+  if(TARGET odt_grpc AND kind STREQUAL header_only)
+    target_link_libraries(test_odr_${kind} PRIVATE $<IF:$<TARGET_EXISTS:gRPC::grpc++>,gRPC::grpc++,PkgConfig::ODT_GRPC>)
+  elseif(TARGET odt_grpc)
+    target_link_libraries(test_odr_${kind} PRIVATE odt::grpc)
   endif()
   target_compile_options(test_odr_${kind} PRIVATE -O0)
   add_test(NAME odr_${kind} COMMAND test_odr_${kind})
@@ -172,6 +180,21 @@ if(ODT_EXAMPLES)
            COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/cluster/manifests.py $<TARGET_FILE:odt>
                    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)
   set_tests_properties(cluster.manifests PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+  # odt serve: what it answers, under load and reloads, and to what no client should send.
+  foreach(script rest load fuzz)
+    add_test(NAME serve.${script}
+             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/serve/${script}.py $<TARGET_FILE:odt>
+                     ${PROJECT_SOURCE_DIR}/examples/shapes.config)
+    set_tests_properties(serve.${script} PROPERTIES TIMEOUT 900)
+  endforeach()
+  if(NOT TARGET odt_grpc)
+    set_property(TEST serve.fuzz APPEND PROPERTY ENVIRONMENT ODT_WITHOUT_GRPC=1)
+  endif()
+  # Real clients of TensorFlow Serving, which test/run.sh --all installs.
+  add_test(NAME serve.clients
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/serve/clients.py $<TARGET_FILE:odt>
+                   ${PROJECT_SOURCE_DIR}/examples/shapes.config ${PROJECT_SOURCE_DIR}/build/clients/bin/python)
+  set_tests_properties(serve.clients PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
   # Servers of object stores, from the same place.
   if(TARGET odt_cloud)
     foreach(store seaweedfs fake-gcs-server gcp-storage-emulator)

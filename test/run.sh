@@ -60,8 +60,17 @@ peers() {
   done
 }
 
+# Clients of TensorFlow Serving, which want an old protobuf, in a place of their own.
+clients() {
+  [ -x build/clients/bin/python ] || python3 -m venv build/clients || return 0
+  timeout 600 build/clients/bin/pip install -q --retries 1 --timeout 30 'protobuf==3.20.3' grpcio numpy min-tfs-client \
+    tensorflow-serving-client-grpc ||
+    echo "the clients of TensorFlow Serving could not be installed; their test is skipped"
+}
+
 part "packages" packages
 [ $preset = release ] || part "peers" peers
+[ $preset = release ] || part "clients" clients
 launcher=$(command -v ccache || true)
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CMAKE_GENERATOR=Ninja
 cuda=OFF  # nvcc compiles the CUDA half too, where it is; only test/gpu.sh needs a GPU

@@ -8,6 +8,7 @@ usage: fuzz.py ODT CONFIG [--requests N] [--seed N]    (CONFIG: examples/shapes.
 import argparse
 import base64
 import json
+import os
 import pathlib
 import random
 import socket
@@ -209,11 +210,10 @@ def main():
     parser.add_argument("config")
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--no_grpc", action="store_true")
     flags = parser.parse_args()
     odt, config = pathlib.Path(flags.odt).resolve(), pathlib.Path(flags.config).resolve()
     with workplace(odt, config) as at, Server(odt, "--model_name", "m", "--model_base_path", "exports", at=at,
-                                              grpc=not flags.no_grpc) as server:
+                                              grpc="ODT_WITHOUT_GRPC" not in os.environ) as server:
         check_traversals(server)
         print("no path leads out")
         check_slow(server)

@@ -30,10 +30,10 @@ inline constexpr std::string_view html = R"page(<!doctype html>
 <p id="hint">Drop a photo here, or <label class="button">choose one<input id="file" type="file" accept="image/*"></label></p>
 </section>
 <p id="message" role="status"></p>
-<table id="found" hidden>
+<div id="list" hidden><table id="found">
 <thead><tr><th>Class</th><th>Score</th><th>Top</th><th>Left</th><th>Bottom</th><th>Right</th></tr></thead>
 <tbody></tbody>
-</table>
+</table></div>
 <section class="numbers">
 <div><h2>Versions</h2><table><thead><tr><th>Model</th><th>Version</th><th>State</th></tr></thead><tbody id="versions"></tbody></table></div>
 <div><h2>Latency</h2><p id="latency">no requests yet</p><svg id="histogram" viewBox="0 0 380 130" role="img" aria-label="Histogram of latencies"></svg></div>
@@ -57,9 +57,9 @@ main { max-width: 1200px; margin: 0 auto; padding: 1rem; }
 #drop.over { border-color: var(--bar); }
 #stage { position: relative; max-width: 100%; line-height: 0; }
 #photo { max-width: 100%; max-height: 70vh; }
-#boxes { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }
+#boxes { position: absolute; inset: 0; width: 100%; height: 100%; overflow: hidden; }
 #boxes rect { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; }
-#boxes text { font: 600 14px system-ui, sans-serif; paint-order: stroke; stroke: #000; stroke-width: 3px; fill: #fff; }
+#boxes text { font-family: system-ui, sans-serif; font-weight: 600; paint-order: stroke; stroke: #000; stroke-width: 3px; fill: #fff; }
 #hint { margin: .6rem; }
 .button { text-decoration: underline; cursor: pointer; color: var(--bar); }
 .button:focus-within { outline: 2px solid var(--bar); }
@@ -68,6 +68,7 @@ main { max-width: 1200px; margin: 0 auto; padding: 1rem; }
 #message.bad { color: #d33; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .15rem .6rem .15rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+#list { max-height: 22rem; overflow: auto; }
 #found td:not(:first-child), #found th:not(:first-child) { text-align: right; font-variant-numeric: tabular-nums; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1.5rem; margin-top: 1.5rem; }
 .numbers > div { min-width: 0; }
@@ -134,7 +135,7 @@ async function look(file) {
     if (mine !== latest) return;
     result = null;
     by("boxes").replaceChildren();
-    by("found").hidden = true;
+    by("list").hidden = true;
     say(wrong.message || String(wrong), true);
   }
 }
@@ -159,12 +160,14 @@ function draw() {
     const edge = {x: left * width, y: top * height, width: Math.max(0, right - left) * width,
                   height: Math.max(0, bottom - top) * height};
     boxes.append(svg("rect", {...edge, stroke: hue(label)}));
-    boxes.append(svg("text", {x: edge.x + 3, y: Math.max(size, edge.y + size), "font-size": size},
+    const near = edge.x > 0.75 * width;  // the right border: its label ends there
+    boxes.append(svg("text", {x: near ? edge.x + edge.width - 3 : edge.x + 3, y: Math.max(size, edge.y + size),
+                              "font-size": size, "text-anchor": near ? "end" : "start"},
                      `${name} ${score.toFixed(2)}`));
     rows.append(row(name, score.toFixed(3), Math.round(top * height), Math.round(left * width),
                     Math.round(bottom * height), Math.round(right * width)));
   }
-  by("found").hidden = count === 0;
+  by("list").hidden = count === 0;
   say(`${count} found in ${time(result.seconds)}` + (count ? "" : `; the best score is ${best.toFixed(2)}`));
 }
 
