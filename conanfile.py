@@ -22,6 +22,7 @@ class OdtConan(ConanFile):
     options = {
         "cuda": [True, False],  # the compiler and machine have to be nvcc 13's
         "cloud": [True, False],  # paths gs:// and s3://
+        "grpc": [True, False],  # odt serve by gRPC
         "turbojpeg": [True, False],  # faster JPEG than stb's
         "webp": [True, False],  # WebP pictures
         "tiff": [True, False],  # TIFF pictures
@@ -30,7 +31,7 @@ class OdtConan(ConanFile):
         "flatbuffers": [True, False],  # exports to TFLite
         "xtensor": [True, False],  # odt/adapt.hpp
     }
-    default_options = {"cuda": False, "cloud": False, "turbojpeg": True, "webp": False, "tiff": False, "fontconfig": False,
+    default_options = {"cuda": False, "cloud": False, "grpc": False, "turbojpeg": True, "webp": False, "tiff": False, "fontconfig": False,
                        "harfbuzz": False, "flatbuffers": False, "xtensor": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "include/*", "proto/*"
     test_package_folder = "packaging/conan/test_package"
@@ -55,6 +56,8 @@ class OdtConan(ConanFile):
         if self.options.cloud:
             self.requires("libcurl/[>=7.85 <9]")
             self.requires("openssl/[>=3 <4]")
+        if self.options.grpc:
+            self.requires("grpc/[>=1.51 <2]")
         if self.options.turbojpeg:
             self.requires("libjpeg-turbo/[>=2.1 <4]")
         if self.options.webp:
