@@ -66,7 +66,7 @@ ODT_INLINE void check(const std::vector<model_config>& configs) {
   std::set<std::string> names;
   for (const model_config& one : configs) {
     if (one.name.empty()) refuse(bad, "Illegal setting: a model in model_config_list has no name");
-    if (one.name.find_first_of(":") != one.name.npos)
+    if (one.name.find(':') != one.name.npos)
       refuse(bad, "the model name \"", one.name, "\" has a \":\", which ends names in URLs");
     if (one.base_path.empty()) refuse(bad, "model \"", one.name, "\": base_path is missing");
     if (!names.insert(one.name).second)

@@ -16,12 +16,12 @@ namespace detail::json {
 
 inline constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// 0 to 63, or -1; '-' and '_' are those of URLs.
-constexpr std::array<std::int8_t, 256> base64_values() {
-  std::array<std::int8_t, 256> values{};
-  values.fill(-1);
+/// 0 to 63, or 255; '-' and '_' are those of URLs.
+constexpr std::array<std::uint8_t, 256> base64_values() {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(255);
   for (std::size_t i = 0; i < base64_digits.size(); ++i)
-    values[static_cast<unsigned char>(base64_digits[i])] = static_cast<std::int8_t>(i);
+    values[static_cast<unsigned char>(base64_digits[i])] = static_cast<std::uint8_t>(i);
   values['-'] = 62, values['_'] = 63;
   return values;
 }
@@ -100,10 +100,12 @@ ODT_INLINE std::string decode_base64(std::string_view text) {
   int bits = 0;
   for (const char c : text) {
     if (c == '\n' || c == '\r') continue;
-    const int value = values[static_cast<unsigned char>(c)];
-    if (value < 0) refuse(code::invalid_argument, "Unable to base64 decode: there is a byte ", int{c}, " in it");
+    const auto byte = static_cast<unsigned char>(c);
+    const int value = values[byte];
+    if (value > 63) refuse(code::invalid_argument, "Unable to base64 decode: there is a byte ", byte, " in it");
     group = (group << 6 | static_cast<unsigned>(value)) & 0xffffff;
-    if ((bits += 6) < 8) continue;
+    bits += 6;
+    if (bits < 8) continue;
     bits -= 8;
     out += static_cast<char>(group >> bits);
   }

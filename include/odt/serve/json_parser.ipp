@@ -150,7 +150,7 @@ class parser {
         continue;
       }
       count();
-      if (list.empty() && elements > 0) list = unjoined(std::move(block), elements);
+      if (list.empty() && elements > 0) list = unjoined(block, elements);
       list.push_back(std::move(next));
     } while (take(','));
     if (!take(']')) wrong("Missing a comma or ] after an array element.");
@@ -177,7 +177,7 @@ class parser {
   }
 
   /// The elements of a block one by one.
-  std::vector<json_value> unjoined(json_value block, std::int64_t elements) {
+  std::vector<json_value> unjoined(const json_value& block, std::int64_t elements) {
     std::vector<json_value> list;
     const auto size = block.numbers.size() / static_cast<std::size_t>(elements);
     for (std::int64_t i = 0; i < elements; ++i) {

@@ -72,8 +72,10 @@ ODT_INLINE void histogram::add(double value) {
 
 ODT_INLINE double histogram::quantile(double share) const {
   std::uint64_t below = 0;
-  for (std::size_t i = 0; i < bounds.size(); ++i)
-    if (total > 0 && static_cast<double>(below += counts[i]) >= share * static_cast<double>(total)) return bounds[i];
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    below += counts[i];
+    if (total > 0 && static_cast<double>(below) >= share * static_cast<double>(total)) return bounds[i];
+  }
   return total > 0 ? bounds.back() : 0;
 }
 
