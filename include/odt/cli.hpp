@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A whole program around detectors: int main(int argc, char** argv) { return odt::cli<my_detector>(argc, argv); }
-// with the subcommands convert, train, eval, detect, inspect, shapes and bench, and model_main's flags.
+// with the subcommands label, convert, train, eval, detect, inspect, shapes and bench, and model_main's flags.
 #pragma once
 
 #include <odt/cli/run.hpp>

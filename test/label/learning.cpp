@@ -153,6 +153,7 @@ BOOST_AUTO_TEST_CASE(rounds_are_remembered) {
   }
   const learner again(*b.store, b.how, {});
   BOOST_TEST(again.status().rounds.size() == 1u);
+  BOOST_TEST(again.status().fresh == 0);  // it knows what the last round had
 }
 
 BOOST_AUTO_TEST_CASE(a_training_that_fails_or_dies_is_told_and_labelling_goes_on) {

@@ -48,6 +48,18 @@ class Site:
         self.server.stop()
         assert not complaints, complaints
 
+    def give_up(self, pictures, name):
+        """Leaves pictures of what was there, where there is a window still."""
+        for i, page in enumerate(self.pages):
+            try:
+                if pictures:
+                    pictures.mkdir(exist_ok=True)
+                    page.picture(pictures / f"{name}-{i}.png")
+                page.close()
+            except Exception:
+                pass
+        self.server.kill()
+
 
 def draws_and_edits(site):
     page = site.page()
@@ -309,13 +321,8 @@ def main():
                 test(site)
                 site.close()
             except BaseException:
-                for i, page in enumerate(site.pages):
-                    if given.pictures:
-                        given.pictures.mkdir(exist_ok=True)
-                        page.picture(given.pictures / f"{test.__name__}-{i}.png")
-                    page.close()
-                site.server.kill()
                 print(f"in {test.__name__}:", file=sys.stderr)
+                site.give_up(given.pictures, test.__name__)
                 raise
             tell(test.__name__, time.monotonic() - start)
 

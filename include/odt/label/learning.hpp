@@ -107,6 +107,8 @@ class learner {
   void export_version(const round_data& data, const std::string& prefix);
   void collect_garbage(const std::string& prefix);
   void keep_result(const round_result& result);
+  void remember(const round_data& data);
+  void recall();
   void call(const std::vector<std::string>& words);
   label_map classes_to_learn();
   int count_fresh() const;

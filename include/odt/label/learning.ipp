@@ -51,6 +51,16 @@ ODT_INLINE std::string record_path(const learning_options& how, std::int64_t ver
   return join_path(how.data_dir, str(version, "_", set, ".record"));
 }
 
+/// The versions of the files of a folder that end so.
+ODT_INLINE std::vector<std::int64_t> versions_of(const std::string& folder, std::string_view ending) {
+  std::vector<std::int64_t> versions;
+  for (const std::string& path : matching_files(str(join_path(glob_of(folder), "*"), ending))) {
+    const std::string name = odt::detail::last_part(path);
+    if (const auto version = version_number(name.substr(0, name.size() - ending.size()))) versions.push_back(*version);
+  }
+  return versions;
+}
+
 /// The last values of the tags of mAP in an evaluation's event files.
 ODT_INLINE void read_metrics(const std::string& directory, std::int64_t step, round_result& result) {
   for (const std::string& path : matching_files(join_path(glob_of(directory), "events.out.tfevents.*"))) {
@@ -135,6 +145,7 @@ ODT_INLINE learner::learner(annotation_store& store, learning_options how,
   pipeline::load(how_.pipeline_config_path);  // what cannot be read is refused at once
   status_.rounds = detail::read_rounds(detail::rounds_file(how_));
   status_.next_at = how_.update_every;
+  recall();
   status_.fresh = count_fresh();
   thread_ = std::thread([this] { run(); });
 }
@@ -238,6 +249,7 @@ ODT_INLINE void learner::one_round() {
     learned_ = data.revisions;  // also where it fails: the same photos would fail again
     status_.fresh = count_fresh();
   }
+  remember(data);
   if (data.trained == 0) fail("of ", data.photos, " accepted photos all are held out for evaluation; accept some more");
   write_config(data);
   const std::string prefix = train(data);
@@ -395,6 +407,26 @@ ODT_INLINE void learner::export_version(const round_data& data, const std::strin
   if (code) fail(unfinished, ": cannot be given its number: ", code.message());
 }
 
+/// Keeps which photos the round has, so that a later run knows what is new.
+ODT_INLINE void learner::remember(const round_data& data) {
+  nlohmann::json photos = nlohmann::json::object();
+  for (const auto& [photo, revision] : data.revisions) photos[store_.photos()[photo].id] = revision;
+  write_file(join_path(how_.data_dir, str(data.version, "_photos.json")), photos.dump() + "\n");
+}
+
+ODT_INLINE void learner::recall() {
+  std::int64_t newest = -1;
+  for (const std::int64_t version : detail::versions_of(how_.data_dir, "_photos.json"))
+    newest = std::max(newest, version);
+  if (newest < 0) return;
+  const auto photos =
+      nlohmann::json::parse(read_file(join_path(how_.data_dir, str(newest, "_photos.json"))), nullptr, false);
+  if (!photos.is_object()) return;
+  for (const auto& [id, revision] : photos.items())
+    if (const auto photo = store_.photos().find(id); photo && revision.is_number_integer())
+      learned_[*photo] = revision.get<std::int64_t>();
+}
+
 ODT_INLINE void learner::keep_result(const round_result& result) {
   append_writer file(detail::rounds_file(how_));
   file.write(detail::round_json(result).dump() + "\n");
@@ -407,7 +439,7 @@ ODT_INLINE void learner::collect_garbage(const std::string& prefix) {
   namespace fs = std::filesystem;
   const auto used = in_use_ ? in_use_() : std::vector<std::string>();
   std::error_code ignored;
-  std::vector<std::int64_t> exports, records;
+  std::vector<std::int64_t> exports;
   for (const auto& [number, path] : numbered_directories(how_.export_dir)) exports.push_back(number);
   for (const std::int64_t number : superfluous(exports, how_.temp_files_num, used)) {
     // First another name: a reader sees all of a version, or none of it.
@@ -417,12 +449,11 @@ ODT_INLINE void learner::collect_garbage(const std::string& prefix) {
   }
   for (fs::directory_iterator at(how_.export_dir, ignored), end; !ignored && at != end; at.increment(ignored))
     if (at->path().filename().string().starts_with("unfinished-")) fs::remove_all(at->path(), ignored);
-  for (const std::string& path : matching_files(join_path(glob_of(how_.data_dir), "*_train.record"))) {
-    const std::string name = odt::detail::last_part(path);
-    if (const auto number = version_number(name.substr(0, name.find('_')))) records.push_back(*number);
-  }
-  for (const std::int64_t number : superfluous(records, how_.temp_files_num, {}))
+  for (const std::int64_t number :
+       superfluous(detail::versions_of(how_.data_dir, "_photos.json"), how_.temp_files_num, {})) {
     for (const char* set : {"train", "val"}) remove_file(detail::record_path(how_, number, set));
+    remove_file(join_path(how_.data_dir, str(number, "_photos.json")));
+  }
   checkpoint_keeper(how_.model_dir, {.keep = how_.max_checkpoints_num}).saved(prefix);
 }
 

@@ -322,7 +322,7 @@ export class Canvas {
   boxElement(one, color, options) {
     const [x1, y1, x2, y2] = this.toScreen(one.box);
     const text = options.text;
-    const width = text.length * 6.3 + 10;
+    const width = text.length * 7 + 10;
     const top = y1 > 18 ? y1 - 17 : y1;
     const tag = s("g", {class: "tag", transform: `translate(${x1.toFixed(1)} ${top.toFixed(1)})`},
       s("rect", {width, height: 17, fill: color, rx: 2}),

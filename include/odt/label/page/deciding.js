@@ -83,6 +83,11 @@ export const deciding = {
         this.labels.selected = null;
       }
     }
+    const shown = this.suggestions().length;
+    if (!this.labels.boxes.length && shown && this.warned !== this.photo.id) {
+      this.warned = this.photo.id;
+      return toast(`${shown} suggestion(s) would not be taken; ${this.keys.of("take-all")[0]} takes them. Once more: there is nothing here`);
+    }
     this.decide(this.labels.boxes.length ? "accepted" : "verified_empty");
   },
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the server and other people say, and what a person has to be asked then.
-import {toast, banner} from "/dom.js";
+import {$, toast, banner} from "/dom.js";
 import {api} from "/api.js";
 import {Labels} from "/labels.js";
 

@@ -99,7 +99,10 @@ export class Keys {
   /** The keys of an action, for people. */
   of(action) {
     const keys = Object.entries(keymaps[this.map]).filter(([, name]) => name === action).map(([combo]) => combo);
-    return keys.map((combo) => combo.split("+").map((part) => names[part] || part || "+").join("+"));
+    return keys.slice(0, 2).map((combo) => {
+      const [, held, key] = /^((?:ctrl\+|shift\+)*)(.+)$/.exec(combo);
+      return held + (names[key] || key);
+    });
   }
 
   /** Writes the keys into the buttons' titles. */

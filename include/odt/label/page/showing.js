@@ -105,7 +105,7 @@ export const showing = {
     this.drawSuggestionList();
     this.drawClassList();
     const takes = this.keys.map === "review" ? this.suggestions().length : 0;
-    $("accept").textContent = this.labels.boxes.length + takes ? "accept" : "accept: nothing here";
+    $("accept").textContent = this.labels.boxes.length + takes ? "accept" : "accept as empty";
     $("state-name").textContent = stateNames[this.photo.state];
     $("state-name").dataset.state = this.photo.state;
     $("name-of-photo").textContent = this.photo.name;
