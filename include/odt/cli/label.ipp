@@ -169,6 +169,7 @@ ODT_INLINE void add_label(CLI::App& app, program& p) {
       "--pipeline_config_path pipeline.config");
   const auto command = std::make_shared<label_command>();
   command->how.http.port = 8090;
+  command->how.http.threads = 12;  // some may wait for a detector
   add_label_photos(*label, *command);
   add_label_model(*label, *command);
   add_label_learning(*label, *command);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
 #include <numeric>
 
@@ -28,6 +29,13 @@ ODT_INLINE std::string type_of(image_format format) {
     default:
       return "image/jpeg";
   }
+}
+
+/// "photos" of "../photos/".
+ODT_INLINE std::string name_of_folder(const std::string& path) {
+  std::error_code ignored;
+  const std::string name = std::filesystem::canonical(path, ignored).filename().string();
+  return name.empty() ? path : name;
 }
 
 ODT_INLINE double number_in(std::string_view text, double otherwise) {
@@ -106,7 +114,11 @@ ODT_INLINE http::response label_server::state::of_photo(const http::request& ask
 }
 
 ODT_INLINE http::response label_server::state::project() const {
-  detail::json json{{"name", odt::detail::last_part(how.images)},
+  // Drafts in a browser are kept under the id: another folder of the same name is another project.
+  std::error_code ignored;
+  const std::string place = std::filesystem::weakly_canonical(photos.notes(), ignored).string();
+  detail::json json{{"id", digest_of(place.empty() ? photos.notes() : place).substr(0, 16)},
+                    {"name", detail::name_of_folder(how.images)},
                     {"photos", photos.size()},
                     {"classes", store.classes()},
                     {"classes_given", store.classes_are_given()},

@@ -6,6 +6,7 @@
 #include <odt/dataset/annotation.hpp>
 #include <odt/dataset/prepare.hpp>
 #include <odt/io/directory_lock.hpp>
+#include <odt/io/image_file.hpp>
 #include <odt/io/label_map.hpp>
 #include <odt/label/journal.hpp>
 #include <odt/label/photos.hpp>
@@ -100,6 +101,7 @@ class annotation_store {
   void note_outside(std::size_t photo, const file_content& file);
   bool notice(std::size_t photo, const file_content& file);
   struct telling;
+  image_info info_of(std::size_t photo) const;
   void write(std::size_t photo, const journal_entry& entry, const photo_row& before);
   photo_labels labels_of(std::size_t photo, const file_content& file) const;
   std::string text_for(std::size_t photo, const photo_labels& now, const photo_change& change,
@@ -118,6 +120,7 @@ class annotation_store {
   mutable std::mutex table_;  // guards what follows
   std::vector<photo_row> rows_;
   std::vector<std::string> classes_;
+  mutable std::vector<std::optional<image_info>> infos_;  // of photos that lie far away
   std::function<void(std::size_t)> changed_;
 };
 

@@ -52,7 +52,8 @@ ODT_INLINE annotation_store::annotation_store(const photo_index& photos, const s
       how_(how),
       lock_(photos.notes()),
       journal_(join_path(photos.notes(), "journal.jsonl")),
-      rows_(photos.size()) {
+      rows_(photos.size()),
+      infos_(photos.size()) {
   const std::string added = detail::class_file(photos);
   const label_map known = !classes_are_given() && file_exists(added) ? label_map::read(added) : how.classes;
   for (const label_map_item& item : known.items()) classes_.push_back(item.name);
@@ -185,10 +186,24 @@ ODT_INLINE photo_labels annotation_store::get(std::size_t photo) {
   return labels_of(photo, file);
 }
 
+/// What a photo's header says; of one that lies in an object store it is asked for once.
+ODT_INLINE image_info annotation_store::info_of(std::size_t photo) const {
+  const std::string& path = photos_[photo].path;
+  if (!is_remote(path)) return read_image_info(read_file(path), path);
+  {
+    const std::lock_guard lock(table_);
+    if (infos_[photo]) return *infos_[photo];
+  }
+  const image_info info = read_image_info(read_file(path), path);
+  const std::lock_guard lock(table_);
+  infos_[photo] = info;
+  return info;
+}
+
 ODT_INLINE photo_labels annotation_store::labels_of(std::size_t photo, const file_content& file) const {
   const struct photo& p = photos_[photo];
   photo_labels result{.row = row(photo), .size = {}, .objects = {}, .remarks = {}};
-  const image_info info = read_image_info(read_file(p.path), p.path);
+  const image_info info = info_of(photo);
   result.size = info.orientation > 4 ? size2{info.width, info.height} : info.size();
   result.orientation = info.orientation;
   if (file.text.empty()) return result;

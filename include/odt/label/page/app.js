@@ -35,7 +35,7 @@ class App {
     this.model = this.project.model;
     this.learning = this.project.learning;
     this.threshold = settings.get("threshold", this.project.threshold);
-    this.outbox = new Outbox(this.project.name, this.session, {
+    this.outbox = new Outbox(this.project.id, this.session, {
       state: (state, text) => this.showSave(state, text),
       saved: (id, answer) => this.wasSaved(id, answer),
       conflict: (id, body) => this.conflict(id, body),
@@ -157,6 +157,7 @@ class App {
     document.addEventListener("keydown", (event) => { if (event.code === "Space" && event.shiftKey) this.canvas.panning = true; });
     document.addEventListener("keyup", (event) => { if (event.code === "Space") this.canvas.panning = false; });
     window.addEventListener("hashchange", () => { const id = location.hash.slice(1); if (this.list.byId.has(id) && id !== this.photo?.id) this.open(id); });
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.renewLease(); });
     window.addEventListener("pagehide", () => this.leave());
     window.addEventListener("beforeunload", () => this.canvas.finish());
     this.nextTheme(settings.get("theme", "auto"));
@@ -251,6 +252,7 @@ class App {
     if (waiting) this.photo.state = waiting.state;
     if (!same) {
       this.dismissed = new Set();
+      this.drewHere = false;
       this.chosenSuggestion = null;
       if (this.doubt?.id !== photo.id) this.doubt = null;
       this.work.begin();
