@@ -5,6 +5,8 @@
 #include <odt/exec/cpu/machine/ceiling.hpp>
 #include <odt/train/benchmark.hpp>
 
+#include "gradient_times.hpp"
+#include "timing.hpp"
 #include "train_step_detector.hpp"
 #include "train_step_two_stage.hpp"
 
@@ -32,6 +34,7 @@ struct arguments {
   std::string precision = "fp32";
   bool layers = false;
   bool ceilings = false;
+  bool gradients = false;
   bool json = false;
   odt::benchmark_options how{.warmup = 5, .threads = 2};
 };
@@ -115,12 +118,43 @@ odt::size2 complete(arguments& a) {
   return {a.image_size, two_stage ? a.image_size * 4 / 3 : a.image_size};
 }
 
-std::unique_ptr<detector> make_detector(const arguments& a) {
-  const odt::run_options run{.seed = 1, .threads = a.how.threads, .compute = a.how.compute};
+std::unique_ptr<detector> make_detector(const arguments& a, odt::communicator* ranks = nullptr) {
+  const odt::run_options run{.seed = 1, .threads = a.how.threads, .compute = a.how.compute, .ranks = ranks};
   if (const auto* model = odt::bench::find_two_stage_model(a.model))
     return std::make_unique<odt::bench::two_stage_detector>(odt::bench::options_of(*model, a.num_classes), run);
   return std::make_unique<odt::bench::detector>(
       odt::bench::options_of(odt::bench::find_model(a.model), a.num_classes, a.image_size), run);
+}
+
+/// A line for bench/scaling.py: medians over the steps, of the step and of how long before its last gradient each tenth
+/// of them was final.
+void print_gradients(const arguments& a, const odt::batch& b) {
+  constexpr std::size_t parts = 10;
+  odt::bench::gradient_times times;
+  const std::unique_ptr<detector> d = make_detector(a, &times);
+  check_training(*d, b, a.how.warmup);
+  std::vector<std::vector<double>> measured(parts + 1);
+  for (int step = 0; step < a.how.steps; ++step) {
+    measured[parts].push_back(odt::bench::seconds([&] { d->train_step(b); }));
+    const std::vector<double> left = times.seconds_left(parts);
+    for (std::size_t part = 0; part < parts; ++part) measured[part].push_back(left[part]);
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& of_part : measured) {
+    std::ranges::sort(of_part);
+    medians.push_back(of_part[of_part.size() / 2]);
+  }
+  const double step = medians.back();
+  json hidden = json::array();
+  for (std::size_t part = 0; part < parts; ++part) hidden.push_back(std::round(1e3 * medians[part] / step) / 1e3);
+  std::puts(json{{"model", a.model},
+                 {"batch_size", a.batch_size},
+                 {"threads", a.how.threads},
+                 {"img_per_s", a.batch_size / step},
+                 {"megabytes", static_cast<double>(times.floats()) * 4 / 1e6},
+                 {"hidden", hidden}}
+                .dump()
+                .c_str());
 }
 
 void add_flags(CLI::App& app, arguments& a) {
@@ -137,6 +171,7 @@ void add_flags(CLI::App& app, arguments& a) {
   app.add_flag("--forward_only", a.how.forward_only,
                "the network in evaluation mode, without post-processing; for two stages with it");
   app.add_flag("--layers", a.layers, "every operation, those first that lose most against the machine's ceilings");
+  app.add_flag("--gradients", a.gradients, "when in a step its gradients are final; bench/scaling.py reads it");
   app.add_flag("--ceilings", a.ceilings, "only what the machine gives at this moment");
   app.add_flag("--json", a.json, "one line of JSON (the default output is the same line)");
 }
@@ -153,6 +188,7 @@ int main(int argc, char** argv) try {
 
   const odt::size2 extent = complete(a);
   const odt::batch b = odt::random_batch(a.batch_size, extent, a.num_classes);
+  if (a.gradients) return print_gradients(a, b), 0;
   const odt::memory_growth memory;
   const std::unique_ptr<detector> made = make_detector(a);
   detector& d = *made;
