@@ -6,6 +6,8 @@ add_test(NAME include_directions COMMAND Python3::Interpreter ${CMAKE_CURRENT_SO
                                          ${PROJECT_SOURCE_DIR})
 add_test(NAME include_directions_refuses COMMAND Python3::Interpreter
                                                  ${CMAKE_CURRENT_SOURCE_DIR}/check_includes_test.py)
+add_test(NAME cluster.scaling COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/cluster/scaling.py
+                                      ${PROJECT_SOURCE_DIR})
 if(NOT ODT_ALL_TESTS)
   return()
 endif()
