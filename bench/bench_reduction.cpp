@@ -27,7 +27,8 @@ void check(odt::communicator& ranks, std::vector<float>& values) {
   std::ranges::fill(values, static_cast<float>(ranks.rank() + 1));
   ranks.finished(values);
   ranks.wait();
-  const float wanted = static_cast<float>(ranks.ranks() * (ranks.ranks() + 1) / 2);
+  const int sum = ranks.ranks() * (ranks.ranks() + 1) / 2;
+  const float wanted = static_cast<float>(sum);
   for (const float v : values)
     if (v != wanted) odt::fail("a sum over ", ranks.ranks(), " ranks is ", v, ", not ", wanted);
 }
