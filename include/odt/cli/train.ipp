@@ -82,9 +82,10 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
                  "seconds at least from one evaluation to the next; instead of eval_config.eval_interval_secs")
       ->check(not_negative());
   app.add_flag("--no_eval", c.no_eval, "no evaluation beside the training");
-  app.add_option("--shards,--num_shards", f.sharing.shards,
-                 "parts of a batch, computed each for itself, on an accelerator one a device; with the same number, any "
-                 "ranks make the same steps")
+  app.add_option(
+         "--shards,--num_shards", f.sharing.shards,
+         "parts of a batch, computed each for itself, on an accelerator one a device; with the same number, any "
+         "ranks make the same steps")
       ->check(positive());
   app.add_option("--accumulate", f.sharing.accumulate, "batches a step, computed one after another")
       ->check(positive())
