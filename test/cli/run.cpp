@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_word_that_does_not_exist_is_named_with_the_nearest_that_d
   says({"predict", "--weights", "x"}, "did you mean \"odt detect\"?");
   says({"freeze"}, "did you mean \"odt export\"?");
   says({"val"}, "did you mean \"odt eval\"?");
-  says({"cook"}, "there are convert, train, ");
+  says({"cook"}, "there are convert, label, train, ");
   says({"convert", "yolo", "--images", "x"}, "there is no \"odt convert yolo\": YOLO's text is not read");
   says({"checkpoint"}, "say what to do: odt checkpoint list, diff, convert, average");
   says({"checkpoint", "compare", "a", "b"}, "did you mean \"odt checkpoint diff\"?");
