@@ -133,7 +133,10 @@ def kills_of_the_trainer(odt, at, config, kills):
     server = Server(odt, ["--images", str(at / "learned" / "images"), "--annotations", str(at / "learned" / "annotations"), "--train", "--model_dir", str(at / "model"),
                           "--pipeline_config_path", str(at / "pipeline.config"), "--device", "cpu", "--threads", "1", "--steps_per_epoch", "30",
                           "--update_every", "1000"], str(at / "log.txt"))
-    for kill in range(kills):
+    done = 0
+    for _ in range(3 * kills):
+        if done == kills:
+            break
         server.ask("POST", "/api/learn", {})
         child = None
         for _ in range(600):
@@ -149,12 +152,14 @@ def kills_of_the_trainer(odt, at, config, kills):
             os.kill(child, signal.SIGKILL)
         except ProcessLookupError:
             continue
+        done += 1
         for _ in range(1500):
             learning = server.ask("GET", "/api/project")["learning"]
             if learning["phase"] in ("failed", "waiting"):
                 break
             time.sleep(0.02)
         assert learning["phase"] in ("failed", "waiting"), learning
+    assert done == kills, f"only {done} of {kills} kills met a process"
     before = len(server.ask("GET", "/api/project")["learning"]["rounds"])
     server.ask("POST", "/api/learn", {})
     for _ in range(1200):

@@ -2,6 +2,7 @@
 // The HTTP interface, asked as the page and as Label Studio do.
 #include <odt/label/server.hpp>
 
+#include <odt/core/random.hpp>
 #include <odt/dataset/voc_xml.hpp>
 
 #include <http/client.hpp>
@@ -9,7 +10,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <vector>
 
 using nlohmann::json;
 using odt::labelling::label_options;
@@ -148,6 +152,38 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_request_is_told) {
   BOOST_TEST(s.ask("POST", "/api/learn", json::object()).status == 409);
   BOOST_TEST(s.ask("DELETE", s.photo(0)).status == 404);
   BOOST_TEST(s.ask("GET", s.photo(0)).body["revision"] == 0);
+}
+
+BOOST_AUTO_TEST_CASE(broken_bodies_do_no_harm) {
+  const site s;
+  const json task{{"id", 1}, {"data", {{"image", "/data/local-files/?d=photos/a.jpg"}}}};
+  const json region{{"type", "rectanglelabels"},
+                    {"value", {{"x", 25}, {"y", 50}, {"width", 50}, {"height", 25}, {"rectanglelabels", {"cat"}}}}};
+  const json hook{{"action", "ANNOTATION_CREATED"}, {"task", task}, {"annotation", {{"result", {region}}}}};
+  const std::vector<std::array<std::string, 3>> good{{"PUT", s.photo(0), s.change(0).dump()},
+                                                     {"POST", s.photo(0) + "/lease", R"({"session":"1","by":"a"})"},
+                                                     {"POST", "/predict", json{{"tasks", {task}}}.dump()},
+                                                     {"POST", "/webhook", hook.dump()},
+                                                     {"POST", "/api/classes", R"({"name":"x"})"}};
+  const std::string pieces[] = {"{",  "}",     "[",       "]",    "\"",   ",",  ":", "null",
+                                "-1", "1e999", "\\u0000", "\xff", "true", "{}", "[]"};
+  odt::random_stream chance(3);
+  const auto pick = [&](std::size_t count) {
+    return static_cast<std::size_t>(chance.integer(0, static_cast<std::int64_t>(count)));
+  };
+  for (int i = 0; i < 400; ++i) {
+    const auto& [method, target, body] = good[pick(good.size())];
+    std::string broken = body;
+    for (std::size_t changes = 1 + pick(4); changes > 0 && !broken.empty(); --changes) {
+      const std::size_t at = pick(broken.size());
+      broken.replace(at, pick(std::min<std::size_t>(9, broken.size() - at)), pieces[pick(std::size(pieces))]);
+    }
+    const int status = s.ask(method, target, broken).status;
+    BOOST_REQUIRE_MESSAGE(status >= 200 && status < 500,
+                          method << " " << target << " " << broken << " gives " << status);
+  }
+  BOOST_TEST(s.ask("PUT", s.photo(0), std::string(100000, '[')).status == 400);
+  BOOST_TEST(s.ask("GET", "/api/project").status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(requests_from_other_pages_are_turned_away) {

@@ -25,6 +25,7 @@ inline constexpr synonym command_synonyms[] = {
     {"check", "inspect"},  {"import", "convert"}, {"dataset", "convert"},  {"benchmark", "bench"},
     {"pascal_voc", "voc"}, {"pascal", "voc"},     {"xml", "labelimg"},     {"table", "csv"},
     {"compare", "diff"},   {"ls", "list"},        {"mean", "average"},     {"freeze", "export"},
+    {"annotate", "label"},
 };
 
 inline constexpr synonym flag_synonyms[] = {
