@@ -108,6 +108,20 @@ BOOST_AUTO_TEST_CASE(pictures_come_as_browsers_want_them) {
   BOOST_TEST(body_of(text) == odt::read_file(s.folder.path("sub/c d.jpg")));
 }
 
+BOOST_AUTO_TEST_CASE(a_damaged_photo_can_be_rejected_and_not_labelled) {
+  const site s;
+  odt::write_file(s.folder.path("a.jpg"), "no picture");
+  const answer photo = s.ask("GET", s.photo(0));
+  BOOST_TEST(photo.status == 200);
+  BOOST_TEST(photo.body["width"] == 0);
+  BOOST_TEST(photo.body["remarks"][0].get<std::string>().find("a.jpg") != std::string::npos);
+  BOOST_TEST(s.ask("GET", s.photo(0) + "/image").status == 422);
+  BOOST_TEST(s.ask("PUT", s.photo(0), s.change(0)).status == 422);
+  json rejected = s.change(0, "rejected");
+  rejected["objects"] = json::array();
+  BOOST_TEST(s.ask("PUT", s.photo(0), rejected).status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_conflict_gives_both_versions) {
   const site s;
   s.ask("PUT", s.photo(0), s.change(0));

@@ -105,11 +105,17 @@ ODT_INLINE http::response label_server::state::api(const http::request& asked) {
 ODT_INLINE http::response label_server::state::of_photo(const http::request& asked, std::size_t photo) {
   const std::string what = asked.segments.size() == 4 ? asked.segments[3] : std::string();
   const bool whole = asked.segments.size() == 3;
-  if (asked.method == "GET" && whole) return labels(asked, photo);
-  if (asked.method == "PUT" && whole) return save(asked, photo);
-  if (asked.method == "GET" && what == "image") return picture(photo);
-  if (asked.method == "GET" && what == "suggestions") return suggestions_of(asked, photo);
-  if (asked.method == "POST" && what == "lease") return take_lease(asked, photo);
+  try {
+    if (asked.method == "GET" && whole) return labels(asked, photo);
+    if (asked.method == "PUT" && whole) return save(asked, photo);
+    if (asked.method == "GET" && what == "image") return picture(photo);
+    if (asked.method == "GET" && what == "suggestions") return suggestions_of(asked, photo);
+    if (asked.method == "POST" && what == "lease") return take_lease(asked, photo);
+  } catch (const http::refusal&) {
+    throw;
+  } catch (const error& wrong) {  // about the photo, its labels, or the change
+    throw http::refusal(422, wrong.what());
+  }
   throw http::refusal(404, str(asked.method, " ", asked.path, ": there is nothing here"));
 }
 
@@ -200,10 +206,6 @@ ODT_INLINE http::response label_server::state::save(const http::request& asked, 
                                 {"now", detail::labels_json(photos[photo], conflict.now)},
                                 {"yours", body}},
                                409);
-  } catch (const http::refusal&) {
-    throw;
-  } catch (const error& wrong) {
-    throw http::refusal(422, wrong.what());
   }
 }
 

@@ -203,7 +203,14 @@ ODT_INLINE image_info annotation_store::info_of(std::size_t photo) const {
 ODT_INLINE photo_labels annotation_store::labels_of(std::size_t photo, const file_content& file) const {
   const struct photo& p = photos_[photo];
   photo_labels result{.row = row(photo), .size = {}, .objects = {}, .remarks = {}};
-  const image_info info = info_of(photo);
+  image_info info;
+  try {
+    info = info_of(photo);
+  } catch (const error& wrong) {  // it can be rejected still
+    result.remarks.push_back(wrong.what());
+    result.objects = file.labels.objects;
+    return result;
+  }
   result.size = info.orientation > 4 ? size2{info.width, info.height} : info.size();
   result.orientation = info.orientation;
   if (file.text.empty()) return result;
@@ -237,6 +244,7 @@ ODT_INLINE std::vector<annotated_object> annotation_store::checked(std::size_t p
     if (classes_are_given() && std::ranges::find(known, o.name) == known.end())
       refuse(i, "there is no class \"", o.name, "\"; there are ", join(known, ", "));
     if (!(b.xmin < b.xmax) || !(b.ymin < b.ymax)) refuse(i, "it is empty or inverted");
+    if (size == size2{}) refuse(i, "the photo cannot be read");
     if (b.xmax <= 0 || b.ymax <= 0 || b.xmin >= size.width || b.ymin >= size.height)
       refuse(i, "it lies outside the photo of ", size.width, "x", size.height, " pixels");
   }

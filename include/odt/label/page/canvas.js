@@ -35,7 +35,7 @@ export class Canvas {
   }
 
   show(path, width, height) {
-    this.size = [width, height];
+    this.size = [Math.max(width, 1), Math.max(height, 1)]; // 0: it cannot be read
     this.gesture = null;
     this.image = s("image", {width, height, preserveAspectRatio: "none", href: path, id: "photo"});
     this.image.addEventListener("error", () => this.hands.missing());
