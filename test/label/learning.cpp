@@ -118,6 +118,7 @@ BOOST_AUTO_TEST_CASE(a_round_begins_when_enough_is_accepted_and_has_all_that_is)
   bench b;
   learner l(*b.store, b.how, {});
   b.store->on_change([&](std::size_t) { l.note_change(); });
+  l.start();
   for (std::size_t i = 0; i < 9; ++i) b.accept(i);
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   BOOST_TEST(l.status().rounds.empty());
@@ -148,6 +149,7 @@ BOOST_AUTO_TEST_CASE(rounds_are_remembered) {
   b.accept(0), b.accept(1), b.accept(2);
   {
     learner l(*b.store, b.how, {});
+    l.start();
     l.begin_round();
     BOOST_REQUIRE(comes_true([&] { return l.status().rounds.size() == 1; }));
   }
@@ -160,6 +162,7 @@ BOOST_AUTO_TEST_CASE(a_training_that_fails_or_dies_is_told_and_labelling_goes_on
   bench b;
   b.accept(0), b.accept(1), b.accept(2);
   learner l(*b.store, b.how, {});
+  l.start();
   odt::write_file(b.folder.path("odt.sh.fail"), "");
   l.begin_round();
   BOOST_REQUIRE(comes_true([&] { return l.status().phase == "failed"; }));
@@ -184,6 +187,7 @@ BOOST_AUTO_TEST_CASE(old_exports_and_records_go_and_what_is_used_stays) {
   odt::make_directories(b.folder.path("model/export/10"));
   odt::make_directories(b.folder.path("model/export/mine"));
   learner l(*b.store, b.how, [] { return std::vector<std::string>{"9"}; });
+  l.start();
   for (std::size_t round = 1; round <= 3; ++round) {
     l.begin_round();
     BOOST_REQUIRE(comes_true([&] { return l.status().rounds.size() == round && l.status().phase == "waiting"; }));
@@ -207,6 +211,7 @@ BOOST_AUTO_TEST_CASE(an_end_ends_what_trains) {
   const auto start = std::chrono::steady_clock::now();
   {
     learner l(*b.store, b.how, {});
+    l.start();
     l.begin_round();
     BOOST_REQUIRE(comes_true([&] { return l.status().step == 1; }));
     BOOST_TEST(l.status().loss == 1);

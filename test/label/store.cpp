@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(one_process_at_a_time) {
   const photo_folder folder;
   folder.add("a.jpg");
   const opened o(folder);
-  check_error([&] { opened second(folder); }, {".odt-label"});
+  check_error([&] { opened second(folder); }, {".odt-label", "another odt", "labels these photos"});
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_by_box_and_reason) {

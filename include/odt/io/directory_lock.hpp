@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace odt {
 
@@ -11,7 +12,9 @@ class directory_lock {
  public:
   /// Makes the directory when there is none. One that another process holds is an error, which names that process.
   /// Filesystems without locks are warned of. Object stores have none, and nothing is held there.
-  explicit directory_lock(const std::string& directory);
+  /// `doing` says for what one holds it, and what whoever comes second can do.
+  explicit directory_lock(const std::string& directory,
+                          std::string_view doing = "trains here; wait for it, or choose another --model_dir");
   ~directory_lock();
   directory_lock(directory_lock&& other) noexcept;
   directory_lock& operator=(directory_lock&&) = delete;

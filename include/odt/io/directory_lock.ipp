@@ -32,7 +32,7 @@ ODT_INLINE std::string holder() {
 
 }  // namespace detail::lock
 
-ODT_INLINE directory_lock::directory_lock(const std::string& directory) {
+ODT_INLINE directory_lock::directory_lock(const std::string& directory, std::string_view doing) {
   make_directories(directory);
   if (is_remote(directory)) return;
   const std::string path = join_path(directory, ".odt.lock");
@@ -46,9 +46,8 @@ ODT_INLINE directory_lock::directory_lock(const std::string& directory) {
   }
   const int code = errno;
   ::close(std::exchange(descriptor_, -1));
-  if (code == EWOULDBLOCK)
-    fail(directory, ": another odt (", read_file(path), ") trains here; wait for it, or choose another --model_dir");
-  warn(path, ": cannot lock: ", std::strerror(code), "; let no other odt train in this directory");
+  if (code == EWOULDBLOCK) fail(directory, ": another odt (", read_file(path), ") ", doing);
+  warn(path, ": cannot lock: ", std::strerror(code), "; let no other odt work in this directory");
 }
 
 ODT_INLINE directory_lock::~directory_lock() {

@@ -80,6 +80,9 @@ class learner {
   learner(const learner&) = delete;
   learner& operator=(const learner&) = delete;
 
+  /// Begins to wait for accepted photos; before it nothing is done.
+  void start();
+
   /// Begins a round as soon as the one that goes on is over.
   void begin_round();
 

@@ -147,6 +147,9 @@ ODT_INLINE learner::learner(annotation_store& store, learning_options how,
   status_.next_at = how_.update_every;
   recall();
   status_.fresh = count_fresh();
+}
+
+ODT_INLINE void learner::start() {
   thread_ = std::thread([this] { run(); });
 }
 

@@ -146,6 +146,7 @@ ODT_INLINE label_server::state::state(std::span<const detector_type> types, cons
     stream->send("hello", "{}");
     events.add(std::move(stream));
   });
+  if (learning) learning->start();
   if (suggestions) watcher = std::thread([this] { watch(); });  // last: nothing fails behind a thread
 }
 

@@ -50,7 +50,7 @@ struct annotation_store::file_content {
 ODT_INLINE annotation_store::annotation_store(const photo_index& photos, const store_options& how)
     : photos_(photos),
       how_(how),
-      lock_(photos.notes()),
+      lock_(photos.notes(), "labels these photos; open its page, or end it"),
       journal_(join_path(photos.notes(), "journal.jsonl")),
       rows_(photos.size()),
       infos_(photos.size()) {
