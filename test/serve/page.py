@@ -4,7 +4,6 @@
 
 usage: page.py ODT CONFIG [SCREENSHOTS]    (CONFIG: examples/shapes.config; status 77 without selenium and Chromium)
 """
-import json
 import pathlib
 import shutil
 import sys
@@ -12,13 +11,15 @@ import time
 
 from fixture import Server, photos, workplace
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "label"))
+from peers import go_on_or_skip  # noqa: E402
+
 try:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
 except ImportError:
-    print("skipped: this Python has no selenium (pip install selenium)")
-    sys.exit(77)
+    go_on_or_skip("selenium is not there (pip install selenium); the page is not tried in a browser")
 
 
 def browser(dark=False, width=1280):
