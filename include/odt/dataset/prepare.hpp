@@ -31,9 +31,9 @@ enum class labels_of_turned { upright, stored };
 prepared_picture prepare_picture(const annotation& source, const std::string& picture_path, const label_map& classes,
                                  labels_of_turned turned = labels_of_turned::upright);
 
-/// The labels with their boxes as they lie in the upright picture with that header, whose size they get; boxes beyond it
-/// are left as they are. `guesses` gets what prepare_picture would report. Throws where the labels' size contradicts the
-/// picture.
+/// The labels with their boxes as they lie in the upright picture with that header, whose size they get; boxes beyond
+/// it are left as they are. `guesses` gets what prepare_picture would report. Throws where the labels' size contradicts
+/// the picture.
 annotation upright_labels(annotation source, const std::string& picture_path, const image_info& info,
                           labels_of_turned turned, std::vector<std::string>& guesses);
 
