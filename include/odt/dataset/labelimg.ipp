@@ -5,6 +5,7 @@
 #include <odt/core/target.hpp>
 #include <odt/dataset/labelimg.hpp>
 #include <odt/dataset/voc_xml.hpp>
+#include <odt/dataset/voc_xml.ipp>
 #include <odt/io/file.hpp>
 
 #include <pugixml.hpp>
@@ -17,13 +18,6 @@
 #include <vector>
 
 namespace odt {
-
-namespace detail::voc_xml {
-
-// Defined in voc_xml.ipp.
-ODT_INLINE std::string decoded(std::string_view bytes, const std::string& path);
-
-}  // namespace detail::voc_xml
 
 namespace detail::labelimg {
 
