@@ -37,28 +37,6 @@ void check_reports(const step_report& a, const step_report& b, float tolerance) 
   BOOST_TEST(a.finite == b.finite);
 }
 
-/// Every variable, slot and average: by the largest of its kind, since some are all but zero.
-void check_states(any_ssd& a, any_ssd& b, double tolerance, std::string_view named = {}) {
-  const auto kind_of = [](const std::string& name) { return name.substr(name.rfind('/') + 1); };
-  const auto left = a.state(), right = b.state();
-  std::map<std::string, double> largest;
-  for (const state_tensor& t : left)
-    for (const float v : t.values) {
-      double& l = largest[kind_of(t.name)];
-      l = std::max(l, std::abs(static_cast<double>(v)));
-    }
-  BOOST_REQUIRE_EQUAL(left.size(), right.size());
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    BOOST_TEST(left[i].name == right[i].name);
-    if (left[i].name.find(named) == std::string::npos) continue;
-    double worst = 0;
-    for (std::size_t k = 0; k < left[i].values.size(); ++k)
-      worst =
-          std::max(worst, std::abs(static_cast<double>(left[i].values[k]) - static_cast<double>(right[i].values[k])));
-    BOOST_TEST(worst <= tolerance * largest[kind_of(left[i].name)], left[i].name << ": off by " << worst);
-  }
-}
-
 BOOST_AUTO_TEST_SUITE(pjrt_ssd_step_tests)
 
 /// After the first step momentum's slots are the gradients, of every variable.

@@ -47,12 +47,12 @@ class ssd_step final : public device_step {
       arguments[r].insert(arguments[r].end(), sent.begin(), sent.end());
       arguments[r].push_back(client_->upload({&rate, 1}, {}, device));
     }
-    state_.clear(), on_devices_ = false;  // should the step fail, the host's copy is what there is
+    state_.clear(), on_devices_ = on_host_ = false;  // a step that fails takes the state with it
     std::vector<arrays> results = s.step->run(arguments, [this] { send_announced(); });
     std::array<float, step_number_count> numbers{};
     client_->download(*results[0].back(), numbers);
     for (arrays& r : results) r.pop_back();
-    state_ = std::move(results), on_devices_ = true, on_host_ = false;
+    state_ = std::move(results), on_devices_ = true;
     if (numbers[finite_number] > 0)
       of_optimizer([](const auto& how, auto& scalars) { return how.advance(scalars), 0; });
     seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -114,8 +114,14 @@ class ssd_step final : public device_step {
     }
   }
 
+  void require_state() const {
+    if (!on_host_ && !on_devices_ && state_.empty())
+      fail("a step failed on the accelerator, and the variables went with it; go on from the last checkpoint");
+  }
+
   void upload_state() {
     if (on_devices_) return;
+    require_state();
     state_.assign(static_cast<std::size_t>(replicas_), {});
     for (int r = 0; r < replicas_; ++r)
       each_of_state([&](const extents& shape, std::span<const float> values) {
@@ -125,7 +131,8 @@ class ssd_step final : public device_step {
   }
 
   void download_state() {
-    if (on_host_ || state_.empty()) return;
+    if (on_host_) return;
+    require_state();
     std::size_t number = 0;
     each_of_state([&](const extents&, std::span<float> values) { client_->download(*state_[0][number++], values); });
     on_host_ = true;
