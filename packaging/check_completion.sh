@@ -25,7 +25,7 @@ expect() {
 }
 
 expect odt tr -- train
-expect odt '' -- bench checkpoint convert detect eval export inspect launch legacy-eval legacy-train shapes train
+expect odt '' -- bench checkpoint convert detect eval export inspect label launch legacy-eval legacy-train serve shapes train
 expect odt --v -- --version
 expect odt convert '' -- coco csv labelimg pets voc
 expect odt export --format '' -- cpp onnx tensorflow tflite
@@ -33,7 +33,7 @@ expect odt checkpoint '' -- average convert diff list
 expect odt checkpoint convert --names '' -- api stored
 expect odt convert voc --ima -- --images
 expect odt train --save -- --save_checkpoints_secs --save_checkpoints_steps
-expect odt train --device '' -- auto cpu cuda
+expect odt train --device '' -- auto cpu cuda pjrt:FILE tpu
 expect odt train --device = cu -- cuda
 expect odt train --model_dir bench --on_bad_example f -- fail
 expect odt train --pipeline_config_path pipe -- pipeline.config
