@@ -24,7 +24,8 @@ if(odt_program)
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/odt RENAME copyright
     COMPONENT odt)
   foreach(package libprotobuf-dev libleveldb-dev libsnappy-dev libpugixml-dev zlib1g-dev libturbojpeg0-dev libcli11-dev
-                  nlohmann-json3-dev libstb-dev libxsimd-dev libwebp-dev libflatbuffers-dev libboost-dev)
+                  nlohmann-json3-dev libstb-dev libxsimd-dev libwebp-dev libflatbuffers-dev libboost-dev libgrpc-dev
+                  libabsl-dev libre2-dev libc-ares-dev libssl-dev)
     set(licence /usr/share/doc/${package}/copyright)  # of what the program holds
     if(EXISTS ${licence})
       install(FILES ${licence} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/odt/licences RENAME ${package} COMPONENT odt)

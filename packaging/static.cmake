@@ -14,5 +14,8 @@ string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
 set_target_properties(leveldb::leveldb PROPERTIES IMPORTED_LOCATION_${type} ${ODT_LEVELDB_LIBRARY}
   INTERFACE_LINK_LIBRARIES "${ODT_SNAPPY_LIBRARY};Threads::Threads")
 
+# gRPC's package too; pkg-config's names find the static ones.
+set(CMAKE_DISABLE_FIND_PACKAGE_gRPC ON)
+
 # libtiff.a would need nine further libraries.
 set(CMAKE_DISABLE_FIND_PACKAGE_TIFF ON)
