@@ -4,6 +4,7 @@
 #include <odt/dataset/labelimg.hpp>
 #include <odt/dataset/voc_xml.hpp>
 
+#include <dataset/workplace.hpp>
 #include <label/photo_folder.hpp>
 
 #include <atomic>
@@ -37,20 +38,6 @@ struct opened {
   photo_index photos;
   annotation_store store;
 };
-
-std::string jpeg_with_orientation(int height, int width, char orientation) {
-  std::string segment(
-      "\xFF\xE1\0\x22"
-      "Exif\0\0"
-      "II*\0\x08\0\0\0\x01\0"
-      "\x12\x01\x03\0\x01\0\0\0?\0\0\0"
-      "\0\0\0\0",
-      36);
-  segment[segment.find('?')] = orientation;
-  std::string jpeg = odt::encode_jpeg(odt::image(height, width));
-  jpeg.insert(2, segment);
-  return jpeg;
-}
 
 }  // namespace
 
@@ -264,8 +251,8 @@ BOOST_AUTO_TEST_CASE(classes_that_are_added_keep_their_order) {
 
 BOOST_AUTO_TEST_CASE(photos_are_upright_whatever_their_exif_says) {
   const photo_folder folder;
-  odt::write_file(folder.path("a.jpg"), jpeg_with_orientation(48, 64, 6));
-  odt::write_file(folder.path("b.jpg"), jpeg_with_orientation(48, 64, 6));
+  odt::write_file(folder.path("a.jpg"), odt::test::oriented(odt::encode_jpeg(odt::image(48, 64)), 6));
+  odt::write_file(folder.path("b.jpg"), odt::test::oriented(odt::encode_jpeg(odt::image(48, 64)), 6));
   folder.add_labels("b.xml", plain_xml(xml_object("cat", 5, 6, 30, 40)));  // of the picture as it is stored: 64x48
   opened o(folder);
   BOOST_TEST((o.store.get(0).size == odt::size2{64, 48}));
