@@ -183,7 +183,7 @@ if(ODT_EXAMPLES)
                    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)
   set_tests_properties(cluster.manifests PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
   # odt serve: what it answers, under load and reloads, and to what no client should send.
-  foreach(script rest load fuzz page)
+  foreach(script rest load fuzz page official)
     add_test(NAME serve.${script}
              COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/serve/${script}.py $<TARGET_FILE:odt>
                      ${PROJECT_SOURCE_DIR}/examples/shapes.config)

@@ -58,6 +58,9 @@ peers() {
     timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 $package ||
       echo "$package could not be installed; the tests that need it are skipped"
   done
+  # Its protos beside the TensorFlow that is there, not beside another.
+  timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 --no-deps tensorflow-serving-api ||
+    echo "tensorflow-serving-api could not be installed; its test is skipped"
 }
 
 # Clients of TensorFlow Serving, which want an old protobuf, in a place of their own.
