@@ -6,6 +6,9 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 
+#include <map>
+#include <string>
+
 namespace data = boost::unit_test::data;
 
 using namespace model_cases;
@@ -15,6 +18,12 @@ namespace formula_cases {
 const auto frozen =
     test::present_cases({"train_ssd_resnet50_v1_fpn_frozen_bn", "train_ssd_mobilenet_v2_fpnlite_frozen_bn"});
 const auto with_statistics = test::present_cases({"train_ssdlite_mobilenet_v2"});
+
+/// The third total loss of the API's graph in float64. TensorFlow's own float32 is up to 7.6e-5 (fpnlite, 16 runs) and
+/// 1.2e-4 (ResNet, 7) off it, with other threads, oneDNN or weights moved by up to 3e-7, and curve.npy's run of fpnlite
+/// 4.7e-4. Ours: 1.1e-7 and 1.5e-5.
+const std::map<std::string, double> third_losses_f64{{"train_ssd_resnet50_v1_fpn_frozen_bn", 28.354213},
+                                                     {"train_ssd_mobilenet_v2_fpnlite_frozen_bn", 22.9925875}};
 
 /// Largest difference of the predictions over their largest value.
 double distance(trained& t, int output, const std::string& array) {
@@ -79,9 +88,11 @@ BOOST_DATA_TEST_CASE(the_first_steps_move_the_variables_as_the_api_does, data::m
   const auto curve = t.load("curve");
   for (int step = 0; step < 3; ++step) {
     const auto report = t.detector->train_step(t.photos(step));
-    // When the weights move by 1e-6, a third of TensorFlow's float32 error, the third loss moves by up to 3e-4.
-    const double ask = step < 2 ? 2e-6 : 1e-3;
-    BOOST_TEST(report.total_loss == curve[static_cast<std::size_t>(step) * 4 + 3], boost::test_tools::tolerance(ask));
+    if (step < 2)
+      BOOST_TEST(report.total_loss == curve[static_cast<std::size_t>(step) * 4 + 3],
+                 boost::test_tools::tolerance(2e-6));
+    else
+      BOOST_TEST(report.total_loss == third_losses_f64.at(sample), boost::test_tools::tolerance(1.5e-4));
     if (step > 0) continue;
     check_first_update(t, "/Momentum", 3e-4);
   }
