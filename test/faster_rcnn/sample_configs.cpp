@@ -114,6 +114,16 @@ BOOST_AUTO_TEST_CASE(an_extractor_that_is_not_there_is_refused_by_its_field_and_
   });
 }
 
+BOOST_AUTO_TEST_CASE(an_accelerator_is_no_device_for_two_stages) {
+  const odt::pipeline config = load("faster_rcnn_inception_resnet_v2_atrous_coco");
+  const std::vector<odt::detector_type> types{any_faster_rcnn::type()};
+  BOOST_CHECK_EXCEPTION(odt::choose_detector(types, config.root(), "tpu"), odt::error, [](const odt::error& e) {
+    const std::string text = e.what();
+    return text.find("--device tpu") != text.npos && text.find("model.faster_rcnn") != text.npos &&
+           text.find("--device cpu or cuda") != text.npos;
+  });
+}
+
 BOOST_AUTO_TEST_CASE(an_extractor_that_another_program_has_is_given_with_its_lines) {
   using axes = odt::faster_rcnn<odt::faster_rcnn_resnet50>::axes;
   const odt::pipeline config = load("faster_rcnn_inception_resnet_v2_atrous_coco");

@@ -55,7 +55,7 @@ ODT_INLINE evaluator make(std::span<const detector_type> types, const eval_flags
   check_complete(root, config_use::evaluate);
   evaluator e;
   e.model =
-      choose_detector(types, root)
+      choose_detector(types, root, flags.source.device)
           .make(root,
                 {.threads = flags.source.threads, .device = flags.source.device, .compute = flags.source.compute});
   e.options = read_eval_options(root);

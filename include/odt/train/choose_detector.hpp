@@ -6,12 +6,15 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace odt {
 
 /// The first type that fits the config. None: an error with what does not fit each of them and, where the library has
-/// all the parts, the lines of source that make a program for this config.
-const detector_type& choose_detector(std::span<const detector_type> types, const settings& root);
+/// all the parts, the lines of source that make a program for this config. A device that has no detectors of its family
+/// is refused.
+const detector_type& choose_detector(std::span<const detector_type> types, const settings& root,
+                                     std::string_view device = "cpu");
 
 /// The whole source of a program whose detector fits the config; empty when the library lacks a part of it.
 std::string source_for(const settings& root);

@@ -93,7 +93,7 @@ ODT_INLINE ready_detector load_detector(std::span<const detector_type> types, co
   check_complete(root, config_use::detect);
   ready_detector ready;
   ready.prefix = prefix;
-  ready.model = choose_detector(types, root)
+  ready.model = choose_detector(types, root, source.device)
                     .make(root, {.threads = source.threads, .device = source.device, .compute = source.compute});
   ready.options = read_eval_options(root);
   ready.labels = label_map_of(root, source.label_map_path, false);

@@ -188,7 +188,7 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
   d::find_end(s, flags);
   d::find_start(s, flags);
   if (!s.resume_from) d::check_fine_tune_checkpoint(root);
-  s.model = choose_detector(types, root)
+  s.model = choose_detector(types, root, flags.device)
                 .make(root, {.seed = s.run.seed,
                              .threads = flags.threads,
                              .device = flags.device,
