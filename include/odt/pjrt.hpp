@@ -3,6 +3,8 @@
 // detector needs on them.
 #pragma once
 
+#include <odt/detectors/step_loop.hpp>
+#include <odt/exec/pjrt/ssd_loop.hpp>
 #include <odt/exec/pjrt/ssd_step.hpp>
 #include <odt/ssd.hpp>
 
@@ -13,6 +15,7 @@ template <class... Policies>
 bool register_detector(const ssd<Policies...>*) {
   using axes = typename ssd<Policies...>::axes;
   pjrt_registry<ssd_options<axes>>::maker = make_ssd_step<axes>;
+  step_loop_makers().push_back(ssd_loop<ssd<Policies...>, axes>::make);
   return true;
 }
 

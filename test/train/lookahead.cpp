@@ -50,6 +50,21 @@ BOOST_AUTO_TEST_CASE(groups_are_as_large_as_a_step_and_an_incomplete_one_is_left
   BOOST_TEST(!data.advance());
 }
 
+BOOST_AUTO_TEST_CASE(groups_of_several_steps_end_with_the_stream_or_before_its_error) {
+  for (const bool fails : {false, true}) {
+    odt::lookahead data(numbered{9, fails}, 2, 3);
+    BOOST_REQUIRE(data.advance());
+    BOOST_TEST(data.current().size() == 6u);
+    BOOST_TEST(data.next().size() == 2u);  // the ninth has no second
+    BOOST_TEST(!data.failed());
+    BOOST_REQUIRE(data.advance());
+    BOOST_TEST(data.current()[1].first_sample == 7u);
+    BOOST_TEST(data.next().empty());
+    BOOST_TEST(data.failed() == fails);
+    BOOST_TEST(data.ended() != fails);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_stream_ends_at_once) {
   odt::lookahead data(numbered{});
   BOOST_TEST(!data.ended());  // as far as is known

@@ -55,6 +55,38 @@ struct noting_detector : toy_detector {
   }
 };
 
+/// Takes the steps of a noting_detector several at a time, and notes how many.
+struct noting_loop : odt::step_loop {
+  noting_detector& model;
+  std::vector<std::size_t>& counts;
+
+  noting_loop(noting_detector& d, std::vector<std::size_t>& all) : model(d), counts(all) {}
+
+  std::vector<odt::step_report> train(std::span<const odt::batch> group, std::size_t first,
+                                      std::size_t count) override {
+    counts.push_back(count);
+    std::vector<odt::step_report> reports;
+    for (const odt::batch& b : group.subspan(first, count))
+      if (reports.empty() || reports.back().finite) reports.push_back(model.train_step(b));
+    return reports;
+  }
+  void announce(std::span<const odt::batch> next) override {
+    for (const odt::batch& b : next) model.announce(b);
+  }
+};
+
+std::vector<std::size_t>& loop_counts() {
+  static std::vector<std::size_t> counts;
+  return counts;
+}
+
+std::unique_ptr<odt::step_loop> make_noting_loop(odt::detector& model, int) {
+  auto* const own = dynamic_cast<noting_detector*>(&model);
+  return own ? std::make_unique<noting_loop>(*own, loop_counts()) : nullptr;
+}
+
+const bool registered = (odt::step_loop_makers().push_back(make_noting_loop), true);
+
 struct quiet_console {
   std::FILE* file = std::tmpfile();
   odt::console out{file, false};
@@ -245,6 +277,49 @@ BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_names_step_images_and_layer_and_l
            text.find(at / "model/model.ckpt-5") != std::string::npos;
   });
   BOOST_TEST(odt::latest_checkpoint(at / "model").value() == at / "model/model.ckpt-5");
+}
+
+BOOST_AUTO_TEST_CASE(several_steps_in_one_go_stop_where_something_is_to_be_done) {
+  BOOST_REQUIRE(registered);
+  const scratch_directory at, one_by_one;
+  quiet_console console;
+  noting_detector model, other;
+  auto how = options(at, 10);
+  how.save_steps = 4;
+  how.iterations_per_loop = 3;
+  loop_counts().clear();
+  odt::training_loop(model, row_of_batches{}, {}, how, {}, console.out).run();
+  BOOST_TEST(loop_counts() == (std::vector<std::size_t>{3, 1, 2, 2, 1, 1}), boost::test_tools::per_element());
+  odt::training_loop(other, row_of_batches{}, {}, options(one_by_one, 10), {}, console.out).run();
+  BOOST_TEST(model.trained == other.trained, boost::test_tools::per_element());
+  BOOST_TEST(odt::read_checkpoint_state(at / "model")->all ==
+                 (std::vector<std::string>{"model.ckpt-4", "model.ckpt-8", "model.ckpt-10"}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_step_of_several_is_named_with_its_images) {
+  const scratch_directory at;
+  quiet_console console;
+  noting_detector model;
+  model.poison_at = 4;
+  auto how = options(at, 12);
+  how.iterations_per_loop = 3;
+  odt::training_loop loop(model, row_of_batches{}, {}, how, {}, console.out);
+  BOOST_CHECK_EXCEPTION(loop.run(), odt::error, [](const odt::error& e) {
+    const std::string text = e.what();
+    return text.find("step 5: the loss is not finite") != std::string::npos &&
+           text.find("photo8.jpg, photo9.jpg") != std::string::npos;
+  });
+}
+
+BOOST_AUTO_TEST_CASE(several_steps_in_one_go_need_a_device_that_takes_them) {
+  const scratch_directory at;
+  quiet_console console;
+  toy_detector model;
+  auto how = options(at, 12);
+  how.iterations_per_loop = 3;
+  odt::test::check_error([&] { odt::training_loop(model, row_of_batches{}, {}, how, {}, console.out); },
+                         {"--iterations_per_loop 3", "--device tpu"});
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupt_saves_and_ends_the_run) {

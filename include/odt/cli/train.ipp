@@ -87,6 +87,11 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
          "parts of a batch, computed each for itself, on an accelerator one a device; with the same number, any "
          "ranks make the same steps")
       ->check(positive());
+  app.add_option("--iterations_per_loop", f.iterations_per_loop,
+                 "steps that an accelerator takes in one go, whose batches are sent together")
+      ->check(positive())
+      ->excludes("--minutes")
+      ->capture_default_str();
   app.add_option("--accumulate", f.sharing.accumulate, "batches a step, computed one after another")
       ->check(positive())
       ->capture_default_str();

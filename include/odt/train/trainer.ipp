@@ -116,6 +116,7 @@ ODT_INLINE training_loop_options loop_options(const training_setup& s, const tra
   o.seconds = s.seconds;
   o.schedule_length = s.schedule_length;
   o.log_every = flags.log_every;
+  o.iterations_per_loop = flags.iterations_per_loop;
   if (flags.legacy) o.legacy = legacy_options(s.config.root());
   o.save_secs = flags.save_checkpoints_secs;
   o.save_steps = flags.save_checkpoints_steps;

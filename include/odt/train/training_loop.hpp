@@ -4,6 +4,7 @@
 
 #include <odt/detector.hpp>
 #include <odt/detectors/schedule_follower.hpp>
+#include <odt/detectors/step_loop.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/event_file.hpp>
 #include <odt/train/best_metric.hpp>
@@ -17,10 +18,12 @@
 #include <odt/train/training_log.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +41,7 @@ struct training_loop_options {
   double seconds = 0;                ///< trains so long instead, those of the run before included; 0: up to last_step
   std::int64_t schedule_length = 0;  ///< with it, the steps of the schedule, which ends with the time; 0: it has none
   std::int64_t log_every = 100;
+  int iterations_per_loop = 1;  ///< steps that the device takes in one go, at most
   std::optional<legacy_log_options>
       legacy{};  ///< the older program's log instead, and a checkpoint before the first step
   double save_secs = 600;
@@ -87,6 +91,9 @@ class training_loop {
   decision agree();
   bool at_end() const;
   void step();
+  std::size_t left() const;
+  std::size_t steps_in_one_go() const;
+  std::vector<step_report> take_steps();
   [[noreturn]] void fail_for_data();
   void follow_clock(double step_seconds);
   double used() const;
@@ -97,10 +104,12 @@ class training_loop {
   void compare_with_best(const evaluation& result);
   bool due_to_save() const;
   bool due_to_evaluate() const;
-  [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report);
+  [[noreturn]] void fail_not_finite(std::int64_t number, const step_report& report, std::span<const batch> batches);
 
   detector& model_;
   lookahead data_;
+  std::unique_ptr<step_loop> loop_;  ///< null: steps are taken one by one
+  std::size_t taken_ = 0;            ///< steps of the current batches
   run_state run_;
   training_loop_options how_;
   std::vector<evaluation_set> evaluations_;

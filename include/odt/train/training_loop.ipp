@@ -23,7 +23,8 @@ ODT_INLINE double seconds(std::chrono::steady_clock::duration d) { return std::c
 ODT_INLINE training_loop::training_loop(detector& model, batch_stream data, run_state run, training_loop_options how,
                                         std::vector<evaluation_set> evaluations, console& out)
     : model_(model),
-      data_(std::move(data), how.shares.shards),
+      data_(std::move(data), how.shares.shards, how.iterations_per_loop),
+      loop_(require_step_loop(model, how.iterations_per_loop)),
       run_(std::move(run)),
       how_(std::move(how)),
       evaluations_(std::move(evaluations)),
@@ -38,6 +39,9 @@ ODT_INLINE training_loop::training_loop(detector& model, batch_stream data, run_
          : how_.legacy ? make_legacy_training_log(*events_, out, *how_.legacy)
                        : make_training_log(*events_, out, how_.log_every);
   if (how_.seconds <= 0) return;
+  if (loop_)
+    fail("--iterations_per_loop: with --minutes the learning rate follows the clock after each step; give ",
+         "--num_train_steps");
   budget_.emplace(how_.seconds, used_before_);
   follower_ = dynamic_cast<schedule_follower*>(&model_);
   if (how_.schedule_length > 0 && !follower_)
@@ -75,8 +79,8 @@ ODT_INLINE training_outcome training_loop::run() {
 ODT_INLINE training_loop::decision training_loop::decide() const {
   decision d;
   d.signal = stop_signal::received();
-  d.end = at_end() || data_.ended();
-  d.bad_data = data_.failed();
+  d.end = at_end() || (left() == 0 && data_.ended());
+  d.bad_data = left() == 0 && data_.failed();
   d.evaluate = due_to_evaluate();
   d.save = due_to_save() || d.evaluate;
   if (d.save && how_.eval_steps == 0)
@@ -107,19 +111,50 @@ ODT_INLINE bool training_loop::at_end() const {
   return budget_ ? budget_->over(used()) : how_.last_step > 0 && model_.global_step() >= how_.last_step;
 }
 
+/// Steps of the current batches that are not taken yet.
+ODT_INLINE std::size_t training_loop::left() const {
+  return data_.current().size() / static_cast<std::size_t>(how_.shares.shards) - taken_;
+}
+
+/// Up to the next step behind which something is to be done.
+ODT_INLINE std::size_t training_loop::steps_in_one_go() const {
+  const std::int64_t step = model_.global_step();
+  auto most = static_cast<std::int64_t>(left());
+  if (how_.last_step > 0) most = std::min(most, how_.last_step - step);
+  for (const std::int64_t every : {how_.save_steps, evaluations_.empty() ? 0 : how_.eval_steps})
+    if (every > 0) most = std::min(most, every - step % every);
+  return static_cast<std::size_t>(most);
+}
+
+ODT_INLINE std::vector<step_report> training_loop::take_steps() {
+  if (!loop_) {
+    for (const batch& b : data_.next()) model_.announce(b);
+    return {model_.train_shards(data_.current())};
+  }
+  if (taken_ == 0) loop_->announce(data_.next());
+  return loop_->train(data_.current(), taken_, steps_in_one_go());
+}
+
 ODT_INLINE void training_loop::step() {
   const auto start = clock::now();
-  data_.advance();
+  if (left() == 0) {
+    data_.advance();
+    taken_ = 0;
+  }
   const double waited = detail::loop::seconds(clock::now() - start);
-  const std::int64_t number = model_.global_step() + 1;
-  for (const batch& b : data_.next()) model_.announce(b);
-  const step_report report = model_.train_shards(data_.current());
-  if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report);
-  const int images = data_.current()[0].size * how_.shares.all_shards();
-  run_.samples_seen += static_cast<std::uint64_t>(images);
-  const double seconds = detail::loop::seconds(clock::now() - start);
-  follow_clock(seconds);
-  log_->step({report, model_.global_step(), images, waited, seconds, foreseen_last_step()});
+  std::int64_t number = model_.global_step();
+  const std::vector<step_report> reports = take_steps();
+  const auto steps = static_cast<double>(reports.size()), seconds = detail::loop::seconds(clock::now() - start) / steps;
+  const auto shards = static_cast<std::size_t>(how_.shares.shards);
+  for (const step_report& report : reports) {
+    const std::span<const batch> batches = data_.current().subspan(taken_++ * shards, shards);
+    ++number;
+    if (!report.finite || !std::isfinite(report.total_loss)) fail_not_finite(number, report, batches);
+    const int images = batches[0].size * how_.shares.all_shards();
+    run_.samples_seen += static_cast<std::uint64_t>(images);
+    follow_clock(seconds);
+    log_->step({report, number, images, waited / steps, seconds, foreseen_last_step()});
+  }
 }
 
 /// Seconds of the run so far.
@@ -216,12 +251,13 @@ ODT_INLINE void training_loop::compare_with_best(const evaluation& result) {
   if (how_.hooks.best) how_.hooks.best(how_.model_dir);
 }
 
-ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report) {
+ODT_INLINE void training_loop::fail_not_finite(std::int64_t number, const step_report& report,
+                                               std::span<const batch> batches) {
   std::string parts;
   for (const auto& [tag, value] : report.losses) parts += str(parts.empty() ? "" : ", ", tag, " ", significant(value));
   std::string layer;
   std::vector<std::string> ids;
-  for (const batch& b : data_.current()) {
+  for (const batch& b : batches) {
     if (layer.empty()) layer = model_.first_non_finite_layer(b);
     ids.insert(ids.end(), b.ids.begin(), b.ids.end());
   }

@@ -45,7 +45,8 @@ struct train_flags {
   std::string metric;                   ///< that tells which checkpoint is best; empty: the first mAP
   int patience = 0;                     ///< evaluations without a better one that end the run; 0: they do not
   std::int64_t log_every = 100;
-  bool legacy = false;  ///< tells and saves as the API's legacy/train.py does
+  int iterations_per_loop = 1;  ///< steps that an accelerator takes in one go
+  bool legacy = false;          ///< tells and saves as the API's legacy/train.py does
   share_flags sharing{};
   export_hooks hooks{};
 };

@@ -4,6 +4,7 @@
 #include <odt/core/human.hpp>
 #include <odt/core/log.hpp>
 #include <odt/dataset/sample_maker.hpp>
+#include <odt/detectors/step_loop.hpp>
 #include <odt/io/checkpoint_files.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/file.hpp>
@@ -196,6 +197,7 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
                              .ranks = flags.sharing.ranks,
                              .shards = s.shares.shards,
                              .sync_batch_norm = s.shares.sync_batch_norm});
+  require_step_loop(*s.model, flags.iterations_per_loop);
   const data_options data{s.run.seed, s.run.samples_seen, flags.data_threads, s.shares, flags.on_bad_example};
   data_input input = training_input(root, *s.model, data);
   if (flags.evaluate)

@@ -45,7 +45,7 @@ struct step_arguments {
     add(std::vector<float>(b.classes.begin(), b.classes.end()), {images, rows});
     add(b.weights, {images, rows});
     add(std::vector<float>(b.counts.begin(), b.counts.end()), {images, 1});
-    add(std::array{0.01f}, {});
+    add(std::array{0.01f, 0.0f, 0.0f}, {pjrt::step_input_count});
   }
 };
 
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(jaxlib_makes_the_same_of_a_step) {
   const batch b = pictures(0, 4);
   const pjrt::step_module module =
       pjrt::trace_ssd_step(model.opts(), model.layers(), model.variables(),
-                           {4, {b.height, b.width}, b.max_boxes, true, false}, 1, precision::fp32);
+                           {4, {b.height, b.width}, b.max_boxes, true, false}, 1, precision::fp32, 5);
   const step_arguments arguments(model, b);
   const scratch_directory at;
   std::ofstream(at / "step.mlir") << module.text;

@@ -59,46 +59,52 @@ BOOST_DATA_TEST_CASE(a_models_steps_are_those_of_the_cpu, boost::unit_test::data
 }
 
 struct tpu_case {
-  std::string config, topology;
-  int devices;
-  int batch;
+  fs::path config;
+  int side;
+  std::string topology;
+  int devices, batch;
+  precision compute = precision::fp32;
 
   friend std::ostream& operator<<(std::ostream& out, const tpu_case& c) {
-    return out << c.config << " on " << c.topology;
+    return out << (c.config.filename() == "pipeline.config" ? c.config.parent_path() : c.config).filename().string()
+               << ", " << c.side << " px, on " << c.topology << (c.compute == precision::bf16 ? ", bf16" : ", fp32");
   }
 };
 
-const std::vector<tpu_case> tpus{
-    {"ssd_mobilenet_v1_focal_loss_pets.config", "v5e:1x1", 1, 8},
-    {"ssd_mobilenet_v1_focal_loss_pets.config", "v5e:2x2", 4, 8},
-    {"ssd_resnet50_v1_fpn_shared_box_predictor_640x640_coco14_sync.config", "v5e:2x2", 4, 8}};
+const fs::path mobilenet_v1 = data() / "configs/ssd_mobilenet_v1_focal_loss_pets.config",
+               fpn_lite = golden() / "models/full_ssd_mobilenet_v2_fpnlite_320/pipeline.config",
+               retinanet = data() / "configs/ssd_resnet50_v1_fpn_shared_box_predictor_640x640_coco14_sync.config";
+
+const std::vector<tpu_case> tpus{{mobilenet_v1, 300, "v5e:1x1", 1, 8},
+                                 {mobilenet_v1, 300, "v5e:2x2", 4, 8},
+                                 {fpn_lite, 640, "v5e:1x1", 1, 8},
+                                 {fpn_lite, 640, "v5e:2x2", 4, 8},
+                                 {retinanet, 640, "v5e:1x1", 1, 8},
+                                 {retinanet, 640, "v5e:2x2", 4, 8},
+                                 {mobilenet_v1, 300, "v5e:1x1", 1, 8, precision::bf16}};
 
 /// libtpu compiles without a TPU and without a network, when it is told not to look for them.
 BOOST_DATA_TEST_CASE(steps_compile_for_tpus, boost::unit_test::data::make(tpus)) {
-  const fs::path libtpu = python_package("libtpu/libtpu.so"), config = data() / "configs" / sample.config;
-  if (libtpu.empty() || !fs::exists(config)) {
-    BOOST_TEST_MESSAGE("skipped: there is no libtpu (pip install libtpu), or no " << config);
+  const fs::path libtpu = python_package("libtpu/libtpu.so");
+  if (libtpu.empty() || !fs::exists(sample.config)) {
+    BOOST_TEST_MESSAGE("skipped: there is no libtpu (pip install libtpu), or no " << sample.config);
     return;
   }
   ::setenv("TPU_SKIP_MDS_QUERY", "1", 1);
   ::setenv("TPU_ACCELERATOR_TYPE", "v5litepod-4", 1);
   ::setenv("TPU_WORKER_HOSTNAMES", "localhost", 1);
-  any_ssd::options o = options_of(config);
+  any_ssd::options o = options_of(sample.config);
   o.loss.miner.reset();
   const any_ssd model(o, {.threads = 1});
-  const size2 size = o.resizer.largest_size().value();
-  const step_shape shape{sample.batch, size, 100, true, false};
-  for (const precision compute : {precision::fp32, precision::bf16}) {
-    const pjrt::step_module module =
-        pjrt::trace_ssd_step(o, model.layers(), model.variables(), shape, sample.devices, compute);
-    const auto begin = std::chrono::steady_clock::now();
-    const pjrt::program_memory memory = pjrt::compile_for(libtpu, sample.topology, module.text, sample.devices);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    BOOST_TEST(memory.arguments > 0);
-    BOOST_TEST_MESSAGE(sample << (compute == precision::bf16 ? ", bf16" : ", fp32") << ", " << sample.batch
-                              << " images a device: " << seconds << " s, " << memory.all() / 1000000 << " MB, of them "
-                              << memory.temporary / 1000000 << " temporary");
-  }
+  const step_shape shape{sample.batch, {sample.side, sample.side}, 100, true, false};
+  const pjrt::step_module module =
+      pjrt::trace_ssd_step(o, model.layers(), model.variables(), shape, sample.devices, sample.compute, 0);
+  const auto begin = std::chrono::steady_clock::now();
+  const pjrt::program_memory memory = pjrt::compile_for(libtpu, sample.topology, module.text, sample.devices);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  BOOST_TEST(memory.arguments > 0);
+  BOOST_TEST_MESSAGE(sample << ", " << sample.batch << " images a device: " << seconds << " s, "
+                            << memory.all() / 1000000 << " MB, of them " << memory.temporary / 1000000 << " temporary");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -158,16 +158,72 @@ BOOST_AUTO_TEST_CASE(what_needs_an_order_is_refused_by_its_path) {
   refusal(bipartite, {"model.ssd.matcher.bipartite_matcher", "argmax_matcher"});
 }
 
-BOOST_AUTO_TEST_CASE(dropout_is_refused_by_the_layers_name) {
+/// It keeps what the CPU keeps: the same losses and gradients, of each shard its own.
+BOOST_AUTO_TEST_CASE(dropout_keeps_what_the_cpu_keeps) {
   if (!has_pjrt_plugin()) return;
+  const int shards = std::min(2, pjrt_client().device_count());
   any_ssd::options o = usual();
   std::visit(
       [](auto& p) {
-        if constexpr (requires { p.opts.use_dropout; }) p.opts.use_dropout = true;
+        if constexpr (requires { p.opts.use_dropout; })
+          p.opts.use_dropout = true, p.opts.dropout_keep_probability = 0.6f;
       },
       o.box_predictor);
-  any_ssd d = make(o, accelerator());
-  check_error([&] { d.train_step(pictures(0, 2)); }, {"layer ", "use_dropout"});
+  any_ssd cpu = make(o, "cpu", shards), other = make(o, accelerator(), shards);
+  std::vector<batch> batches;
+  for (int s = 0; s < shards; ++s) batches.push_back(pictures(2 * s, 2));
+  for (const std::int64_t step : {std::int64_t{0}, std::int64_t{7'000'000'001}}) {
+    for (any_ssd* d : {&cpu, &other}) d->set_global_step(step);
+    check_reports(cpu.train_shards(batches), other.train_shards(batches), 2e-4f);
+  }
+  check_states(cpu, other, 1e-4);
+}
+
+/// Steps one by one, and as groups of up to three of which two or one are taken at once; at the end one that is not
+/// finite, behind which nothing is taken.
+BOOST_AUTO_TEST_CASE(a_loop_takes_the_same_steps) {
+  if (!has_pjrt_plugin()) return;
+  any_ssd::options o = usual();
+  o.optimizer = adam{{.epsilon = 1e-3f}};
+  o.rate.schedule =
+      exponential_decay_learning_rate{{.initial_learning_rate = 0.02f, .decay_steps = 1, .decay_factor = 0.9f}};
+  any_ssd plain = make(o, accelerator()), looped = make(o, accelerator());
+  const auto loop = make_step_loop(looped, 3);
+  BOOST_REQUIRE(loop);
+  std::vector<batch> all;
+  for (int i = 0; i < 5; ++i) all.push_back(pictures(2 * i, 2));
+  const std::span<const batch> first = std::span(all).first(3), second = std::span(all).subspan(3);
+  std::vector<step_report> reports;
+  const auto take = [&](std::span<const batch> group, std::size_t from, std::size_t count) {
+    for (step_report& r : loop->train(group, from, count)) reports.push_back(std::move(r));
+  };
+  loop->announce(second);
+  take(first, 0, 2);
+  take(first, 2, 1);
+  take(second, 0, 2);
+  BOOST_REQUIRE_EQUAL(reports.size(), all.size());
+  BOOST_TEST(looped.global_step() == 5);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const step_report r = plain.train_step(all[i]);
+    check_reports(r, reports[i], 1e-5f);
+    BOOST_TEST(r.learning_rate == reports[i].learning_rate);
+  }
+  check_states(plain, looped, 1e-5);
+
+  std::vector<batch> bad{pictures(20, 2), pictures(22, 2), pictures(24, 2)};
+  bad[1].images[100] = std::numeric_limits<float>::quiet_NaN();
+  plain.train_step(bad[0]);
+  reports = loop->train(bad, 0, 3);
+  BOOST_REQUIRE_EQUAL(reports.size(), 2u);
+  BOOST_TEST(reports[0].finite);
+  BOOST_TEST(!reports[1].finite);
+  BOOST_TEST(looped.global_step() == 6);
+  check_states(plain, looped, 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(a_cpu_has_no_loop) {
+  any_ssd cpu = make(usual(), "cpu");
+  BOOST_TEST(!make_step_loop(cpu, 3));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,7 +56,7 @@ enum class api_function : std::size_t {
   executable_memory = 96
 };
 
-enum class buffer_type : int { boolean = 1, i32 = 4, f32 = 11 };
+enum class buffer_type : int { boolean = 1, i32 = 4, u8 = 6, f32 = 11 };
 enum class host_buffer_semantics : int { immutable_only_during_call = 0 };
 
 /// The beginning of every argument.

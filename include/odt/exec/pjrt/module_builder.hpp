@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -16,7 +17,7 @@
 
 namespace odt::pjrt {
 
-enum class element_type : std::uint8_t { f32, i32, boolean };
+enum class element_type : std::uint8_t { f32, i32, u8, u32, u64, boolean };
 
 using extents = std::vector<std::int64_t>;
 
@@ -59,8 +60,10 @@ class module_builder {
 
   tensor number(float value);
   tensor constant(std::span<const float> values, extents shape);
+  /// A scalar of a type of whole numbers.
+  tensor integer(element_type type, std::uint64_t value);
   /// 0, 1, 2, ... along an axis.
-  tensor iota(extents shape, int axis);
+  tensor iota(extents shape, int axis, element_type type = element_type::f32);
 
   tensor unary(std::string_view operation, const tensor& x);
   tensor binary(std::string_view operation, const tensor& a, const tensor& b);
@@ -77,6 +80,12 @@ class module_builder {
   tensor transpose(const tensor& x, const std::vector<int>& order);
   tensor reverse(const tensor& x, const std::vector<int>& axes);
   tensor slice(const tensor& x, const extents& begin, const extents& end);
+  /// Row `number`, a scalar f32, of the first axis, which goes.
+  tensor row(const tensor& x, const tensor& number);
+  /// Rows of the first axes, which go: of each row of `numbers`, [.., axes] in f32, the one that it names.
+  tensor rows(const tensor& x, const tensor& numbers);
+  /// Those places of an axis, `numbers` of one axis in f32.
+  tensor take(const tensor& x, const tensor& numbers, int axis);
   /// Zeros, or another number, before, behind and between; less than none cuts.
   tensor pad(const tensor& x, const extents& before, const extents& behind, const extents& between = {},
              float value = 0);
@@ -90,12 +99,22 @@ class module_builder {
   tensor reduce_window(std::string_view operation, const tensor& x, const window_move& window);
   /// Where the largest of each window of x lies, the first of several, gets what `source` has for the window.
   tensor scatter_to_largest(const tensor& x, const tensor& source, const window_move& window);
+  /// All of them in the order of the first along the last axis, from the largest; equal ones stay in their order.
+  std::vector<tensor> sort_descending(std::span<const tensor> keys_and_values);
+  /// As long as `goes_on` finds so, the state becomes what `step` makes of it.
+  std::vector<tensor> loop(std::span<const tensor> state, const std::function<tensor(std::span<const tensor>)>& goes_on,
+                           const std::function<std::vector<tensor>(std::span<const tensor>)>& step);
   /// The sum over all replicas.
   tensor sum_over_replicas(const tensor& x);
 
  private:
   tensor add(element_type type, extents shape, std::string_view code);
   tensor fill(element_type type, std::string_view value, const extents& shape);
+  /// From the axes `from` of x, which go, what `numbers` says; the others become the axes `others` of the shape.
+  tensor gather(const tensor& x, const tensor& numbers, std::span<const std::int64_t> from,
+                std::span<const std::int64_t> others, std::size_t index_axis, extents shape);
+  /// What `write` writes, apart from the rest, and what it returns.
+  std::string region(const std::function<std::vector<tensor>()>& write);
   /// Both in the shape that they share.
   std::pair<tensor, tensor> together(const tensor& a, const tensor& b);
 

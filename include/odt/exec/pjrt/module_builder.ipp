@@ -14,7 +14,8 @@ namespace odt::pjrt {
 namespace detail {
 
 ODT_INLINE std::string_view name_of(element_type type) {
-  return type == element_type::f32 ? "f32" : type == element_type::i32 ? "i32" : "i1";
+  constexpr std::string_view names[] = {"f32", "i32", "ui8", "ui32", "ui64", "i1"};
+  return names[static_cast<std::size_t>(type)];
 }
 
 /// "tensor<2x3xf32>"
@@ -24,6 +25,19 @@ ODT_INLINE std::string type_of(element_type type, const extents& shape) {
   return text += str(name_of(type), ">");
 }
 ODT_INLINE std::string type_of(const tensor& x) { return type_of(x.type, x.shape); }
+
+/// Names, and types, of tensors, behind one another.
+struct tensor_list {
+  std::string names{}, types{};
+
+  explicit tensor_list(std::span<const tensor> all) {
+    for (const tensor& t : all) {
+      const char* const comma = names.empty() ? "" : ", ";
+      names += comma + t.name;
+      types += comma + type_of(t);
+    }
+  }
+};
 
 template <class Numbers>
 std::string listed(const Numbers& numbers) {
@@ -127,14 +141,9 @@ ODT_INLINE std::string module_builder::text() const {
     if (const auto donated = donated_.find(a.name); donated != donated_.end())
       text += str(" {tf.aliasing_output = ", donated->second, " : i32}");
   }
-  std::string names, types;
-  for (const tensor& r : results_) {
-    const char* const comma = names.empty() ? "" : ", ";
-    names += comma + r.name;
-    types += comma + detail::type_of(r);
-  }
-  return text +=
-         str(") -> (", types, ") {\n", constants_, body_, "    func.return ", names, " : ", types, "\n  }\n}\n");
+  const detail::tensor_list all(results_);
+  return text += str(") -> (", all.types, ") {\n", constants_, body_, "    func.return ", all.names, " : ", all.types,
+                     "\n  }\n}\n");
 }
 
 ODT_INLINE tensor module_builder::add(element_type type, extents shape, std::string_view code) {
@@ -159,9 +168,11 @@ ODT_INLINE tensor module_builder::constant(std::span<const float> values, extent
   return fill(element_type::f32, detail::bytes_of(values), shape);
 }
 
-ODT_INLINE tensor module_builder::iota(extents shape, int axis) {
-  const std::string type = detail::type_of(element_type::f32, shape);
-  return add(element_type::f32, std::move(shape), str("stablehlo.iota dim = ", axis, " : ", type));
+ODT_INLINE tensor module_builder::integer(element_type type, std::uint64_t value) { return fill(type, str(value), {}); }
+
+ODT_INLINE tensor module_builder::iota(extents shape, int axis, element_type type) {
+  const std::string of = detail::type_of(type, shape);
+  return add(type, std::move(shape), str("stablehlo.iota dim = ", axis, " : ", of));
 }
 
 ODT_INLINE tensor module_builder::unary(std::string_view operation, const tensor& x) {
@@ -185,7 +196,9 @@ ODT_INLINE tensor module_builder::binary(std::string_view operation, const tenso
 
 ODT_INLINE tensor module_builder::compare(std::string_view direction, const tensor& a, const tensor& b) {
   const auto [left, right] = together(a, b);
-  const std::string_view kind = left.type == element_type::f32 ? "FLOAT" : "SIGNED";
+  const std::string_view kind = left.type == element_type::f32   ? "FLOAT"
+                                : left.type == element_type::i32 ? "SIGNED"
+                                                                 : "UNSIGNED";
   return add(
       element_type::boolean, left.shape,
       str("stablehlo.compare ", direction, ", ", left.name, ", ", right.name, ", ", kind, " : (", detail::type_of(left),
@@ -261,6 +274,57 @@ ODT_INLINE tensor module_builder::slice(const tensor& x, const extents& begin, c
              str("stablehlo.slice ", x.name, " [", ranges, "] : (", detail::type_of(x), ") -> ", to));
 }
 
+ODT_INLINE tensor module_builder::row(const tensor& x, const tensor& number) {
+  const tensor at = convert(number, element_type::i32);
+  extents one = x.shape;
+  one[0] = 1;
+  std::string begin = at.name, types = detail::type_of(at);
+  const tensor zero = x.shape.size() > 1 ? integer(element_type::i32, 0) : tensor{};
+  for (std::size_t axis = 1; axis < x.shape.size(); ++axis)
+    begin += ", " + zero.name, types += ", " + detail::type_of(zero);
+  const tensor part = add(x.type, one,
+                          str("stablehlo.dynamic_slice ", x.name, ", ", begin, ", sizes = [", detail::listed(one),
+                              "] : (", detail::type_of(x), ", ", types, ") -> ", detail::type_of(x.type, one)));
+  return reshape(part, extents(one.begin() + 1, one.end()));
+}
+
+ODT_INLINE tensor module_builder::gather(const tensor& x, const tensor& numbers, std::span<const std::int64_t> from,
+                                         std::span<const std::int64_t> others, std::size_t index_axis, extents shape) {
+  const tensor at = convert(numbers, element_type::i32);
+  extents sizes = x.shape;
+  for (const std::int64_t axis : from) sizes[static_cast<std::size_t>(axis)] = 1;
+  const std::string to = detail::type_of(x.type, shape), axes = detail::listed(from);
+  return add(
+      x.type, std::move(shape),
+      str("\"stablehlo.gather\"(", x.name, ", ", at.name, ") <{dimension_numbers = #stablehlo.gather<offset_dims = [",
+          detail::listed(others), "], collapsed_slice_dims = [", axes, "], start_index_map = [", axes,
+          "], index_vector_dim = ", index_axis, ">, slice_sizes = array<i64: ", detail::listed(sizes), ">}> : (",
+          detail::type_of(x), ", ", detail::type_of(at), ") -> ", to));
+}
+
+ODT_INLINE tensor module_builder::rows(const tensor& x, const tensor& numbers) {
+  const auto indexed = numbers.shape.back();
+  extents shape(numbers.shape.begin(), numbers.shape.end() - 1);
+  const std::size_t own = shape.size();
+  std::vector<std::int64_t> from, others;
+  for (std::int64_t axis = 0; axis < std::ssize(x.shape); ++axis)
+    if (axis < indexed)
+      from.push_back(axis);
+    else
+      others.push_back(std::ssize(shape)), shape.push_back(x.shape[static_cast<std::size_t>(axis)]);
+  return gather(x, numbers, from, others, own, std::move(shape));
+}
+
+ODT_INLINE tensor module_builder::take(const tensor& x, const tensor& numbers, int axis) {
+  extents shape = x.shape;
+  shape[static_cast<std::size_t>(axis)] = numbers.shape[0];
+  std::vector<std::int64_t> others;
+  for (std::int64_t i = 0; i < std::ssize(x.shape); ++i)
+    if (i != axis) others.push_back(i);
+  const std::int64_t from = axis;
+  return gather(x, numbers, {&from, 1}, others, 1, std::move(shape));
+}
+
 ODT_INLINE tensor module_builder::pad(const tensor& x, const extents& before, const extents& behind,
                                       const extents& between, float value) {
   const extents interior = between.empty() ? extents(x.shape.size(), 0) : between;
@@ -281,16 +345,11 @@ ODT_INLINE tensor module_builder::concatenate(std::span<const tensor> parts, int
   extents shape = parts.front().shape;
   std::int64_t& along = shape[static_cast<std::size_t>(axis)];
   along = 0;
-  std::string names, types;
-  for (const tensor& part : parts) {
-    along += part.shape[static_cast<std::size_t>(axis)];
-    const char* const comma = names.empty() ? "" : ", ";
-    names += comma + part.name;
-    types += comma + detail::type_of(part);
-  }
+  for (const tensor& part : parts) along += part.shape[static_cast<std::size_t>(axis)];
+  const detail::tensor_list all(parts);
   const std::string to = detail::type_of(parts.front().type, shape);
   return add(parts.front().type, std::move(shape),
-             str("stablehlo.concatenate ", names, ", dim = ", axis, " : (", types, ") -> ", to));
+             str("stablehlo.concatenate ", all.names, ", dim = ", axis, " : (", all.types, ") -> ", to));
 }
 
 ODT_INLINE tensor module_builder::reduce(std::string_view operation, const tensor& x, const std::vector<int>& axes) {
@@ -349,6 +408,51 @@ ODT_INLINE tensor module_builder::scatter_to_largest(const tensor& x, const tens
                  detail::attributes_of(window, false), "}> ", detail::region_of(larger), ", ",
                  detail::fold_of("add").substr(1), ") : (", detail::type_of(x), ", ", detail::type_of(source),
                  ", tensor<f32>) -> ", detail::type_of(x)));
+}
+
+ODT_INLINE std::vector<tensor> module_builder::sort_descending(std::span<const tensor> keys_and_values) {
+  const detail::tensor_list all(keys_and_values);
+  std::string arguments;
+  for (std::size_t i = 0; i < keys_and_values.size(); ++i) {
+    const std::string type = detail::type_of(keys_and_values[i].type, {});
+    arguments += str(i == 0 ? "" : ", ", "%a", i, ": ", type, ", %b", i, ": ", type);
+  }
+  const std::string name = str("%", values_++);
+  body_ += str("    ", name, ":", keys_and_values.size(), " = \"stablehlo.sort\"(", all.names,
+               ") <{dimension = ", keys_and_values[0].shape.size() - 1, " : i64, is_stable = true}> ({\n    ^bb0(",
+               arguments,
+               "):\n      %c = stablehlo.compare GT, %a0, %b0, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>\n"
+               "      stablehlo.return %c : tensor<i1>\n    }) : (",
+               all.types, ") -> (", all.types, ")\n");
+  std::vector<tensor> sorted(keys_and_values.begin(), keys_and_values.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i].name = str(name, "#", i);
+  return sorted;
+}
+
+ODT_INLINE std::string module_builder::region(const std::function<std::vector<tensor>()>& write) {
+  std::string outside = std::exchange(body_, {});
+  const std::vector<tensor> returned = write();
+  const detail::tensor_list all(returned);
+  return str("{\n", std::exchange(body_, std::move(outside)), "    stablehlo.return ", all.names, " : ", all.types,
+             "\n    }");
+}
+
+ODT_INLINE std::vector<tensor> module_builder::loop(
+    std::span<const tensor> state, const std::function<tensor(std::span<const tensor>)>& goes_on,
+    const std::function<std::vector<tensor>(std::span<const tensor>)>& step) {
+  std::vector<tensor> inside(state.begin(), state.end());
+  std::string begin;
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    inside[i].name = str("%", values_++);
+    begin += str(i == 0 ? "" : ", ", inside[i].name, " = ", state[i].name);
+  }
+  const std::string condition = region([&] { return std::vector{goes_on(inside)}; });
+  const std::string body = region([&] { return step(inside); });
+  const std::string name = str("%", values_++);
+  body_ += str("    ", name, ":", state.size(), " = stablehlo.while(", begin, ") : ", detail::tensor_list(state).types,
+               "\n    cond ", condition, " do ", body, "\n");
+  for (std::size_t i = 0; i < inside.size(); ++i) inside[i].name = str(name, "#", i);
+  return inside;
 }
 
 ODT_INLINE tensor module_builder::sum_over_replicas(const tensor& x) {

@@ -1,24 +1,38 @@
 // SPDX-License-Identifier: MIT
-// A network's layers as operations of a module: what they compute in a train step, and how a gradient goes back through
+// A network's layers as operations of a module: what they compute in a step, and how a gradient goes back through
 // them. What runs where, and what shares memory, is the plugin's compiler's affair.
 #pragma once
 
 #include <odt/exec/pjrt/module_builder.hpp>
 #include <odt/nn/network.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace odt::pjrt {
 
+/// What a dropout's choices follow from, besides layer and place: see cpu::dropout.
+struct traced_dropout_key {
+  static constexpr int low_bits = 20;
+
+  std::uint64_t seed = 0;
+  tensor low{}, high{};  ///< of the step's number: its lower bits, and the rest; scalars
+};
+
 class network_trace {
  public:
   /// Of variables by their numbers in the network, which outlive it. A layer that no device can be told of is an error
   /// that names it.
-  network_trace(module_builder& module, const network& net, std::span<const tensor> variables);
+  network_trace(module_builder& module, const network& net, std::span<const tensor> variables, run_mode mode,
+                traced_dropout_key key = {});
 
-  /// Writes what a train step computes of images [batch, height, width, 3].
+  /// Writes what a step computes of images [batch, height, width, 3].
   void forward(const tensor& images);
+  /// One layer alone, whose inputs are written; for who goes through the network by himself.
+  const tensor& write(int layer) { return values_[static_cast<std::size_t>(layer)] = forward_of(net_[layer], layer); }
+  void set(int layer, const tensor& value) { values_[static_cast<std::size_t>(layer)] = value; }
   /// An output: [batch, rows, columns].
   tensor output(int number) const;
   /// Moving averages after the batch, by variable; not given where they stay.
@@ -47,6 +61,7 @@ class network_trace {
   tensor normalize_groups(const layer& l, norm_state& state);
   tensor pool(const layer& l);
   tensor upsampled(const layer& l);
+  tensor dropped(const layer& l, int number, const tensor& x);
 
   void backward_of(const layer& l, int number, const tensor& dy);
   void convolve_backward(const layer& l, const tensor& dy);
@@ -63,10 +78,13 @@ class network_trace {
   module_builder& module_;
   const network& net_;
   std::span<const tensor> variables_;
+  run_mode mode_;
+  traced_dropout_key key_;
   std::vector<tensor> values_;           ///< by layer
   std::vector<norm_state> norms_;        ///< by layer
   std::vector<tensor> layer_gradients_;  ///< by layer
   std::vector<bool> differentiable_;     ///< by layer: a trained variable lies behind it
+  std::vector<tensor> masks_;            ///< by layer: of a dropout, 1 / keep where it keeps, else 0
   std::vector<tensor> moved_, gradients_;
 };
 

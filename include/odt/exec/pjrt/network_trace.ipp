@@ -3,6 +3,7 @@
 
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
+#include <odt/exec/pjrt/dropout_trace.hpp>
 #include <odt/exec/pjrt/network_trace.hpp>
 #include <odt/exec/pjrt/traced.hpp>
 #include <odt/exec/pjrt/windows.hpp>
@@ -40,14 +41,18 @@ ODT_INLINE tensor standardize_backward(module_builder& m, const tensor& normal, 
 
 }  // namespace detail
 
-ODT_INLINE network_trace::network_trace(module_builder& module, const network& net, std::span<const tensor> variables)
+ODT_INLINE network_trace::network_trace(module_builder& module, const network& net, std::span<const tensor> variables,
+                                        run_mode mode, traced_dropout_key key)
     : module_(module),
       net_(net),
       variables_(variables),
+      mode_(mode),
+      key_(std::move(key)),
       values_(static_cast<std::size_t>(net.size())),
       norms_(values_.size()),
       layer_gradients_(values_.size()),
       differentiable_(values_.size(), false),
+      masks_(values_.size()),
       moved_(variables.size()),
       gradients_(variables.size()) {
   find_differentiable();
@@ -129,7 +134,7 @@ ODT_INLINE tensor network_trace::forward_of(const layer& l, int number) {
       return module_.pad(input(l), {0, 0, 0, 0}, {0, missing(map[1]), missing(map[2]), 0});
     }
     case layer_kind::dropout:
-      fail("layer ", l.name, ": this device has no dropout; write use_dropout: false in the box predictor");
+      return mode_ == run_mode::train ? dropped(l, number, input(l)) : input(l);
     case layer_kind::input:
     case layer_kind::regions:
     case layer_kind::crop_and_resize:
@@ -153,7 +158,7 @@ ODT_INLINE tensor network_trace::normalize(const layer& l, norm_state& state) {
   const tensor& x = input(l);
   const layer_variables& v = l.variables;
   tensor variance;
-  if (l.norm.train) {
+  if (l.norm.train && mode_ == run_mode::train) {
     const std::vector<int> axes{0, 1, 2};
     state.mean = detail::mean_over(module_, x, axes);
     variance = detail::variance_over(module_, x, state.mean, axes);
@@ -227,6 +232,14 @@ ODT_INLINE tensor network_trace::upsampled(const layer& l) {
   if (l.like < 0) return y;
   const extents& like = value(l.like).shape;
   return module_.slice(y, {0, 0, 0, 0}, {s[0], like[1], like[2], s[3]});
+}
+
+ODT_INLINE tensor network_trace::dropped(const layer& l, int number, const tensor& x) {
+  if (l.dropout.whole_images || l.dropout.steps_to_it > 0)
+    fail("layer ", l.name, ": this device has no dropout of whole images; run with --device cpu");
+  tensor& mask = masks_[static_cast<std::size_t>(number)];
+  mask = trace_dropout(module_, key_, number, l.dropout.keep_probability, x.shape);
+  return module_.binary("multiply", x, mask);
 }
 
 ODT_INLINE void network_trace::give(int layer, const tensor& gradient) {
@@ -310,6 +323,8 @@ ODT_INLINE void network_trace::backward_of(const layer& l, int number, const ten
       const extents& map = input(l).shape;
       return give(in, module_.slice(dy, {0, 0, 0, 0}, map));
     }
+    case layer_kind::dropout:
+      return give(in, module_.binary("multiply", dy, masks_[static_cast<std::size_t>(number)]));
     default:
       fail("layer ", l.name, ": no gradient goes through it on this device");
   }

@@ -52,7 +52,12 @@ class client {
   virtual int device_count() const = 0;
   /// Compiles a module in StableHLO's text for so many replicas, one a device; `results` are its results.
   virtual std::unique_ptr<program> compile(const std::string& module, int replicas, std::size_t results) = 0;
-  virtual std::shared_ptr<device_array> upload(std::span<const float> values, const extents& shape, int device) = 0;
+  /// An array of that type, from its bytes.
+  virtual std::shared_ptr<device_array> upload(element_type type, std::span<const std::byte> bytes,
+                                               const extents& shape, int device) = 0;
+  std::shared_ptr<device_array> upload(std::span<const float> values, const extents& shape, int device) {
+    return upload(element_type::f32, std::as_bytes(values), shape, device);
+  }
   virtual void download(const device_array& from, std::span<float> values) = 0;
 };
 

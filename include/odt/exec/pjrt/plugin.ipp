@@ -124,6 +124,12 @@ ODT_INLINE program_memory memory_of(const interface& plugin, plugin_executable* 
   return {memory.arguments, memory.outputs, memory.aliased, memory.temporary, memory.code};
 }
 
+ODT_INLINE buffer_type buffer_type_of(element_type type) {
+  if (type == element_type::f32) return buffer_type::f32;
+  if (type == element_type::u8) return buffer_type::u8;
+  fail("PJRT: arrays of numbers or bytes can be sent, and no others");
+}
+
 class plugin_array final : public device_array {
  public:
   plugin_array(std::shared_ptr<const interface> plugin, plugin_buffer* buffer)
@@ -233,9 +239,12 @@ class plugin_devices final : public client {
     return std::make_unique<plugin_program>(plugin_, compile.executable, results);
   }
 
-  std::shared_ptr<device_array> upload(std::span<const float> values, const extents& shape, int device) override {
+  using client::upload;
+  std::shared_ptr<device_array> upload(element_type type, std::span<const std::byte> bytes, const extents& shape,
+                                       int device) override {
     buffer_from_host_arguments from;
-    from.client = client_, from.data = values.data();
+    from.client = client_, from.data = bytes.data();
+    from.type = buffer_type_of(type);
     from.extents = shape.data(), from.rank = shape.size();
     from.device = devices_[static_cast<std::size_t>(device)];
     plugin_->call(api_function::client_buffer_from_host, from, "takes no more arrays");

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The train step of an SSD on an accelerator: a module a shape of batches, a shard a device. The state stays on the
-// devices from step to step; the host's step evaluates and detects with a copy of it.
+// The train step of an SSD on an accelerator: a module a shape of batches, a shard a device; or several steps as one
+// module. The state stays on the devices from step to step; the host's step evaluates and detects with a copy of it.
 #pragma once
 
-#include <odt/core/picture_job.hpp>
+#include <odt/exec/pjrt/batch_transfer.hpp>
 #include <odt/exec/pjrt/plugin.hpp>
 #include <odt/exec/pjrt/ssd_step_module.hpp>
 #include <odt/exec/recently_used.hpp>
 #include <odt/exec/ssd_report.hpp>
 #include <odt/exec/step.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iterator>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace odt::pjrt {
 
@@ -26,6 +32,7 @@ class ssd_step final : public device_step {
         net_(net),
         layout_(layout),
         compute_(run.compute.value_or(precision::fp32)),
+        seed_(run.seed),
         replicas_(run.shards),
         host_(std::move(host)) {
     detail::check_on_accelerator(options);
@@ -35,30 +42,60 @@ class ssd_step final : public device_step {
     client_ = &load_plugin(plugin_of_device(run.device));
   }
 
-  step_report train(std::span<const batch> shards, float learning_rate, std::int64_t /*step*/) override {
+  step_report train(std::span<const batch> shards, float learning_rate, std::int64_t step) override {
     const auto begin = std::chrono::steady_clock::now();
-    sized& s = size_of(shards[0]);
+    sized& s = size_of(shards[0], 0);
     upload_state();
+    const std::vector<float> rates = rates_of({&learning_rate, 1});
     std::vector<arrays> arguments = state_;
-    const float rate = of_optimizer([&](const auto& how, auto& scalars) { return how.rate(learning_rate, scalars); });
     for (std::size_t r = 0; r < shards.size(); ++r) {
       const int device = static_cast<int>(r);
-      const arrays sent = r < sent_.size() && sent_[r].first == &shards[r] ? sent_[r].second : send(shards[r], device);
+      const arrays sent = r < sent_.size() && sent_[r].first == &shards[r]
+                              ? sent_[r].second
+                              : transfer_.send(*client_, shards[r], device);
       arguments[r].insert(arguments[r].end(), sent.begin(), sent.end());
-      arguments[r].push_back(client_->upload({&rate, 1}, {}, device));
+      arguments[r].push_back(client_->upload(inputs_of(rates[0], step, device), {step_input_count}, device));
     }
-    state_.clear(), on_devices_ = on_host_ = false;  // a step that fails takes the state with it
-    std::vector<arrays> results = s.step->run(arguments, [this] { send_announced(); });
-    std::array<float, step_number_count> numbers{};
-    client_->download(*results[0].back(), numbers);
-    for (arrays& r : results) r.pop_back();
-    state_ = std::move(results), on_devices_ = true;
-    if (numbers[finite_number] > 0)
-      of_optimizer([](const auto& how, auto& scalars) { return how.advance(scalars), 0; });
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (observer_) observer_({"", "step", seconds_, 0, 0});
+    const std::vector<float> numbers = run(s, arguments, 1, [this] { send_announced(); });
+    took(begin, 1);
     return report_of(numbers, shards[0].size * replicas_);
   }
+
+  /// Steps first, first + 1, ... of a group, whose batches lie behind one another, a shard each; by the learning rates,
+  /// one a step. At most `most` steps are in a group, and it lies there unchanged from its first step to its last. A
+  /// step that is not finite is the last.
+  std::vector<step_report> train_group(std::span<const batch> group, std::size_t first, std::span<const float> rates,
+                                       std::int64_t step, int most) {
+    const auto begin = std::chrono::steady_clock::now();
+    sized& s = size_of(group[0], most);
+    upload_state();
+    const std::vector<arrays>& batches = groups_.of(*client_, group, first == 0, replicas_, most);
+    const std::vector<float> scaled = rates_of(rates);
+    const std::array<float, 2> range{static_cast<float>(first), static_cast<float>(rates.size())};
+    std::vector<arrays> arguments = state_;
+    for (std::size_t r = 0; r < arguments.size(); ++r) {
+      const int device = static_cast<int>(r);
+      std::vector<float> inputs(first * step_input_count);
+      for (std::size_t i = 0; i < rates.size(); ++i)
+        std::ranges::copy(inputs_of(scaled[i], step + static_cast<std::int64_t>(i), device),
+                          std::back_inserter(inputs));
+      inputs.resize(static_cast<std::size_t>(most) * step_input_count);
+      arguments[r].insert(arguments[r].end(), batches[r].begin(), batches[r].end());
+      arguments[r].push_back(client_->upload(inputs, {most, step_input_count}, device));
+      for (const float& number : range) arguments[r].push_back(client_->upload({&number, 1}, {}, device));
+    }
+    const std::vector<float> table =
+        run(s, arguments, most, [&] { groups_.send_announced(*client_, replicas_, most); });
+    std::vector<step_report> reports;
+    for (std::size_t i = 0; i < rates.size() && (reports.empty() || reports.back().finite); ++i)
+      reports.push_back(report_of(std::span(table).subspan((first + i) * step_number_count, step_number_count),
+                                  group[0].size * replicas_));
+    took(begin, reports.size());
+    return reports;
+  }
+
+  /// Says which group comes after this one.
+  void announce_group(std::span<const batch> next) { groups_.announce(next); }
 
   void announce(const batch& next) override { announced_.push_back(&next); }
   step_report evaluate(const batch& b) override { return with_variables().evaluate(b); }
@@ -80,20 +117,25 @@ class ssd_step final : public device_step {
  private:
   using arrays = std::vector<std::shared_ptr<device_array>>;
 
-  /// A step's program for batches of one shape.
+  /// The program of a step, or of up to so many, for batches of one shape.
   struct sized {
     step_shape shape;
+    int steps = 0;  ///< 0: one, without a loop
     std::unique_ptr<program> step;
   };
 
-  sized& size_of(const batch& b) {
-    last_ = sizes_.find([&b](const sized& s) {
-      return s.shape.batch == b.size && s.shape.image == size2{b.height, b.width} && s.shape.max_boxes == b.max_boxes;
+  sized& size_of(const batch& b, int steps) {
+    last_ = sizes_.find([&b, steps](const sized& s) {
+      return s.steps == steps && s.shape.batch == b.size && s.shape.image == size2{b.height, b.width} &&
+             s.shape.max_boxes == b.max_boxes;
     });
     if (last_) return *last_;
     auto made = std::make_unique<sized>();
     made->shape = {b.size, {b.height, b.width}, b.max_boxes, true, false};
-    const step_module module = trace_ssd_step(options_, net_, layout_, made->shape, replicas_, compute_);
+    made->steps = steps;
+    const step_module module =
+        steps == 0 ? trace_ssd_step(options_, net_, layout_, made->shape, replicas_, compute_, seed_)
+                   : trace_ssd_loop(options_, net_, layout_, made->shape, replicas_, compute_, seed_, steps);
     made->step = client_->compile(module.text, replicas_, module.results);
     return *(last_ = &sizes_.add(std::move(made)));
   }
@@ -144,59 +186,70 @@ class ssd_step final : public device_step {
     return *host_;
   }
 
-  /// A batch in a device's memory.
-  arrays send(const batch& b, int device) {
-    const std::int64_t images = b.size, rows = b.max_boxes;
-    arrays to;
-    const auto add = [&](std::span<const float> values, const extents& shape) {
-      to.push_back(client_->upload(values, shape, device));
-    };
-    add(images_of(b), {images, b.height, b.width, 3});
-    static_assert(sizeof(boxf) == 4 * sizeof(float));
-    add({reinterpret_cast<const float*>(b.boxes.data()), 4 * b.boxes.size()}, {images, rows, 4});
-    const std::vector<float> classes(b.classes.begin(), b.classes.end()), counts(b.counts.begin(), b.counts.end());
-    add(classes, {images, rows});
-    add(b.weights, {images, rows});
-    add(counts, {images, 1});
-    return to;
+  /// Runs a program that makes the state's successor and a table of numbers, of so many steps.
+  std::vector<float> run(sized& s, const std::vector<arrays>& arguments, int steps,
+                         const std::function<void()>& meanwhile) {
+    state_.clear(), on_devices_ = on_host_ = false;  // a step that fails takes the state with it
+    std::vector<arrays> results = s.step->run(arguments, meanwhile);
+    std::vector<float> numbers(static_cast<std::size_t>(steps) * step_number_count);
+    client_->download(*results[0].back(), numbers);
+    for (arrays& r : results) r.pop_back();
+    state_ = std::move(results), on_devices_ = true;
+    for (std::size_t i = finite_number; i < numbers.size(); i += step_number_count)
+      if (numbers[i] > 0) of_optimizer([](const auto& how, auto& scalars) { how.advance(scalars); });
+    return numbers;
+  }
+
+  void took(std::chrono::steady_clock::time_point begin, std::size_t steps) {
+    const double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    seconds_ = all / static_cast<double>(steps);
+    if (observer_) observer_({"", "step", all, 0, 0});
   }
 
   /// What the next step is to get; what is wrong with it is said there.
   void send_announced() {
     sent_.clear();
     for (const batch* const next : std::exchange(announced_, {})) try {
-        sent_.emplace_back(next, send(*next, static_cast<int>(sent_.size())));
+        sent_.emplace_back(next, transfer_.send(*client_, *next, static_cast<int>(sent_.size())));
       } catch (const error&) {
         return;
       }
   }
 
-  std::span<const float> images_of(const batch& b) {
-    if (b.raws.empty()) return b.images;
-    check_raws(b);
-    const std::ptrdiff_t floats = std::ptrdiff_t{3} * b.height * b.width;
-    made_images_.resize(static_cast<std::size_t>(b.size * floats));
-    resize_scratch scratch;
-    for (int i = 0; i < b.size; ++i) make_image(b, i, made_images_.data() + i * floats, scratch);
-    return made_images_;
+  std::array<float, step_input_count> inputs_of(float rate, std::int64_t step, int replica) const {
+    const std::int64_t number = step * replicas_ + replica, low = number & ((1 << traced_dropout_key::low_bits) - 1);
+    return {rate, static_cast<float>(low), static_cast<float>(number >> traced_dropout_key::low_bits)};
+  }
+
+  /// The rates that the optimizer makes of those, a step each.
+  std::vector<float> rates_of(std::span<const float> learning_rates) {
+    std::vector<float> rates;
+    const std::span<float> kept = host_->stores().scalars;
+    const std::vector<float> before(kept.begin(), kept.end());
+    for (const float rate : learning_rates)
+      of_optimizer([&](const auto& how, auto& scalars) {
+        rates.push_back(how.rate(rate, scalars));
+        how.advance(scalars);
+      });
+    std::ranges::copy(before, kept.begin());
+    return rates;
   }
 
   /// use(optimizer, its scalars)
   template <class Use>
-  auto of_optimizer(const Use& use) {
-    return std::visit(
+  void of_optimizer(const Use& use) {
+    std::visit(
         [&]<optimizer O>(const O& how) {
           const std::span<float> kept = host_->stores().scalars;
           optimizer_scalars<O> scalars{};
           std::copy_n(kept.begin(), scalars.size(), scalars.begin());
-          const float result = static_cast<float>(use(how, scalars));
+          use(how, scalars);
           std::copy_n(scalars.begin(), scalars.size(), kept.begin());
-          return result;
         },
         options_.optimizer);
   }
 
-  step_report report_of(const std::array<float, step_number_count>& n, int images) const {
+  step_report report_of(std::span<const float> n, int images) const {
     step_report report;
     report.losses = {{"Loss/classification_loss", n[classification_loss_number]},
                      {"Loss/localization_loss", n[localization_loss_number]},
@@ -214,6 +267,7 @@ class ssd_step final : public device_step {
   const network& net_;
   const variable_layout& layout_;
   precision compute_;
+  std::uint64_t seed_;
   int replicas_;
   std::unique_ptr<device_step> host_;
   client* client_ = nullptr;
@@ -223,7 +277,8 @@ class ssd_step final : public device_step {
   bool on_devices_ = false, on_host_ = true;           ///< where the newest state is
   std::vector<const batch*> announced_;                ///< of the step after the next, a shard each
   std::vector<std::pair<const batch*, arrays>> sent_;  ///< of the next step
-  std::vector<float> made_images_;
+  batch_transfer transfer_;
+  group_transfer groups_;
   step_observer observer_;
   double seconds_ = 0;
 };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A whole train step of an SSD as one module: targets, forward, losses, backward, update, moving averages.
 //   arguments: the state, of each variable its value and, where it is trained, its slots and average; then the batch:
-//              images, boxes, classes, weights, counts; then the rate
-//   results:   the state in the same order, in the arguments' memory; then a row of numbers, see step_numbers
+//              images, boxes, classes, weights, counts; then a row of numbers, see step_input
+//   results:   the state in the same order, in the arguments' memory; then a row of numbers, see step_number
+// Or several steps as one module, a loop: the batches and rows have a leading axis, a step each, and behind them come
+// two scalars, the first step to take and how many; the last result has a row a step.
 #pragma once
 
 #include <odt/anchor_generator.hpp>
@@ -13,6 +15,7 @@
 #include <odt/exec/pjrt/network_trace.hpp>
 #include <odt/exec/pjrt/ssd_loss_trace.hpp>
 #include <odt/exec/pjrt/ssd_targets_trace.hpp>
+#include <odt/exec/pjrt/step_state.hpp>
 #include <odt/exec/pjrt/update_trace.hpp>
 #include <odt/exec/step.hpp>
 #include <odt/nn/shapes.hpp>
@@ -28,6 +31,10 @@
 #include <vector>
 
 namespace odt::pjrt {
+
+/// What a step is told besides its batch: the rate, and the number that a dropout's choices follow from, that of the
+/// step times the replicas, plus the replica's; in two parts (traced_dropout_key).
+enum step_input : std::size_t { rate_input, low_step_input, high_step_input, step_input_count };
 
 /// What a step tells, in the order of its last result.
 enum step_number : std::size_t {
@@ -85,109 +92,187 @@ inline tensor count_anchors(module_builder& m, const traced_condition& condition
   return m.sum_over_replicas(total(m, ones));
 }
 
-/// Takes the state's arguments: each variable's, in the layout's order.
-inline std::vector<traced_variable> trace_state(module_builder& m, const variable_layout& layout, std::size_t slots,
-                                                bool average) {
-  std::vector<traced_variable> state;
-  for (const variable& v : layout.variables) {
-    const extents shape(v.shape.begin(), v.shape.end());
-    traced_variable s{m.argument(element_type::f32, shape), {}, {}};
-    if (v.trainable && v.offset < layout.trainable_floats) {
-      for (std::size_t k = 0; k < slots; ++k) s.slots.push_back(m.argument(element_type::f32, shape));
-      if (average) s.average = m.argument(element_type::f32, shape);
+/// What a step reads besides the state.
+struct traced_batch {
+  tensor images;
+  traced_truth truth;
+  tensor inputs;  ///< see step_input
+
+  /// Of batches with a leading axis, one.
+  traced_batch step(module_builder& m, const tensor& number) const {
+    const auto of = [&](const tensor& all) { return m.row(all, number); };
+    return {of(images), {of(truth.boxes), of(truth.classes), of(truth.weights), of(truth.counts)}, of(inputs)};
+  }
+};
+
+/// A module of one step, or of several.
+template <class Axes>
+class step_writer {
+ public:
+  step_writer(const ssd_options<Axes>& o, const network& net, const variable_layout& layout, const step_shape& shape,
+              int replicas, precision compute, std::uint64_t seed)
+      : m_(replicas, compute == precision::bf16 ? "DEFAULT" : "HIGHEST"),
+        o_(o),
+        net_(net),
+        layout_(layout),
+        shape_(shape),
+        seed_(seed),
+        places_(places_of(net, layout)) {
+    check_on_accelerator(o);
+    const std::size_t slots = std::visit([](const auto& how) { return how.slots.size(); }, o.optimizer);
+    before_ = trace_state(m_, layout, slots, o.update.average);
+  }
+
+  module_builder& module() { return m_; }
+  const std::vector<traced_variable>& state() const { return before_; }
+
+  /// The arguments behind the state; `leading` are axes before all of their own.
+  traced_batch arguments(const extents& leading) {
+    const auto argument = [&](extents shape) {
+      shape.insert(shape.begin(), leading.begin(), leading.end());
+      return m_.argument(element_type::f32, std::move(shape));
+    };
+    const std::int64_t images = shape_.batch, rows = shape_.max_boxes;
+    traced_batch b;
+    b.images = argument({images, shape_.image.height, shape_.image.width, 3});
+    b.truth.boxes = argument({images, rows, 4});
+    b.truth.classes = argument({images, rows});
+    b.truth.weights = argument({images, rows});
+    b.truth.counts = argument({images, 1});
+    b.inputs = argument({step_input_count});
+    return b;
+  }
+
+  /// A step: the state becomes that after it. What it tells, see step_number.
+  tensor write(const traced_batch& b, std::vector<traced_variable>& state) {
+    const auto input = [&](std::int64_t n) { return m_.reshape(m_.slice(b.inputs, {n}, {n + 1}), {}); };
+    std::vector<tensor> variables;
+    for (const std::size_t place : places_) variables.push_back(state[place].value);
+    network_trace run(m_, net_, variables, run_mode::train, {seed_, input(low_step_input), input(high_step_input)});
+    run.forward(b.images);
+    const traced_targets targets = trace_targets_of(m_, o_, b.truth, anchors());
+    const traced_losses losses = std::visit(
+        [&](const auto& classes, const auto& boxes) {
+          return trace_ssd_loss(m_, classes, boxes, o_.loss, run.output(box_encodings), run.output(class_logits),
+                                targets);
+        },
+        o_.classification_loss, o_.localization_loss);
+    std::array<tensor, 2> of_outputs;
+    of_outputs[box_encodings] = losses.encodings, of_outputs[class_logits] = losses.logits;
+    run.backward(of_outputs);
+    const tensor sum_of_losses = m_.binary("add", losses.classification, losses.localization);
+    const traced_update update = learn(run, input(rate_input), sum_of_losses, state);
+    return report(b, targets, losses, update);
+  }
+
+  /// Ends the module: the state after all, and what was told.
+  step_module finish(std::span<const traced_variable> after, const tensor& numbers) {
+    return_state(m_, before_, after);
+    m_.result(numbers);
+    return {m_.text(), m_.result_count()};
+  }
+
+ private:
+  std::vector<boxf> anchors() const {
+    const std::vector<size2> maps = feature_map_sizes(net_, shape_.image);
+    return std::visit([&](const auto& generator) { return generator.generate(maps, shape_.image); },
+                      o_.anchor_generator);
+  }
+
+  traced_update learn(const network_trace& run, const tensor& rate, const tensor& losses,
+                      std::vector<traced_variable>& state) {
+    std::vector<tensor> gradients(layout_.variables.size());
+    for (std::size_t number = 0; number < places_.size(); ++number) {
+      gradients[places_[number]] = run.gradients()[number];
+      if (const tensor& moved = run.moved()[number]; moved.given()) {
+        const traced sum(m_, m_.sum_over_replicas(moved));
+        state[places_[number]].value = (sum * traced(1.0f / static_cast<float>(m_.replicas()))).in(m_);
+      }
     }
-    state.push_back(std::move(s));
+    std::vector<variable> learned = layout_.variables;
+    for (variable& v : learned) v.trainable = v.trainable && v.offset < layout_.trainable_floats;
+    return std::visit(
+        [&](const auto& how) { return trace_update(m_, how, o_.update, learned, gradients, rate, losses, state); },
+        o_.optimizer);
   }
-  return state;
-}
 
-/// Makes the state's results of what the arguments have become.
-inline void return_state(module_builder& m, std::span<const traced_variable> before,
-                         std::span<const traced_variable> after) {
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    m.result(after[i].value, before[i].value);
-    for (std::size_t k = 0; k < before[i].slots.size(); ++k) m.result(after[i].slots[k], before[i].slots[k]);
-    if (before[i].average.given()) m.result(after[i].average, before[i].average);
+  tensor report(const traced_batch& b, const traced_targets& targets, const traced_losses& losses,
+                const traced_update& update) {
+    std::array<tensor, step_number_count> numbers;
+    numbers[classification_loss_number] = losses.classification;
+    numbers[localization_loss_number] = losses.localization;
+    numbers[penalty_number] = update.penalty, numbers[norm_number] = update.norm,
+    numbers[finite_number] = update.finite;
+    numbers[boxes_number] = m_.sum_over_replicas(total(m_, b.truth.counts));
+    numbers[matched_boxes_number] = m_.sum_over_replicas(targets.matched_boxes);
+    const traced match(m_, targets.match);
+    const auto count = [&](const traced_condition& c) { return count_anchors(m_, c, targets.match.shape); };
+    numbers[positives_number] = count(match >= traced(0));
+    numbers[negatives_number] = count(match == traced(unmatched));
+    numbers[ignored_number] = count(match == traced(ignored));
+    for (tensor& n : numbers) n = m_.reshape(n, {1});
+    return m_.concatenate(numbers, 0);
   }
-}
 
-/// Places in the layout of a network's variables.
-inline std::vector<std::size_t> places_of(const network& net, const variable_layout& layout) {
-  std::vector<std::size_t> places;
-  for (std::size_t number = 0; number < net.variables.size(); ++number)
-    for (std::size_t i = 0; i < layout.variables.size(); ++i)
-      if (layout.variables[i].offset == layout.offsets[number]) places.push_back(i);
-  return places;
-}
+  module_builder m_;
+  const ssd_options<Axes>& o_;
+  const network& net_;
+  const variable_layout& layout_;
+  step_shape shape_;
+  std::uint64_t seed_;
+  std::vector<std::size_t> places_;  ///< of the network's variables in the layout
+  std::vector<traced_variable> before_;
+};
 
 }  // namespace detail
 
 /// Writes the step; `shape` is that of each replica's batch.
 template <class Axes>
 step_module trace_ssd_step(const ssd_options<Axes>& o, const network& net, const variable_layout& layout,
-                           const step_shape& shape, int replicas, precision compute) {
-  detail::check_on_accelerator(o);
-  module_builder m(replicas, compute == precision::bf16 ? "DEFAULT" : "HIGHEST");
-  const std::size_t slots = std::visit([](const auto& how) { return how.slots.size(); }, o.optimizer);
-  std::vector<traced_variable> state = detail::trace_state(m, layout, slots, o.update.average);
-  const std::vector<traced_variable> before = state;
-  const std::int64_t batch = shape.batch, rows = shape.max_boxes;
-  const tensor images = m.argument(element_type::f32, {batch, shape.image.height, shape.image.width, 3});
-  traced_truth truth;
-  truth.boxes = m.argument(element_type::f32, {batch, rows, 4});
-  truth.classes = m.argument(element_type::f32, {batch, rows});
-  truth.weights = m.argument(element_type::f32, {batch, rows});
-  truth.counts = m.argument(element_type::f32, {batch, 1});
-  const tensor rate = m.argument(element_type::f32, {});
+                           const step_shape& shape, int replicas, precision compute, std::uint64_t seed) {
+  detail::step_writer<Axes> step(o, net, layout, shape, replicas, compute, seed);
+  const detail::traced_batch batch = step.arguments({});
+  std::vector<traced_variable> state = step.state();
+  const tensor numbers = step.write(batch, state);
+  return step.finish(state, numbers);
+}
 
-  const std::vector<std::size_t> places = detail::places_of(net, layout);
-  std::vector<tensor> variables;
-  for (const std::size_t place : places) variables.push_back(state[place].value);
-  network_trace run(m, net, variables);
-  run.forward(images);
-  const std::vector<size2> maps = feature_map_sizes(net, shape.image);
-  const std::vector<boxf> anchors =
-      std::visit([&](const auto& generator) { return generator.generate(maps, shape.image); }, o.anchor_generator);
-  const traced_targets targets = detail::trace_targets_of(m, o, truth, anchors);
-  const traced_losses losses = std::visit(
-      [&](const auto& classes, const auto& boxes) {
-        return trace_ssd_loss(m, classes, boxes, o.loss, run.output(box_encodings), run.output(class_logits), targets);
-      },
-      o.classification_loss, o.localization_loss);
-  std::array<tensor, 2> of_outputs;
-  of_outputs[box_encodings] = losses.encodings, of_outputs[class_logits] = losses.logits;
-  run.backward(of_outputs);
-
-  std::vector<tensor> gradients(layout.variables.size());
-  for (std::size_t number = 0; number < places.size(); ++number) {
-    gradients[places[number]] = run.gradients()[number];
-    if (const tensor& moved = run.moved()[number]; moved.given()) {
-      const traced sum(m, m.sum_over_replicas(moved));
-      state[places[number]].value = (sum * traced(1.0f / static_cast<float>(replicas))).in(m);
-    }
-  }
-  std::vector<variable> learned = layout.variables;
-  for (variable& v : learned) v.trainable = v.trainable && v.offset < layout.trainable_floats;
-  const tensor sum_of_losses = m.binary("add", losses.classification, losses.localization);
-  const traced_update update = std::visit(
-      [&](const auto& how) { return trace_update(m, how, o.update, learned, gradients, rate, sum_of_losses, state); },
-      o.optimizer);
-  detail::return_state(m, before, state);
-
-  std::array<tensor, step_number_count> numbers;
-  numbers[classification_loss_number] = losses.classification;
-  numbers[localization_loss_number] = losses.localization;
-  numbers[penalty_number] = update.penalty, numbers[norm_number] = update.norm, numbers[finite_number] = update.finite;
-  numbers[boxes_number] = m.sum_over_replicas(detail::total(m, truth.counts));
-  numbers[matched_boxes_number] = m.sum_over_replicas(targets.matched_boxes);
-  const traced match(m, targets.match);
-  const auto count = [&](const traced_condition& c) { return detail::count_anchors(m, c, targets.match.shape); };
-  numbers[positives_number] = count(match >= traced(0));
-  numbers[negatives_number] = count(match == traced(unmatched));
-  numbers[ignored_number] = count(match == traced(ignored));
-  for (tensor& n : numbers) n = m.reshape(n, {1});
-  m.result(m.concatenate(numbers, 0));
-  return {m.text(), m.result_count()};
+/// Writes a loop of up to `steps` of them. It ends before its count behind a step whose loss is not finite.
+template <class Axes>
+step_module trace_ssd_loop(const ssd_options<Axes>& o, const network& net, const variable_layout& layout,
+                           const step_shape& shape, int replicas, precision compute, std::uint64_t seed, int steps) {
+  detail::step_writer<Axes> step(o, net, layout, shape, replicas, compute, seed);
+  module_builder& m = step.module();
+  const detail::traced_batch batches = step.arguments({steps});
+  const tensor first = m.argument(element_type::f32, {}), count = m.argument(element_type::f32, {});
+  const tensor end = m.binary("add", first, count);
+  const tensor rows = m.iota({steps, 1}, 0);
+  // The state behind the number of the next step, whether all was finite so far, and the rows of numbers.
+  enum : std::size_t { next, finite, table, own };
+  std::vector<traced_variable> state = step.state();
+  std::vector<tensor> carried{first, m.number(1), m.broadcast(m.number(0), {steps, step_number_count})};
+  for (const tensor* t : detail::tensors_of(state)) carried.push_back(*t);
+  const auto goes_on = [&](std::span<const tensor> now) {
+    return m.binary("and", m.compare("LT", now[next], end), m.compare("GT", now[finite], m.number(0)));
+  };
+  const auto take = [&](std::span<const tensor> now) {
+    std::vector<traced_variable> after = state;
+    const auto set = [](std::vector<traced_variable>& to, std::span<const tensor> from) {
+      for (tensor* t : detail::tensors_of(to)) *t = from.front(), from = from.subspan(1);
+    };
+    set(after, now.subspan(own));
+    const tensor numbers = step.write(batches.step(m, now[next]), after);
+    const tensor here = m.compare("EQ", rows, now[next]);
+    std::vector<tensor> then{m.binary("add", now[next], m.number(1)),
+                             m.reshape(m.slice(numbers, {finite_number}, {finite_number + 1}), {}),
+                             m.select(here, m.reshape(numbers, {1, step_number_count}), now[table])};
+    for (const tensor* t : detail::tensors_of(after)) then.push_back(*t);
+    return then;
+  };
+  const std::vector<tensor> last = m.loop(carried, goes_on, take);
+  std::span<const tensor> values = std::span(last).subspan(own);
+  for (tensor* t : detail::tensors_of(state)) *t = values.front(), values = values.subspan(1);
+  return step.finish(state, last[table]);
 }
 
 }  // namespace odt::pjrt
