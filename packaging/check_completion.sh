@@ -28,7 +28,7 @@ expect odt tr -- train
 expect odt '' -- bench checkpoint convert detect eval export inspect label launch legacy-eval legacy-train serve shapes train
 expect odt --v -- --version
 expect odt convert '' -- coco csv labelimg pets voc
-expect odt export --format '' -- cpp onnx tensorflow tflite
+expect odt export --format '' -- cpp onnx stablehlo tensorflow tflite
 expect odt checkpoint '' -- average convert diff list
 expect odt checkpoint convert --names '' -- api stored
 expect odt convert voc --ima -- --images

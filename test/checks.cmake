@@ -171,7 +171,7 @@ if(ODT_EXAMPLES)
     set_tests_properties(label.${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
   endforeach()
   # The programs that exports are for run them; test/run.sh --all installs these below the build tree.
-  foreach(format tensorflow onnx tflite)
+  foreach(format tensorflow onnx tflite stablehlo)
     add_test(NAME export_${format}
              COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/peers/check_exports.py $<TARGET_FILE:odt>
                      ${PROJECT_SOURCE_DIR}/examples/shapes.config ${format} ${PROJECT_SOURCE_DIR}/build/peers/bin/python)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Has TensorFlow, onnxruntime or TFLite's interpreter run what odt exports: detectors of both families, for TFLite an SSD
-and a RetinaNet, trained for a few steps.
+"""Has TensorFlow, onnxruntime, TFLite's interpreter or jaxlib run what odt exports: detectors of both families, for TFLite
+and StableHLO an SSD and a RetinaNet, trained for a few steps.
 
 usage: check_exports.py ODT CONFIG FORMAT PYTHON
-    CONFIG: examples/shapes.config; FORMAT: tensorflow, onnx or tflite; PYTHON: an interpreter with its package (without
+    CONFIG: examples/shapes.config; FORMAT: tensorflow, onnx, tflite or stablehlo; PYTHON: an interpreter with its package (without
     one: status 77)
 """
 import pathlib
@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 PACKAGES = {"tensorflow": ["tensorflow"], "onnx": ["onnxruntime"],
-            "tflite": ["tflite_runtime", "ai_edge_litert", "tensorflow.lite"]}
+            "tflite": ["tflite_runtime", "ai_edge_litert", "tensorflow.lite"], "stablehlo": ["jax"]}
 
 MASK_RCNN = """
 model { faster_rcnn {
@@ -49,6 +49,9 @@ RFCN = re.sub(r"mask_rcnn_box_predictor \{.*?(?=  second_stage_post_processing)"
 
 CALIBRATED = """model { ssd { post_processing { calibration_config { function_approximation { x_y_pairs {
   x_y_pair { x: 0 y: 0.05 } x_y_pair { x: 0.1 y: 0.2 } x_y_pair { x: 0.5 y: 0.9 } x_y_pair { x: 1 y: 0.95 } } } } } } }"""
+
+PADDED = """model { ssd { image_resizer { keep_aspect_ratio_resizer {
+  min_dimension: 256 max_dimension: 256 pad_to_max_dimension: true } } } }"""
 
 RETINANET = """
 model { ssd {
@@ -133,14 +136,15 @@ def main():
         run(at, odt, "convert", "coco", "--train_image_dir", "shapes/images", "--train_annotations_file",
             "shapes/instances.json", "--include_masks", "--num_shards", 1, "--output", "data")
         record = "data/coco_train.record-00000-of-00001"
-        others = {"retinanet": RETINANET} if format == "tflite" else {"mask_rcnn": MASK_RCNN, "rfcn": RFCN}
+        one_stage = format in ("tflite", "stablehlo")
+        others = {"retinanet": RETINANET} if one_stage else {"mask_rcnn": MASK_RCNN, "rfcn": RFCN}
         paths = f"label_map_path=data/label_map.pbtxt,train_input_path={record},eval_input_path={record}"
         run(at, odt, "train", "--pipeline_config_path", ssd, "--model_dir", "ssd", "--num_train_steps", 20, "--no_eval",
             "--hparams_overrides", paths)
         for name, config in others.items():
             (at / f"{name}.config").write_text(config)
             run(at, odt, "train", "--pipeline_config_path", f"{name}.config", "--model_dir", name, "--num_train_steps",
-                20 if format == "tflite" else 1, "--no_eval")
+                20 if one_stage else 1, "--no_eval")
         for model in ("ssd", *others):
             check(at, odt, format, model, python)
             if format != "tflite":
@@ -151,6 +155,9 @@ def main():
             print(f"{model}: {run(at, python, '-c', RAW, 'raw').splitlines()[-1]}")
         if format != "tflite":
             check(at, odt, format, "ssd", python, "--config_override", CALIBRATED)
+        if format == "stablehlo":
+            check(at, odt, format, "ssd", python, "--input_shape", "1,200,330,3")
+            check(at, odt, format, "ssd", python, "--config_override", PADDED, "--input_shape", "1,200,330,3")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ ODT_INLINE std::vector<check_photo> photos_to_check(const export_command& c, con
   if (c.photos.empty()) photos = evaluation_photos(config.root(), 10);
   if (!c.photos.empty())
     for (const std::string& path : find_images(c.photos)) photos.push_back({path, read_upright(path)});
+  if (c.format == export_format::stablehlo)  // its file takes one size alone
+    for (check_photo& p : photos) p = resized_photo(p, {shape[1], shape[2]});
   std::erase_if(photos, [&](const check_photo& p) {
     return (shape[1] > 0 && shape[1] != p.pixels.height) || (shape[2] > 0 && shape[2] != p.pixels.width) ||
            shape[0] > 1;
@@ -76,7 +78,9 @@ ODT_INLINE check_report compare(const export_command& c, const ready_detector& d
 /// Has the program that the export is for run it. What was asked for and cannot be done is an error.
 ODT_INLINE void check(const export_command& c, const ready_detector& detector, const pipeline& config,
                       const export_options& how) {
-  const std::vector<check_photo> photos = photos_to_check(c, config, how.input_shape);
+  const std::vector<int> shape =
+      c.format == export_format::stablehlo ? stablehlo_input_shape(*detector.model, how.input_shape) : how.input_shape;
+  const std::vector<check_photo> photos = photos_to_check(c, config, shape);
   std::string why = photos.empty() ? "there are no photos of its size; --check names some" : "";
   if (c.format == export_format::tflite && !c.tflite.use_regular_nms && c.tflite.max_classes_per_detection > 1)
     why = "with --max_classes_per_detection above 1 boxes have several classes, which odt detect never gives";
@@ -93,7 +97,10 @@ ODT_INLINE void refuse_other_flags(const export_command& c, const export_options
   const bool tflite = c.format == export_format::tflite;
   if (c.format == export_format::onnx && how.input != graph_input::image_tensor)
     fail("--input_type ", name_of(how.input), ": ONNX takes image_tensor");
-  if (c.format != export_format::onnx && c.raw) fail("--raw: is for --format onnx");
+  const bool stablehlo = c.format == export_format::stablehlo;
+  if (stablehlo && how.input != graph_input::image_tensor)
+    fail("--input_type ", name_of(how.input), ": StableHLO takes image_tensor");
+  if (c.format != export_format::onnx && !stablehlo && c.raw) fail("--raw: is for --format onnx and stablehlo");
   if (!tflite && c.tflite != tflite_options{})
     fail("--max_detections, --max_classes_per_detection, --detections_per_class, --use_regular_nms and ",
          "--add_postprocessing_op: are for --format tflite");
@@ -115,6 +122,8 @@ ODT_INLINE std::vector<std::string> write_export(const export_command& c, const 
       return export_onnx(detector, config.text(), how, !c.raw);
     case export_format::tflite:
       return export_tflite(detector, config.text(), how, c.tflite);
+    case export_format::stablehlo:
+      return export_stablehlo(detector, config.text(), how, !c.raw);
     case export_format::cpp:
       return export_cpp(detector, config.text(), how, c.name);
     case export_format::tensorflow:
@@ -187,7 +196,8 @@ ODT_INLINE export_hooks hooks_of(const program& p, bool export_best) {
 }
 
 ODT_INLINE void add_export(CLI::App& app, program& p) {
-  CLI::App* command = app.add_subcommand("export", "Write a trained detector for TensorFlow, ONNX, TFLite or C++");
+  CLI::App* command =
+      app.add_subcommand("export", "Write a trained detector for TensorFlow, ONNX, TFLite, StableHLO or C++");
   command->footer("Example: odt export --trained_checkpoint_prefix model --output_directory exported");
   const auto state = std::make_shared<export_command>();
   export_command& c = *state;
@@ -201,12 +211,14 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
   static const std::map<std::string, export_format> formats{{"tensorflow", export_format::tensorflow},
                                                             {"onnx", export_format::onnx},
                                                             {"tflite", export_format::tflite},
+                                                            {"stablehlo", export_format::stablehlo},
                                                             {"cpp", export_format::cpp}};
   command
       ->add_option("--format", c.format,
-                   "tensorflow: what the API's exporter writes; onnx: model.onnx; tflite: detect.tflite; cpp: a header")
+                   "tensorflow: what the API's exporter writes; onnx: model.onnx; tflite: detect.tflite; stablehlo: "
+                   "model.mlir; cpp: a header")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
-      ->type_name("tensorflow|onnx|tflite|cpp")
+      ->type_name("tensorflow|onnx|tflite|stablehlo|cpp")
       ->default_str("tensorflow");
   static const std::map<std::string, graph_input> inputs{
       {"image_tensor", graph_input::image_tensor},
@@ -234,7 +246,7 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
                           "the first ten that the config evaluates on");
   command
       ->add_option("--python", c.python,
-                   "the interpreter with tensorflow, onnxruntime or tflite_runtime that runs the export for that")
+                   "the interpreter with tensorflow, onnxruntime, tflite_runtime or jax that runs the export for that")
       ->capture_default_str();
   command->add_option("--name", c.name, "C++: of the class, and of the header")->capture_default_str();
   command
@@ -243,7 +255,7 @@ ODT_INLINE void add_export(CLI::App& app, program& p) {
       ->capture_default_str();
   command->add_flag("--no_check", c.no_check, "do not compare")->excludes(photos);
   add_tflite_flags(*command, c.tflite);
-  command->add_flag("--raw", c.raw, "ONNX: boxes and scores only, before the best of them are chosen");
+  command->add_flag("--raw", c.raw, "ONNX, StableHLO: boxes and scores only, before the best of them are chosen");
   command->add_flag("--overwrite", c.how.overwrite, "replace an export that is there");
   command->callback([state, &p] { p.action = [state, &p] { return run_export(*state, p); }; });
 }

@@ -47,6 +47,9 @@ struct check_report {
   std::vector<std::string> problems;  ///< detections that only one of them has, by photo
 };
 
+/// A photo at another size, by TensorFlow's bilinear sampling, in whole numbers again.
+check_photo resized_photo(const check_photo& photo, size2 size);
+
 /// The photos of the config's evaluation set, `count` at most; none where it names no records that are there.
 std::vector<check_photo> evaluation_photos(const settings& root, std::size_t count);
 
@@ -58,10 +61,10 @@ void compare_detections(const check_photo& photo, const detections& ours, const 
                         const check_tolerance& tolerance, check_report& report);
 
 /// What an export is for.
-enum class export_format : std::uint8_t { tensorflow, onnx, tflite, cpp };
+enum class export_format : std::uint8_t { tensorflow, onnx, tflite, stablehlo, cpp };
 
-/// The Python package that runs one of the first three: "tensorflow", "onnxruntime", "tflite_runtime" (ai_edge_litert
-/// and tensorflow have TFLite's interpreter too).
+/// The Python package that runs one of all but the last: "tensorflow", "onnxruntime", "tflite_runtime" (ai_edge_litert
+/// and tensorflow have TFLite's interpreter too), "jax".
 std::string_view package_of(export_format format);
 
 /// Changes of a config (as hparams_overrides) by which a detector chooses among boxes as the .tflite file does: boxes

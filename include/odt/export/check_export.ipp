@@ -85,6 +85,15 @@ ODT_INLINE float distance(const boxf& a, const boxf& b) {
 
 }  // namespace detail::checking
 
+ODT_INLINE check_photo resized_photo(const check_photo& photo, size2 size) {
+  const network_input floats = to_network_input(photo.pixels, image_resizer::fixed_shape(size), {});
+  check_photo result{photo.name, image(size.height, size.width)};
+  std::ranges::transform(floats.pixels.pixels, result.pixels.pixels.begin(), [](float value) {
+    return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0f, 255.0f)));
+  });
+  return result;
+}
+
 ODT_INLINE std::vector<check_photo> evaluation_photos(const settings& root, std::size_t count) {
   std::vector<check_photo> photos;
   for (const settings& reader : root.find("eval_input_reader")->children) {
@@ -191,7 +200,7 @@ ODT_INLINE void compare_detections(const check_photo& photo, const detections& o
 }
 
 ODT_INLINE std::string_view package_of(export_format format) {
-  constexpr std::string_view names[] = {"tensorflow", "onnxruntime", "tflite_runtime"};
+  constexpr std::string_view names[] = {"tensorflow", "onnxruntime", "tflite_runtime", "jax"};
   return names[static_cast<std::size_t>(format)];
 }
 
@@ -208,7 +217,7 @@ ODT_INLINE check_report check_export(const ready_detector& detector, const std::
   using namespace detail::checking;
   const scratch_folder folder;
   write_photos(folder, photos, format, *detector.model);
-  constexpr std::string_view scripts[] = {tensorflow_script, onnx_script, tflite_script};
+  constexpr std::string_view scripts[] = {tensorflow_script, onnx_script, tflite_script, stablehlo_script};
   write_file(folder / "check.py", scripts[static_cast<std::size_t>(format)]);
   const std::string command =
       str(shell_word(python), " ", shell_word(folder / "check.py"), " ", shell_word(folder.path()), " ",

@@ -118,4 +118,45 @@ with open(os.path.join(folder, "found.json"), "w") as f:
     json.dump({"runner": runner.replace("tensorflow", "TensorFlow Lite of TensorFlow").strip(), "found": found}, f)
 )python";
 
+/// Of model.mlir, by XLA's CPU.
+constexpr std::string_view stablehlo_script = R"python(
+import json, os, re, sys
+os.environ["JAX_PLATFORMS"] = "cpu"
+try:
+    import jax
+    import jaxlib
+    import numpy as np
+    from jax._src.interpreters import mlir
+    from jax._src.lib import xla_client
+    from jax._src.lib.mlir import ir
+except ImportError as missing:
+    print(missing, file=sys.stderr)
+    sys.exit(77)
+folder, export = sys.argv[1:]
+with open(os.path.join(export, "model.mlir")) as f:
+    text = f.read()
+names = re.findall(r"^//   (\w+): float32", text, re.M)
+client = jax.devices("cpu")[0].client
+with mlir.make_ir_context():
+    module = mlir.module_to_bytecode(ir.Module.parse(text))
+options = xla_client.CompileOptions()
+if hasattr(client, "compile_and_load"):
+    step = client.compile_and_load(module, xla_client.DeviceList(tuple(client.local_devices()[:1])), options)
+else:
+    step = client.compile(module, options)
+found = []
+with open(os.path.join(folder, "photos.json")) as f:
+    for photo in json.load(f):
+        pixels = np.fromfile(os.path.join(folder, photo["file"]), np.uint8).reshape(photo["shape"])
+        results = step.execute_sharded([jax.device_put(pixels[None], jax.devices("cpu")[0])])
+        results = [np.asarray(r[0]) for r in results.disassemble_into_single_device_arrays()]
+        given = dict(zip(names, results))
+        n = int(given["num_detections"][0])
+        found.append({"boxes": given["detection_boxes"][0, :n].tolist(),
+                      "scores": given["detection_scores"][0, :n].tolist(),
+                      "classes": given["detection_classes"][0, :n].tolist()})
+with open(os.path.join(folder, "found.json"), "w") as f:
+    json.dump({"runner": "jaxlib " + jaxlib.__version__, "found": found}, f)
+)python";
+
 }  // namespace odt::detail::checking

@@ -62,6 +62,16 @@ std::vector<std::string> export_onnx(const ready_detector& detector, std::string
 std::vector<std::string> export_tflite(const ready_detector& detector, std::string_view config,
                                        const export_options& options, const tflite_options& how = {});
 
+/// Writes model.mlir, a module of StableHLO's text, labelmap.txt and pipeline.config: bytes of pixels in, detections
+/// out; without `post_process` only the boxes and scores that they are chosen from. Of the options, the directory,
+/// input shape and overwrite count; what the shape leaves open is one image, as large as the network's input. Returns
+/// the paths.
+std::vector<std::string> export_stablehlo(const ready_detector& detector, std::string_view config,
+                                          const export_options& options, bool post_process = true);
+
+/// The shape of the images that it takes then.
+std::vector<int> stablehlo_input_shape(const detector& model, std::vector<int> shape);
+
 /// Writes NAME.hpp, NAME.hpp.weights and pipeline.config: a class of that name that detects by odt's headers alone. Of
 /// the options, the directory and overwrite count. Returns the paths.
 std::vector<std::string> export_cpp(const ready_detector& detector, std::string_view config,

@@ -10,6 +10,8 @@
 #include <odt/export/onnx_input.ipp>
 #include <odt/export/onnx_layers.ipp>
 #include <odt/export/saved_model.ipp>
+#include <odt/export/stablehlo_boxes.ipp>
+#include <odt/export/stablehlo_calls.ipp>
 #include <odt/export/tensorflow_boxes.ipp>
 #include <odt/export/tensorflow_calls.ipp>
 #include <odt/export/tensorflow_input.ipp>
@@ -206,6 +208,30 @@ ODT_INLINE std::vector<std::string> export_tflite(const ready_detector& detector
       {"labelmap.txt", std::move(labels)},
       {"pipeline.config", std::string(config)},
       {"detect.tflite", detail::tflite::file_of(lite.graph(), "odt " ODT_VERSION)}};
+  make_directories(options.output_directory);
+  return detail::exporting::write_files(options.output_directory, files);
+}
+
+ODT_INLINE std::vector<int> stablehlo_input_shape(const detector& model, std::vector<int> shape) {
+  if (shape[0] < 0) shape[0] = 1;
+  if (const auto size = model.resizer().constant_size()) {
+    if (shape[1] < 0) shape[1] = size->height;
+    if (shape[2] < 0) shape[2] = size->width;
+  }
+  return shape;
+}
+
+ODT_INLINE std::vector<std::string> export_stablehlo(const ready_detector& detector, std::string_view config,
+                                                     const export_options& options, bool post_process) {
+  detail::exporting::refuse_to_replace(join_path(options.output_directory, "model.mlir"), options);
+  detail::exporting::refuse_another_config(config, options);
+  const auto state = detector.model->state();
+  detail::stablehlo::writer written(state, stablehlo_input_shape(*detector.model, options.input_shape), post_process);
+  detector.model->write_inference(written);
+  std::string labels;
+  for (const std::string& name : detector.class_names()) labels += name + '\n';
+  const std::vector<detail::exporting::export_file> files{
+      {"labelmap.txt", std::move(labels)}, {"pipeline.config", std::string(config)}, {"model.mlir", written.text()}};
   make_directories(options.output_directory);
   return detail::exporting::write_files(options.output_directory, files);
 }
