@@ -228,7 +228,7 @@ ODT_INLINE tensor network_trace::upsampled(const layer& l) {
   const std::int64_t n = l.multiplier;
   const tensor spread =
       module_.broadcast(module_.reshape(input(l), {s[0], s[1], 1, s[2], 1, s[3]}), {s[0], s[1], n, s[2], n, s[3]});
-  const tensor y = module_.reshape(spread, {s[0], s[1] * n, s[2] * n, s[3]});
+  tensor y = module_.reshape(spread, {s[0], s[1] * n, s[2] * n, s[3]});
   if (l.like < 0) return y;
   const extents& like = value(l.like).shape;
   return module_.slice(y, {0, 0, 0, 0}, {s[0], like[1], like[2], s[3]});
