@@ -2,6 +2,7 @@
 #include <odt/cloud/aws_credentials.hpp>
 #include <odt/cloud/crypto.hpp>
 #include <odt/cloud/google_credentials.hpp>
+#include <odt/cloud/rfc3339.hpp>
 #include <odt/cloud/s3_store.hpp>
 #include <odt/io/file.hpp>
 
@@ -37,6 +38,10 @@ class environment {
                              "AWS_DEFAULT_REGION",
                              "AWS_ENDPOINT_URL",
                              "AWS_ENDPOINT_URL_S3",
+                             "AWS_ENDPOINT_URL_STS",
+                             "AWS_WEB_IDENTITY_TOKEN_FILE",
+                             "AWS_ROLE_ARN",
+                             "AWS_ROLE_SESSION_NAME",
                              "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
                              "AWS_CONTAINER_CREDENTIALS_FULL_URI",
                              "AWS_EC2_METADATA_DISABLED",
@@ -213,6 +218,177 @@ BOOST_AUTO_TEST_CASE(a_container_s_keys) {
   BOOST_TEST(odt::cloud::aws_credential_chain().get().key.id == "c");
 }
 
+/// What the Security Token Service answers.
+std::string keys_of_role(const std::string& id) {
+  return odt::str(
+      "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
+      "<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>",
+      id,
+      "</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+      "<Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>"
+      "</AssumeRoleWithWebIdentityResponse>");
+}
+
+/// As EKS sets up a pod: the token's file is written anew before the token ends.
+BOOST_AUTO_TEST_CASE(a_pod_s_token_becomes_the_keys_of_its_role) {
+  const scratch_directory home;
+  std::string asked;
+  odt::test::toy_server service([&](const std::string& request) {
+    asked = request;
+    return odt::test::http_answer(200,
+                                  keys_of_role(request.ends_with("&WebIdentityToken=e.y%2B2") ? "second" : "first"));
+  });
+  odt::write_file(home / "token", "e.y+1\n");
+  const environment e({{"HOME", home.path()},
+                       {"AWS_WEB_IDENTITY_TOKEN_FILE", home / "token"},
+                       {"AWS_ROLE_ARN", "arn:aws:iam::1:role/trainer"},
+                       {"AWS_ROLE_SESSION_NAME", "night"},
+                       {"AWS_ENDPOINT_URL_STS", "http://" + service.host + "/"}});
+  odt::cloud::aws_credential_chain chain;
+  const auto found = chain.get();
+  BOOST_TEST(asked.starts_with("POST / HTTP"));
+  BOOST_TEST(asked.find("Authorization") == asked.npos);
+  BOOST_TEST(
+      asked.ends_with("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole"
+                      "%2Ftrainer&RoleSessionName=night&WebIdentityToken=e.y%2B1"));
+  BOOST_TEST(found.key.id == "first");
+  BOOST_TEST(found.key.token == "t");
+  BOOST_TEST(found.expires == 4102444800);
+  odt::write_file(home / "token", "e.y+2");
+  BOOST_TEST(chain.get().key.id == "first");
+  chain.renew();
+  BOOST_TEST(chain.get().key.id == "second");
+  BOOST_TEST(service.requests == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_s_web_identity) {
+  const scratch_directory home;
+  odt::test::toy_server service([&](const std::string& request) {
+    const bool right = request.find("RoleArn=r&RoleSessionName=odt-") != request.npos;
+    return odt::test::http_answer(right ? 200 : 403, keys_of_role("p"));
+  });
+  odt::make_directories(home / ".aws");
+  odt::write_file(home / "token", "e");
+  odt::write_file(home / ".aws/config", "[profile dev]\nrole_arn = r\nweb_identity_token_file = " + (home / "token"));
+  odt::write_file(home / ".aws/credentials", "[dev]\naws_access_key_id = d\naws_secret_access_key = s\n");
+  const environment e({{"HOME", home.path()}, {"AWS_PROFILE", "dev"}, {"AWS_ENDPOINT_URL", "http://" + service.host}});
+  BOOST_TEST(odt::cloud::aws_credential_chain().get().key.id == "p");
+}
+
+BOOST_AUTO_TEST_CASE(a_role_that_is_refused) {
+  const scratch_directory home;
+  odt::test::toy_server service([](const std::string&) {
+    return odt::test::http_answer(403,
+                                  "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not "
+                                  "authorized to perform sts</Message></Error></ErrorResponse>");
+  });
+  const std::map<std::string, std::string> wanted{{"HOME", home.path()},
+                                                  {"AWS_WEB_IDENTITY_TOKEN_FILE", home / "token"},
+                                                  {"AWS_ENDPOINT_URL_STS", "http://" + service.host}};
+  const auto get = [] { odt::cloud::aws_credential_chain().get(); };
+  {
+    const environment e(wanted);
+    check_error(get, {home / "token", "AWS_ROLE_ARN"});
+  }
+  auto with_role = wanted;
+  with_role["AWS_ROLE_ARN"] = "arn:of:mine";
+  const environment e(with_role);
+  check_error(get, {home / "token"});  // is not there
+  odt::write_file(home / "token", "\n");
+  check_error(get, {home / "token", "is empty", "AWS_WEB_IDENTITY_TOKEN_FILE"});
+  odt::write_file(home / "token", "e");
+  check_error(get, {"arn:of:mine", home / "token", "403", "AccessDenied: Not authorized to perform sts"});
+}
+
+/// A cluster's token for Google's, and that for a service account's.
+BOOST_AUTO_TEST_CASE(an_external_account_exchanges_its_token) {
+  const scratch_directory scratch;
+  std::string exchange, account;
+  odt::test::toy_server server([&](const std::string& request) {
+    if (request.starts_with("GET /own ")) {
+      const bool may = request.find("Metadata: True") != request.npos;
+      return odt::test::http_answer(may ? 200 : 403, R"({"id_token": "from an address"})");
+    }
+    if (request.starts_with("POST /account:generateAccessToken ")) {
+      account = request;
+      return odt::test::http_answer(200, R"({"accessToken": "account's", "expireTime": "2100-01-01T00:00:00.5Z"})");
+    }
+    exchange = request;
+    return odt::test::http_answer(200, R"({"access_token": "federated", "expires_in": 60, "token_type": "Bearer"})");
+  });
+  odt::write_file(scratch / "token", "a.b+c\n");
+  const std::string uri = "http://" + server.host;
+  nlohmann::json file{{"type", "external_account"},
+                      {"audience", "//iam.googleapis.com/pool"},
+                      {"subject_token_type", "urn:ietf:params:oauth:token-type:jwt"},
+                      {"token_url", uri + "/v1/token"},
+                      {"credential_source", {{"file", scratch / "token"}}}};
+  const auto token = [&] {
+    odt::write_file(scratch / "key.json", file.dump());
+    return odt::cloud::token_of_file(scratch / "key.json", 1000);
+  };
+  const auto own = token();
+  BOOST_TEST(own.value == "federated");
+  BOOST_TEST(own.expires == 1060);
+  BOOST_TEST(exchange.starts_with("POST /v1/token HTTP"));
+  BOOST_TEST(exchange.ends_with(
+      "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&requested_token_type=urn%3Aietf%3Aparams"
+      "%3Aoauth%3Atoken-type%3Aaccess_token&audience=%2F%2Fiam.googleapis.com%2Fpool&scope=https%3A%2F%2F"
+      "www.googleapis.com%2Fauth%2Fdevstorage.read_write&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type"
+      "%3Ajwt&subject_token=a.b%2Bc"));
+
+  file["service_account_impersonation_url"] = uri + "/account:generateAccessToken";
+  file["service_account_impersonation"] = {{"token_lifetime_seconds", 900}};
+  file["credential_source"] = {{"url", uri + "/own"},
+                               {"headers", {{"Metadata", "True"}}},
+                               {"format", {{"type", "json"}, {"subject_token_field_name", "id_token"}}}};
+  const auto of_account = token();
+  BOOST_TEST(of_account.value == "account's");
+  BOOST_TEST(of_account.expires == 4102444800);
+  BOOST_TEST(exchange.find("auth%2Fcloud-platform&") != exchange.npos);
+  BOOST_TEST(exchange.ends_with("&subject_token=from%20an%20address"));
+  BOOST_TEST(account.find("Authorization: Bearer federated") != account.npos);
+  BOOST_TEST(
+      account.ends_with(R"({"lifetime":"900s","scope":["https://www.googleapis.com/auth/devstorage.read_write"]})"));
+}
+
+BOOST_AUTO_TEST_CASE(external_accounts_that_give_no_token) {
+  const scratch_directory scratch;
+  odt::test::toy_server server([](const std::string&) {
+    return odt::test::http_answer(400, R"({"error": "invalid_grant", "error_description": "the token is stale"})");
+  });
+  nlohmann::json file{{"type", "external_account"},
+                      {"subject_token_type", "jwt"},
+                      {"token_url", "http://" + server.host},
+                      {"credential_source", {{"file", scratch / "token"}}}};
+  const auto refused = [&](std::initializer_list<std::string_view> why) {
+    odt::write_file(scratch / "key.json", file.dump());
+    check_error([&] { odt::cloud::token_of_file(scratch / "key.json", 0); }, why);
+  };
+  const std::string path = scratch / "key.json";
+  refused({path, "has no \"audience\""});
+  file["audience"] = "a";
+  refused({scratch / "token"});  // is not there
+  odt::write_file(scratch / "token", "");
+  refused({scratch / "token", "is empty", path});
+  odt::write_file(scratch / "token", R"({"id": 1})");
+  refused({path, server.host, "400", "the token is stale"});
+  file["credential_source"]["format"] = {{"type", "json"}, {"subject_token_field_name", "id"}};
+  refused({scratch / "token", "a text \"id\"", path});
+  file["credential_source"] = {{"environment_id", "aws1"}};
+  refused({path, "neither a \"file\" nor a \"url\""});
+  file["credential_source"] = "x";
+  refused({path, "credential_source"});
+}
+
+BOOST_AUTO_TEST_CASE(times_of_servers) {
+  using odt::cloud::seconds_of;
+  BOOST_TEST(seconds_of("2100-01-01T00:00:00Z") == 4102444800);
+  BOOST_TEST(seconds_of("2100-01-01T00:00:00.045123456Z") == 4102444800);
+  BOOST_TEST(seconds_of("2100-01-01T00:00:00") == 0);
+  BOOST_TEST(seconds_of("") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(ini_files) {
   const auto read =
       odt::cloud::parse_ini("# note\n[default]\n a = no\nkey = x = y \r\n\n[profile dev]\nregion=eu-west-1\n");
@@ -266,8 +442,8 @@ BOOST_AUTO_TEST_CASE(wrong_key_files) {
     return odt::cloud::token_of_file(scratch / "key.json", 0);
   };
   check_error([&] { token("{"); }, {scratch / "key.json", "no JSON"});
-  check_error([&] { token(R"({"type": "external_account"})"); },
-              {scratch / "key.json", "external_account", "service_account"});
+  check_error([&] { token(R"({"type": "external_account_authorized_user"})"); },
+              {scratch / "key.json", "external_account_authorized_user", "service_account"});
   check_error([&] { token(R"({"type": "service_account"})"); }, {scratch / "key.json", "client_email"});
   check_error([&] { token(R"({"type": "service_account", "client_email": "a", "private_key": "b"})"); },
               {scratch / "key.json", "private_key"});

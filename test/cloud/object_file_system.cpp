@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The file functions over a store in memory.
+#include <odt/cloud/environment.hpp>
 #include <odt/cloud/object_file_system.hpp>
+#include <odt/cloud/register.hpp>
+#include <odt/dataset/record_set.hpp>
 #include <odt/io/checkpoint.hpp>
 #include <odt/io/checkpoint_keeper.hpp>
 #include <odt/io/event_file.hpp>
@@ -12,8 +15,10 @@
 #include <scratch.hpp>
 
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <thread>
 
 namespace {
 
@@ -40,6 +45,7 @@ struct memory_store : object_store {
 
   std::optional<object_version> find(const object_name& name) override {
     const std::lock_guard lock(mutex);
+    ++finds[std::this_thread::get_id()];
     const auto found = objects.find(name.key);
     if (found == objects.end()) return std::nullopt;
     return object_version{found->second.content.size(), std::to_string(found->second.version)};
@@ -76,6 +82,7 @@ struct memory_store : object_store {
   std::mutex mutex;
   std::map<std::string, object> objects;
   std::vector<std::string> written;
+  std::map<std::thread::id, int> finds;  ///< by who asked
   int uploads = 0, reads = 0, damaged = 0;
 };
 
@@ -171,6 +178,37 @@ BOOST_AUTO_TEST_CASE(an_object_that_is_changed_while_it_is_read) {
   file.read_at(0, some);
   odt::write_file("memory://b/x", std::string(10'000'000, 'b'));
   check_error([&] { file.read_at(9'000'000, some); }, {"memory://b/x", "changed"});
+}
+
+/// Each question takes a far away store its time.
+BOOST_AUTO_TEST_CASE(many_shards_are_opened_side_by_side) {
+  constexpr int shards = 40;
+  for (int shard = 0; shard < shards; ++shard) {
+    odt::record_writer writer(odt::shard_name("memory://b/r", shard, shards));
+    writer.write("a record");
+    writer.commit();
+  }
+  store->finds.clear();
+  const odt::record_set records({"memory://b/r@40"});
+  BOOST_TEST(records.size() == 40u);
+  BOOST_TEST(store->finds[std::this_thread::get_id()] < 5);  // of the set, not of each shard
+  BOOST_TEST(store->finds.size() <= 17u);
+  int asked = 0;
+  for (const auto& [who, count] : store->finds) asked += count;
+  BOOST_TEST(asked >= 2 * shards);
+}
+
+BOOST_AUTO_TEST_CASE(a_memory_that_is_no_number_is_an_error_when_a_store_is_used) {
+  const std::string before = environment("ODT_CLOUD_MEMORY_MB");
+  for (const char* text : {"many", "0", "-1", "64MB", "1.5", " 8", "99999999999999999999", "2000000"}) {
+    ::setenv("ODT_CLOUD_MEMORY_MB", text, 1);
+    register_stores();
+    for (const char* path : {"s3://b/x", "gs://b/x"})
+      check_error([&] { odt::file_exists(path); },
+                  {odt::str("ODT_CLOUD_MEMORY_MB is \"", text, "\""), "a whole number of megabytes", "there are 256"});
+  }
+  before.empty() ? ::unsetenv("ODT_CLOUD_MEMORY_MB") : ::setenv("ODT_CLOUD_MEMORY_MB", before.c_str(), 1);
+  register_stores();
 }
 
 BOOST_AUTO_TEST_CASE(a_record_that_was_damaged_on_the_way_is_read_again) {

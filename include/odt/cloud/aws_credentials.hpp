@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where S3's keys come from, in the order of AWS's own programs: the environment, a profile of the shared files, a
-// container's endpoint, the metadata service of the machine (IMDSv2).
+// Where S3's keys come from, in the order of AWS's own programs: the environment, a role for a cluster's token
+// (web identity), a profile of the shared files, a container's endpoint, the metadata service of the machine (IMDSv2).
 #pragma once
 
 #include <odt/cloud/aws_signature.hpp>

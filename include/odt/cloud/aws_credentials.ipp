@@ -2,14 +2,16 @@
 #pragma once
 
 #include <odt/cloud/aws_credentials.hpp>
+#include <odt/cloud/aws_web_identity.hpp>
 #include <odt/cloud/environment.hpp>
+#include <odt/cloud/rfc3339.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
 #include <odt/io/file.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include <time.h>
+#include <unistd.h>
 
 namespace odt::cloud {
 
@@ -56,6 +58,33 @@ ODT_INLINE std::optional<aws_credentials> of_environment() {
   return aws_credentials{{id, secret, environment("AWS_SESSION_TOKEN")}, "AWS_ACCESS_KEY_ID", 0};
 }
 
+/// The Security Token Service.
+ODT_INLINE std::string token_service() {
+  std::string url = first_environment("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL");
+  while (url.ends_with('/')) url.pop_back();
+  const std::string region = aws_region();
+  return url.empty() ? str("https://sts.", region, ".amazonaws.com", region.starts_with("cn-") ? ".cn" : "") : url;
+}
+
+/// By what EKS puts into a pod's environment, or by the profile.
+ODT_INLINE std::optional<aws_credentials> of_web_identity() {
+  aws_web_identity identity{.token_file = environment("AWS_WEB_IDENTITY_TOKEN_FILE"),
+                            .role = environment("AWS_ROLE_ARN"),
+                            .session = environment("AWS_ROLE_SESSION_NAME"),
+                            .service = token_service()};
+  if (identity.token_file.empty()) {
+    const auto values = values_in(config_file());
+    identity.token_file = value_of(values, "web_identity_token_file"), identity.role = value_of(values, "role_arn");
+    if (identity.session.empty()) identity.session = value_of(values, "role_session_name");
+  }
+  if (identity.token_file.empty()) return std::nullopt;
+  if (identity.role.empty())
+    fail("the token in ", identity.token_file, " is for a role that is not named; set AWS_ROLE_ARN to it beside ",
+         "AWS_WEB_IDENTITY_TOKEN_FILE, or role_arn beside web_identity_token_file in ", config_file());
+  if (identity.session.empty()) identity.session = str("odt-", ::getpid());
+  return assume_role(identity);
+}
+
 ODT_INLINE std::optional<aws_credentials> of_profile() {
   for (const std::string& path : {credentials_file(), config_file()}) {
     const auto values = values_in(path);
@@ -65,12 +94,6 @@ ODT_INLINE std::optional<aws_credentials> of_profile() {
           {id, secret, value_of(values, "aws_session_token")}, str("the profile ", profile(), " of ", path), 0};
   }
   return std::nullopt;
-}
-
-/// "2026-01-31T12:00:00Z"
-ODT_INLINE std::time_t seconds_of(const std::string& time) {
-  std::tm parts{};
-  return ::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) ? ::timegm(&parts) : 0;
 }
 
 /// The answer of a container's or a machine's endpoint.
@@ -124,11 +147,11 @@ ODT_INLINE std::optional<aws_credentials> of_machine() try {
 }
 
 ODT_INLINE aws_credentials find() {
-  for (const auto& look : {of_environment, of_profile, of_container, of_machine})
+  for (const auto& look : {of_environment, of_web_identity, of_profile, of_container, of_machine})
     if (auto found = look()) return *found;
-  fail("no credentials for S3 were found: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor the profile \"",
-       profile(), "\" in ", credentials_file(), " or ", config_file(),
-       ", nor a container's endpoint, nor a role of this machine");
+  fail("no credentials for S3 were found: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor ",
+       "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, nor the profile \"", profile(), "\" in ", credentials_file(),
+       " or ", config_file(), ", nor a container's endpoint, nor a role of this machine");
 }
 
 }  // namespace detail::aws

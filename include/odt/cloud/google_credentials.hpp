@@ -16,8 +16,8 @@ struct access_token {
   std::time_t expires = 0;
 };
 
-/// The token of a credentials file: a service_account's, which signs for it (RS256), or an authorized_user's, which
-/// has it renewed. Other types are errors that name the file.
+/// The token of a credentials file: a service_account's, which signs for it (RS256), an authorized_user's, which has it
+/// renewed, or an external_account's (google_external_account.hpp). Other types are errors that name the file.
 access_token token_of_file(const std::string& path, std::time_t now);
 
 /// The signed claim by which a service account asks for a token.

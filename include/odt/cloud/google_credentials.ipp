@@ -4,6 +4,7 @@
 #include <odt/cloud/crypto.hpp>
 #include <odt/cloud/environment.hpp>
 #include <odt/cloud/google_credentials.hpp>
+#include <odt/cloud/google_external_account.hpp>
 #include <odt/cloud/http.hpp>
 #include <odt/core/error.hpp>
 #include <odt/core/target.hpp>
@@ -99,7 +100,9 @@ ODT_INLINE access_token token_of_file(const std::string& path, std::time_t now) 
                       "&client_secret=", url_encoded(d::text_of(file, "client_secret", path)),
                       "&refresh_token=", url_encoded(d::text_of(file, "refresh_token", path))),
                   path, now);
-  fail(path, ": credentials of the type \"", type, "\" are not known; service_account and authorized_user are");
+  if (type == "external_account") return token_of_external_account(file.dump(), path, now);
+  fail(path, ": credentials of the type \"", type,
+       "\" are not known; service_account, authorized_user and external_account are");
 }
 
 ODT_INLINE access_token google_credentials::get() {

@@ -6,7 +6,10 @@
 #include <odt/cloud/range_cache.hpp>
 #include <odt/io/file_system.hpp>
 
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,8 @@ namespace odt::cloud {
 class object_file_system : public file_system {
  public:
   explicit object_file_system(std::unique_ptr<object_store> store, range_cache_options cache = {});
+  /// Asked when the store is first used, since what it throws has to reach somebody.
+  object_file_system(std::unique_ptr<object_store> store, std::function<range_cache_options()> cache);
 
   std::unique_ptr<open_file> open(const std::string& path) override;
   std::unique_ptr<unfinished_file> create(const std::string& path) override;
@@ -24,8 +29,12 @@ class object_file_system : public file_system {
   void remove(const std::string& path) override;
 
  private:
+  object_store& store();
+
   std::unique_ptr<object_store> store_;
-  range_cache cache_;
+  std::function<range_cache_options()> options_;
+  std::once_flag used_;
+  std::optional<range_cache> cache_;
 };
 
 /// What a glob begins with before its first `*`, `?` or `[`; escaped characters are plain.

@@ -82,28 +82,37 @@ ODT_INLINE std::string literal_prefix(std::string_view pattern) {
 }
 
 ODT_INLINE object_file_system::object_file_system(std::unique_ptr<object_store> store, range_cache_options cache)
-    : store_(std::move(store)), cache_(cache) {}
+    : object_file_system(std::move(store), [cache] { return cache; }) {}
+
+ODT_INLINE object_file_system::object_file_system(std::unique_ptr<object_store> store,
+                                                  std::function<range_cache_options()> cache)
+    : store_(std::move(store)), options_(std::move(cache)) {}
+
+ODT_INLINE object_store& object_file_system::store() {
+  std::call_once(used_, [this] { cache_.emplace(options_()); });
+  return *store_;
+}
 
 ODT_INLINE std::unique_ptr<open_file> object_file_system::open(const std::string& path) {
   object_name name = parse_object_name(path);
-  auto version = store_->find(name);
+  auto version = store().find(name);
   if (!version) fail(path, status(path) ? ": is a directory, not a file" : ": there is no such object");
-  return std::make_unique<detail::objects::readable>(*store_, cache_, std::move(name), std::move(*version));
+  return std::make_unique<detail::objects::readable>(store(), *cache_, std::move(name), std::move(*version));
 }
 
 ODT_INLINE std::unique_ptr<unfinished_file> object_file_system::create(const std::string& path) {
   object_name name = parse_object_name(path);
   if (name.key.empty() || name.key.ends_with('/')) fail(path, ": cannot write: this is the name of a directory");
-  return std::make_unique<detail::objects::writable>(*store_, std::move(name));
+  return std::make_unique<detail::objects::writable>(store(), std::move(name));
 }
 
 ODT_INLINE std::optional<file_status> object_file_system::status(const std::string& path) {
   object_name name = parse_object_name(path);
   if (!name.key.empty() && !name.key.ends_with('/')) {
-    if (const auto version = store_->find(name)) return file_status{false, version->size, true};
+    if (const auto version = store().find(name)) return file_status{false, version->size, true};
     name.key += '/';
   }
-  if (store_->list(name, false, 1).empty()) return std::nullopt;
+  if (store().list(name, false, 1).empty()) return std::nullopt;
   return file_status{.is_directory = true};
 }
 
@@ -113,12 +122,12 @@ ODT_INLINE std::vector<std::string> object_file_system::matching(const std::stri
   const auto deeper = wanted.key.find_first_of("*?[");
   const bool flat = deeper == std::string::npos || wanted.key.find('/', deeper) == std::string::npos;
   std::vector<std::string> paths;
-  for (const std::string& key : store_->list({pattern, wanted.bucket, prefix}, flat, 0))
+  for (const std::string& key : store().list({pattern, wanted.bucket, prefix}, flat, 0))
     if (!key.ends_with('/') && ::fnmatch(wanted.key.c_str(), key.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0)
       paths.push_back(str(pattern.substr(0, pattern.find("://") + 3), wanted.bucket, "/", key));
   return paths;
 }
 
-ODT_INLINE void object_file_system::remove(const std::string& path) { store_->remove(parse_object_name(path)); }
+ODT_INLINE void object_file_system::remove(const std::string& path) { store().remove(parse_object_name(path)); }
 
 }  // namespace odt::cloud

@@ -22,9 +22,16 @@ namespace detail::records {
 
 inline constexpr std::size_t opened_at_once = 16;
 
+struct sized_file {
+  record_file file;
+  std::uint64_t bytes;  ///< as it lies there, compressed or not
+};
+
+ODT_INLINE sized_file open_one(const std::string& path) { return {record_file(path), file_size(path)}; }
+
 /// Opens and indexes files of an object store, several at once, as each takes its time to answer.
-ODT_INLINE std::vector<record_file> open_remote(const std::vector<std::string>& paths) {
-  std::vector<std::optional<record_file>> opened(paths.size());
+ODT_INLINE std::vector<sized_file> open_remote(const std::vector<std::string>& paths) {
+  std::vector<std::optional<sized_file>> opened(paths.size());
   std::vector<std::exception_ptr> errors(paths.size());
   std::atomic<std::size_t> next{0};
   {
@@ -32,7 +39,7 @@ ODT_INLINE std::vector<record_file> open_remote(const std::vector<std::string>& 
     for (std::size_t i = 0; i < std::min(opened_at_once, paths.size()); ++i)
       threads.emplace_back([&] {
         for (std::size_t mine; (mine = next++) < paths.size();) try {
-            opened[mine].emplace(paths[mine]);
+            opened[mine] = open_one(paths[mine]);
           } catch (...) {
             errors[mine] = std::current_exception();
             next = paths.size();
@@ -41,15 +48,15 @@ ODT_INLINE std::vector<record_file> open_remote(const std::vector<std::string>& 
   }
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
-  std::vector<record_file> files;
-  for (std::optional<record_file>& file : opened) files.push_back(std::move(*file));
+  std::vector<sized_file> files;
+  for (std::optional<sized_file>& file : opened) files.push_back(std::move(*file));
   return files;
 }
 
-ODT_INLINE std::vector<record_file> open_all(const std::vector<std::string>& paths) {
+ODT_INLINE std::vector<sized_file> open_all(const std::vector<std::string>& paths) {
   if (std::ranges::any_of(paths, is_remote)) return open_remote(paths);
-  std::vector<record_file> files;
-  for (const std::string& path : paths) files.emplace_back(path);
+  std::vector<sized_file> files;
+  for (const std::string& path : paths) files.push_back(open_one(path));
   return files;
 }
 
@@ -58,14 +65,14 @@ ODT_INLINE std::vector<record_file> open_all(const std::vector<std::string>& pat
 ODT_INLINE record_set::record_set(const std::vector<std::string>& patterns) {
   if (patterns.empty()) fail("no record files are named; input_path has to name at least one");
   starts_.push_back(0);
-  files_ = detail::records::open_all(expand_globs(patterns));
-  for (const record_file& file : files_) {
+  for (auto& [file, bytes] : detail::records::open_all(expand_globs(patterns))) {
     const std::string& path = file.path();
     if (file.size() == 0) warn(path, ": this record file holds no records");
     starts_.push_back(starts_.back() + file.size());
     const std::string_view name = std::string_view(path).substr(path.find_last_of('/') + 1);
-    fingerprint_ = odt::fingerprint(fingerprint_, str(name, ":", file_size(path), ":", file.size(), "\n"));
+    fingerprint_ = odt::fingerprint(fingerprint_, str(name, ":", bytes, ":", file.size(), "\n"));
     contents_ = odt::fingerprint(contents_, file.contents());
+    files_.push_back(std::move(file));
   }
   if (size() == 0)
     fail(join(patterns, ", "), ": ", files_.size() == 1 ? "this file holds" : "these files hold",
