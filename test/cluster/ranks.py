@@ -42,6 +42,18 @@ def any_number_of_ranks(odt, at, evaluated):
     print("1, 2 and 4 ranks: the same bits as one process, and the same evaluation", flush=True)
 
 
+def by_mpirun(odt, at):
+    """Without odt launch, as people and batch systems start ranks, more of them than there are cores."""
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+            "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none"}
+    for ranks in (2, 4):
+        model = f"mpirun-{ranks}"
+        output = run(["mpirun", "-n", ranks, odt, *train(model, "--data_threads", "2")], at, **root)
+        assert f"{ranks} ranks x {8 // ranks} shards x 1 image" in output, output
+        assert checkpoint(at, model) == checkpoint(at, "alone"), f"mpirun -n {ranks}: other bits"
+    print("mpirun -n 2 and -n 4: the same bits as one process", flush=True)
+
+
 def other_models(odt, at, kills, steps=6):
     for model in ("ssd_inception_v2", "faster_rcnn_inception_v2"):
         how = {"config": f"{model}.config", "steps": steps}
@@ -149,6 +161,7 @@ def main():
         prepare(odt, at, given.config)
         alone = run([odt, *train("alone", "--shards", "8", "--threads", "1", evaluate=True)], at)
         any_number_of_ranks(odt, at, evaluation(alone))
+        by_mpirun(odt, at)
         other_models(odt, at, given.kills // 10)
         killed(odt, at, given.kills)
         halted(odt, at)
