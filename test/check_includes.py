@@ -76,6 +76,7 @@ DOORS = [
     (r"xsimd/", {"exec/cpu"}, "open"),
     (r"(xtensor/|xtl/)", {"adapt.hpp"}, "open"),
     (r"(cuda|cub/|cutlass/|cudnn)", {"exec/cuda"}, "open"),
+    (r"nccl\.h$", {"distributed/nccl", "distributed/nccl/nccl_transport.hpp"}, ""),
     (r"(google/protobuf/|odt/[a-z_]+\.pb\.h$)", {"io", "config", "export", "serve"}, ""),
     (r"stb_[a-z_]+\.h$", {"io"}, ""),
     (r"(turbojpeg|jpeglib)\.h$", {"io"}, ""),

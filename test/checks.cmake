@@ -30,7 +30,7 @@ endforeach()
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/include/odt/*.hpp)
 list(FILTER headers EXCLUDE REGEX "^odt/(exec/cuda/|cuda\\.hpp)")
-list(FILTER headers EXCLUDE REGEX "^odt/distributed/mpi/")  # odt::mpi's own
+list(FILTER headers EXCLUDE REGEX "^odt/distributed/(mpi|nccl)/")  # odt::mpi's and odt::nccl's own
 if(NOT TARGET odt_cloud)
   list(FILTER headers EXCLUDE REGEX "^odt/cloud/")
 endif()

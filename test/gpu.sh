@@ -1,11 +1,12 @@
 #!/bin/sh
 # What has to be seen on an NVIDIA GPU: parity with the CPU and with the API, compute-sanitizer, a short training, the
-# train step beside PyTorch's on the same card, detections, and training from JPEG bytes.
+# train step beside PyTorch's on the same card, detections, training from JPEG bytes, and ranks with a GPU each.
 #
 #   test/gpu.sh pack DIR        builds here and collects programs, their libraries and a few files (about 40 MB)
 #   test/gpu.sh run DIR OUT     runs them on a machine with a GPU, CUDA and PyTorch; results go to OUT. [PARTS] names
-#                               some of: parity sanitizer train bench records
-# Without PyTorch the comparison is left out; nothing of odt has to be installed there.
+#                               some of: parity sanitizer train bench records ranks
+# Without PyTorch the comparison is left out; nothing of odt has to be installed there. The part `ranks` wants two GPUs
+# and the OpenMPI of the machine that packed, and is skipped without; pack takes NCCL in where CMake finds it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -40,7 +41,7 @@ pack() {
 # The suites at once: most of their time goes into references on the CPU.
 parity() {
   for suite in 'cuda_convolution/float*' 'cuda_convolution/bf16*' 'cuda_convolution/predictions*,a_depthwise*' \
-    cuda_boxes,cuda_mining,cuda_post_processing,cuda_passes,cuda_depthwise,cuda_make_images \
+    cuda_boxes,cuda_mining,cuda_post_processing,cuda_passes,cuda_depthwise,cuda_make_images,cuda_ranks \
     cuda_two_stage_boxes,cuda_faster_rcnn_step \
     'cuda_ssd_step/every*,two*,evaluation*' 'cuda_ssd_step/a_step*' 'cuda_ssd_step/the_curve*' \
     'cuda_ssd_step/detections*,graphs*,a_run*,raw*,announced*,several*'; do
@@ -97,6 +98,39 @@ train() {
   tar czf "$out/found.tgz" -C "$work" found 2> /dev/null || true
 }
 
+# Trainings of two ranks: twice the same bits, a killed rank, NCCL's own sums, and how long each took.
+ranks() {
+  gpus=$(nvidia-smi -L | grep -c '^GPU')
+  if [ "$gpus" -lt 2 ] || ! command -v mpirun > /dev/null; then
+    echo "ranks: SKIPPED: there are $gpus GPUs, and mpirun $(command -v mpirun || echo is not there)"
+    return 0
+  fi
+  work=$(mktemp -d)
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  (
+    cd "$work" && draw --count 400 || exit 1
+    train_ranks() {  # how many, model_dir, steps, flags
+      count=$1 model=$2 steps=$3
+      shift 3
+      began=$(date +%s%N)
+      mpirun -n "$count" --bind-to none "$dir/odt" train --pipeline_config_path "$dir/examples/shapes.config" --model_dir "$model" \
+        --device cuda --seed 1 --num_train_steps "$steps" --no_eval --log_every 50 --hparams_overrides \
+        "label_map_path=data/label_map.pbtxt,train_input_path=data/train.record,batch_size=64" "$@" || return 1
+      echo "$model: $((($(date +%s%N) - began) / 1000000)) ms"
+    }
+    train_ranks 1 alone 200 && train_ranks 2 first 200 && train_ranks 2 again 200 &&
+      train_ranks 2 fast 200 --fast_sums || exit 1
+    cmp first/model.ckpt-200.data-00000-of-00001 again/model.ckpt-200.data-00000-of-00001 || exit 1
+    train_ranks 2 halted 100000 --rank_timeout 10 &
+    sleep 20
+    victim=$(pgrep -f -- "^[^ ]*odt train .*--model_dir halted" | tail -n 1)
+    began=$(date +%s)
+    kill -STOP "$victim"
+    ! wait $! || exit 1
+    echo "a rank that hangs: all ended after $(($(date +%s) - began)) s"
+  ) > "$out/ranks.log" 2>&1 || echo ranks >> "$out/failed"
+}
+
 case "${1-}" in
   pack) pack "$(mkdir -p "$2" && cd "$2" && pwd)" ;;
   run)
@@ -105,10 +139,10 @@ case "${1-}" in
     rm -f "$out/failed"
     export ODT_GOLDEN="$dir/golden"
     nvidia-smi > "$out/gpu.log" 2>&1 || { echo "there is no NVIDIA GPU" >&2; exit 1; }
-    for part in ${*:-parity sanitizer train bench records}; do
+    for part in ${*:-parity sanitizer train bench records ranks}; do
       echo "$part ..." && $part
     done
     [ ! -e "$out/failed" ] || { echo "failed, see the logs in $out:" $(sort -u "$out/failed") >&2; exit 1; }
     ;;
-  *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

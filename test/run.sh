@@ -71,20 +71,30 @@ clients() {
     echo "the clients of TensorFlow Serving could not be installed; their test is skipped"
 }
 
+# NCCL's header and library, which Debian has not, for the CUDA toolkit that is here.
+nccl() {
+  [ -x build/peers/bin/python ] || return 0
+  timeout 600 build/peers/bin/pip install -q --retries 1 --timeout 30 \
+    nvidia-nccl-cu"$(nvcc --version | sed -n 's/.*release \([0-9]*\).*/\1/p')" ||
+    echo "NCCL could not be installed; ranks with a GPU each are not compiled unless the machine has it"
+}
+
+PATH=$PATH:/usr/local/cuda/bin
 part "packages" packages
 [ $preset = release ] || part "peers" peers
 [ $preset = release ] || part "clients" clients
+[ $preset = release ] || ! command -v nvcc > /dev/null || part "nccl" nccl
 launcher=$(command -v ccache || true)
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CMAKE_GENERATOR=Ninja
 cuda=OFF  # nvcc compiles the CUDA half too, where it is; only test/gpu.sh needs a GPU
-PATH=$PATH:/usr/local/cuda/bin
 [ $preset = release ] || ! command -v nvcc > /dev/null || cuda=ON
 
 # examples/quickstart.sh leaves tests out of the same build tree.
 if [ $preset = release ]; then
   configure release -DODT_BENCH=OFF
 else
-  configure all -DODT_BENCH=ON -DODT_CUDA=$cuda -DCMAKE_CUDA_COMPILER_LAUNCHER="$launcher"
+  configure all -DODT_BENCH=ON -DODT_CUDA=$cuda -DCMAKE_CUDA_COMPILER_LAUNCHER="$launcher" \
+    -DODT_NCCL_ROOT="$(ls -d "$PWD"/build/peers/lib/python3*/site-packages/nvidia/nccl 2> /dev/null || true)"
 fi
 part "build" build $preset
 part "tests" run $preset

@@ -4,7 +4,7 @@
 #                     compiled once from the .ipp files and .proto files in the tree of whoever uses it
 #   odt::header_only  the same without that library: each translation unit compiles all of it (ODT_HEADER_ONLY)
 #   odt::native       the instruction set of ODT_ARCH, which odt::support brings with it; for users of the headers alone
-# Beside this, cuda.cmake adds odt::cuda, cloud.cmake odt::cloud, grpc.cmake odt::grpc and mpi.cmake odt::mpi.
+# Beside this, cuda.cmake adds odt::cuda, cloud.cmake odt::cloud, grpc.cmake odt::grpc, mpi.cmake odt::mpi and nccl.cmake odt::nccl.
 include_guard(GLOBAL)
 
 # One choice for odt::support and for all that link it, since kernels of different instruction sets do not mix: `native`
@@ -147,7 +147,7 @@ function(odt_define_targets include_dir proto_dir)
 
   # One unit a room, since many small files share the same few large headers; the kernels, which take long, one each.
   file(GLOB_RECURSE files RELATIVE ${include_dir}/odt CONFIGURE_DEPENDS ${include_dir}/odt/*.ipp)
-  list(FILTER files EXCLUDE REGEX "^(cloud|distributed/mpi|serve/grpc)/")  # of cloud.cmake, mpi.cmake and grpc.cmake
+  list(FILTER files EXCLUDE REGEX "^(cloud|distributed/(mpi|nccl)|serve/grpc)/")  # of their own .cmake files
   set(units "")
   foreach(file IN LISTS files)
     if(file MATCHES "^exec/")

@@ -7,7 +7,10 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <mutex>
+#include <thread>
 
 namespace {
 
@@ -92,6 +95,33 @@ BOOST_AUTO_TEST_CASE(numbers_are_summed_over_the_ranks) {
     const std::lock_guard lock(mutex);
     BOOST_TEST((numbers == std::vector<double>{10, -2}));
   });
+}
+
+/// For who waits for the ranks in another way, as for their GPUs.
+BOOST_AUTO_TEST_CASE(while_it_is_watched_the_transport_looks_whether_the_others_live) {
+  struct quiet final : odt::transport {
+    int rank() const override { return 0; }
+    int ranks() const override { return 2; }
+    void exchange(std::span<const std::span<const char>>, std::span<const std::span<char>>,
+                  const std::string&) override {}
+    void idle() override { ++idle_rounds; }
+    void watch(const std::string& doing) override { doing == "in step 5" ? ++watched_rounds : ++wrong_rounds; }
+    double timeout() const override { return 7; }
+    std::atomic<int> idle_rounds{0}, watched_rounds{0}, wrong_rounds{0};
+  };
+  const auto rises = [](const std::atomic<int>& rounds) {
+    for (const int before = rounds; rounds == before;) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  };
+  quiet transport;
+  odt::bucket_communicator c(transport);
+  BOOST_TEST(c.timeout() == 7);
+  rises(transport.idle_rounds);
+  BOOST_TEST(transport.watched_rounds == 0);
+  c.watch("in step 5");
+  rises(transport.watched_rounds);
+  c.watch({});
+  rises(transport.idle_rounds);
+  BOOST_TEST(transport.wrong_rounds == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_transport_that_fails_fails_whoever_waits) {

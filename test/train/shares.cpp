@@ -59,6 +59,16 @@ BOOST_AUTO_TEST_CASE(ranks_deal_out_a_batch_in_the_same_shards_whatever_their_nu
   BOOST_TEST(dealt(12, {.ranks = &two}).batch == 3);
 }
 
+BOOST_AUTO_TEST_CASE(where_each_rank_has_a_gpu_it_gets_one_shard) {
+  for (const int ranks : {1, 2, 4, 6}) {
+    fixed_ranks of(ranks - 1, ranks);
+    const odt::step_shares s = dealt(24, {.ranks = &of, .one_a_rank = true});
+    BOOST_TEST((s.images == 24 && s.batch == 24 / ranks && s.shards == 1 && s.all_shards() == ranks));
+  }
+  fixed_ranks two(0, 2);
+  BOOST_TEST(dealt(24, {.ranks = &two, .shards = 8, .one_a_rank = true}).shards == 4);
+}
+
 BOOST_AUTO_TEST_CASE(batches_are_accumulated_in_shards_of_their_own) {
   const odt::step_shares s = dealt(8, {.accumulate = 4});
   BOOST_TEST((s.images == 32 && s.batch == 8 && s.shards == 4));

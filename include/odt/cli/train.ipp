@@ -101,6 +101,9 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
                  "seconds without a sign of life of another rank, after which all ranks end")
       ->check(between(5, 86400))
       ->capture_default_str();
+  app.add_flag("--fast_sums", c.ranks.any_order,
+               "on GPUs, let NCCL add up the ranks' gradients in the order that it finds fastest; two runs then differ "
+               "in their last bits");
   app.add_option("--log_every", f.log_every, "steps between lines and summaries")
       ->check(positive())
       ->capture_default_str();
@@ -129,6 +132,7 @@ ODT_INLINE training_outcome train_together(const program& p, train_flags flags, 
   const std::unique_ptr<world> joined = join_world(how);
   if (!joined) return train(p.detectors, flags, out);
   flags.sharing.ranks = &joined->ranks();
+  flags.sharing.one_a_rank = flags.device == "cuda";
   const int rank = joined->ranks().rank();
   if (flags.threads == 0)
     flags.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / joined->local_ranks());

@@ -38,6 +38,14 @@ class bucket_communicator final : public communicator {
   void finished(std::span<float> gradients) override;
   void wait() override;
 
+  /// Until this is said again, and with words, looks whether the other ranks live: for who waits for them in another
+  /// way.
+  void watch(const std::string& doing);
+  double timeout() const { return transport_.timeout(); }
+
+  /// Whether accelerators, which add up gradients in their own ways, may do so in any order.
+  bool any_order = false;
+
   /// Seconds that wait() has waited so far: the part of the sums that backward did not hide.
   double waited() const { return waited_; }
 
@@ -58,6 +66,7 @@ class bucket_communicator final : public communicator {
   bool whole_ = false;             ///< no more are to come
   bool stopping_ = false;
   std::int64_t step_ = 0;
+  std::string watched_;
   double waited_ = 0;
   std::exception_ptr failure_;
   std::vector<float> parts_;  ///< [ranks, part of a bucket], the thread's own

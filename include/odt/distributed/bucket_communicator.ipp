@@ -54,6 +54,11 @@ ODT_INLINE void bucket_communicator::begin(std::int64_t step) {
   step_ = step;
 }
 
+ODT_INLINE void bucket_communicator::watch(const std::string& doing) {
+  const std::lock_guard lock(mutex_);
+  watched_ = doing;
+}
+
 ODT_INLINE std::vector<std::string> bucket_communicator::gather(std::string_view bytes) {
   std::vector<std::string> all;
   std::unique_lock lock(mutex_);
@@ -105,7 +110,7 @@ ODT_INLINE void bucket_communicator::work() {
     } else if (stopping_) {
       return;
     } else {
-      run(lock, [this] { transport_.idle(); });
+      run(lock, [this, doing = watched_] { doing.empty() ? transport_.idle() : transport_.watch(doing); });
     }
     done_.notify_all();
   }

@@ -21,6 +21,11 @@ class transport {
 
   /// Called every second or so while there is nothing to exchange, to tell the others that this rank lives.
   virtual void idle() {}
+  /// The same while another way between the ranks, such as that of their GPUs, is waited for: ends all when one of them
+  /// gives no sign of life.
+  virtual void watch(const std::string& /*doing*/) { idle(); }
+  /// Seconds without a sign of life after which it does.
+  virtual double timeout() const { return 60; }
 };
 
 }  // namespace odt

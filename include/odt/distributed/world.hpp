@@ -23,7 +23,8 @@ class world {
 };
 
 struct world_options {
-  double timeout = 60;  ///< seconds without a sign of life of a rank that is waited for, after which all ranks end
+  double timeout = 60;     ///< seconds without a sign of life of a rank that is waited for, after which all ranks end
+  bool any_order = false;  ///< GPUs may add up gradients in an order that NCCL finds fastest
 };
 
 using world_maker = std::function<std::unique_ptr<world>(const world_options&)>;

@@ -17,6 +17,7 @@ struct share_flags {
   int shards = 0;                 ///< of a batch, over all ranks; 0: chosen
   int accumulate = 1;             ///< batches a step
   bool sync_batch_norm = false;   ///< norms over the batch of all ranks; needs one shard a rank
+  bool one_a_rank = false;        ///< so many shards, where no number is given: what GPUs take
 };
 
 struct step_shares {

@@ -34,7 +34,8 @@ ODT_INLINE step_shares deal_out(const settings& root, const share_flags& how) {
   const int batch = field.as<int>();
   step_shares s;
   s.ranks = how.ranks ? how.ranks->ranks() : 1, s.rank = how.ranks ? how.ranks->rank() : 0;
-  const int usual = how.ranks && !how.sync_batch_norm ? detail::shares::chosen_shards(batch, s.ranks) : s.ranks;
+  const bool chooses = how.ranks && !how.sync_batch_norm && !how.one_a_rank;
+  const int usual = chooses ? detail::shares::chosen_shards(batch, s.ranks) : s.ranks;
   const int shards = how.shards > 0 ? how.shards : usual;
   if (shards % s.ranks != 0)
     fail("--shards ", shards, " cannot be dealt out to ", s.ranks, " ranks; give a multiple of ", s.ranks);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Whole steps on a GPU: against the CPU's, layer by layer and variable by variable, and against the API's own.
-#include <odt/exec/communicator.hpp>
 #include <odt/train/benchmark.hpp>
 
 #include "exec/cuda/detectors.hpp"
@@ -277,24 +276,6 @@ BOOST_AUTO_TEST_CASE(announced_batches_train_as_others_do_bit_for_bit) {
   BOOST_CHECK_THROW(told.train_step(broken), error);
   const auto values = told.device().stores().values, expected = untold.device().stores().values;
   BOOST_TEST(std::ranges::equal(values, expected));
-}
-
-struct two_ranks final : communicator {
-  int rank() const override { return 0; }
-  int ranks() const override { return 2; }
-  std::vector<std::string> gather(std::string_view) override { return {}; }
-  void finished(std::span<float>) override {}
-  void wait() override {}
-};
-
-BOOST_AUTO_TEST_CASE(several_ranks_are_refused) {
-  two_ranks both;
-  BOOST_CHECK_EXCEPTION(any_ssd(narrow_options(), {.device = "cuda", .ranks = &both}), error, [](const error& e) {
-    return std::string_view(e.what()).find("there are 2 ranks; run them with --device cpu") != std::string_view::npos;
-  });
-  BOOST_CHECK_EXCEPTION(any_ssd(narrow_options(), {.device = "cuda", .shards = 2}), error, [](const error& e) {
-    return std::string_view(e.what()).find("the 2 shards of a step in one batch") != std::string_view::npos;
-  });
 }
 
 const std::vector<std::string> golden_cases{"train_ssd_mobilenet_v1", "train_ssd_inception_v2",

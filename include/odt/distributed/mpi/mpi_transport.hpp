@@ -27,6 +27,8 @@ class mpi_transport final : public transport {
   void exchange(std::span<const std::span<const char>> out, std::span<const std::span<char>> in,
                 const std::string& doing) override;
   void idle() override;
+  void watch(const std::string& doing) override;
+  double timeout() const override { return timeout_; }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -41,6 +43,7 @@ class mpi_transport final : public transport {
   void await(std::vector<MPI_Request>& requests, const std::vector<int>& sources, const std::string& doing);
   void require_life(const std::vector<MPI_Request>& requests, const std::vector<int>& sources,
                     const std::string& doing) const;
+  void require_life(int rank, const std::string& doing) const;
 
   double timeout_;
   int rank_ = 0, ranks_ = 1;

@@ -127,24 +127,31 @@ ODT_INLINE void mpi_transport::idle() {
   }
 }
 
+ODT_INLINE void mpi_transport::watch(const std::string& doing) {
+  idle();
+  for (int r = 0; r < ranks_; ++r)
+    if (r != rank_) require_life(r, doing);
+}
+
 ODT_INLINE void mpi_transport::require_life(const std::vector<MPI_Request>& requests, const std::vector<int>& sources,
                                             const std::string& doing) const {
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    if (requests[i] != MPI_REQUEST_NULL && sources[i] >= 0) require_life(sources[i], doing);
+}
+
+ODT_INLINE void mpi_transport::require_life(int rank, const std::string& doing) const {
   // Who is told to stop because another rank has ended would wait for that one.
   const double limit = stop_signal::received() != 0 ? std::min(timeout_, 5.0) : timeout_;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (requests[i] == MPI_REQUEST_NULL || sources[i] < 0) continue;
-    const peer& waited_for = peers_[static_cast<std::size_t>(sources[i])];
-    const double silent = std::chrono::duration<double>(clock::now() - waited_for.heard).count();
-    if (silent < limit) continue;
-    std::fprintf(stderr,
-                 "odt: error: rank %d: rank %d (%s, process %d) has given no sign of life for %.0f s %s; all ranks end "
-                 "here, and "
-                 "the same command goes on from the last checkpoint\n",
-                 rank_, sources[i], waited_for.host.c_str(), waited_for.process, silent, doing.c_str());
-    std::fflush(stderr);
-    if (waited_for.host == host_name()) ::kill(waited_for.process, SIGKILL);  // it may not hear of the end
-    detail::mpi::end_all_ranks(1);
-  }
+  const peer& waited_for = peers_[static_cast<std::size_t>(rank)];
+  const double silent = std::chrono::duration<double>(clock::now() - waited_for.heard).count();
+  if (silent < limit) return;
+  std::fprintf(stderr,
+               "odt: error: rank %d: rank %d (%s, process %d) has given no sign of life for %.0f s %s; all ranks end "
+               "here, and the same command goes on from the last checkpoint\n",
+               rank_, rank, waited_for.host.c_str(), waited_for.process, silent, doing.c_str());
+  std::fflush(stderr);
+  if (waited_for.host == host_name()) ::kill(waited_for.process, SIGKILL);  // it may not hear of the end
+  detail::mpi::end_all_ranks(1);
 }
 
 }  // namespace odt

@@ -37,6 +37,7 @@ class mpi_world final : public world {
     MPI_Comm_size(local, &local_ranks_);
     MPI_Comm_free(&local);
     ranks_ = std::make_unique<bucket_communicator>(transport_);
+    ranks_->any_order = how.any_order;
   }
 
   communicator& ranks() override { return *ranks_; }

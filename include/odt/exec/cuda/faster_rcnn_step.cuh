@@ -40,6 +40,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
         post_processing_(std::move(post_processing)),
         seed_(run.seed),
         memory_(options, net) {
+    if (core::sums_) core::sums_->take_means();
     for (int l = 0; l < net.size() && proposals_layer_ < 0; ++l)
       if (net[l].kind == layer_kind::regions) proposals_layer_ = l;
     runner_->choose_regions = [this](cudaStream_t, int layer, boxf* boxes) {
@@ -53,6 +54,8 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     const update_report updated = core::learn(sized, learning_rate, step, [&] {
       core::launch_propagate(sized);
       launch_losses();
+      if (core::sums_) average_losses();
+      losses_.download(stream_);
       core::launch_learn(&losses_.device()->total);
     });
     step_report report = report_of(updated.regularization_loss);
@@ -66,6 +69,7 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     core::run(sized, evaluate_, [&] {
       core::launch_infer(sized);
       launch_losses();
+      losses_.download(stream_);
       core::launch_penalty();
     });
     return report_of(core::penalty());
@@ -186,7 +190,14 @@ class faster_rcnn_step final : public step_core<typename Axes::optimizer> {
     if (trains_masks) launch_mask_loss();
     report_losses(stream_, options_.loss, own.first_costs, own.second_costs,
                   trains_masks ? own.mask_costs : mask_costs(), losses_.device());
-    losses_.download(stream_);
+  }
+
+  /// What the report says, and whether it is finite, is that of all ranks: a rank divides by what it has itself.
+  void average_losses() {
+    rank_sums& sums = *core::sums_;
+    take_numbers(stream_, losses_.device(), sums.numbers());
+    sums.await(stream_, sums.start_numbers(stream_, static_cast<int>(two_stage_losses::count)));
+    put_numbers(stream_, sums.numbers(), sums.ranks(), losses_.device());
   }
 
   void launch_first_losses() {

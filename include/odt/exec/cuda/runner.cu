@@ -54,7 +54,10 @@ class network_runner final : public runner {
       for (plan_buffer& b : p.buffers) b.first = 0, b.last = static_cast<int>(p.operations.size());
     current_->where = pack_for(p, sizeof(T));
     current_->floats = float_buffers(p);
-    if (mode == run_mode::train) current_->unwritten = unwritten_gradients(net_, layout_, p);
+    if (mode == run_mode::train) {
+      current_->unwritten = unwritten_gradients(net_, layout_, p);
+      current_->finished = finished_gradients(net_, layout_, p);
+    }
     current_->parts.assign(static_cast<std::size_t>(p.affines), 0);
     const plan_needs needs(net_, p, current_->where, multiprocessors());
     memory_.reserve(needs);
@@ -94,6 +97,7 @@ class network_runner final : public runner {
       const plan_operation& op = operations[static_cast<std::size_t>(i)];
       if (after_loss) {
         side_.wait_until(stream, i - side_lag);
+        if (finished && i >= side_lag) finished(stream, finished_by(i - side_lag));
         if (!heads_.run_by_partner(op.layer)) observe(op, [&] { run_backward(op, i, values, gradients); });
       }
       if (op.kind == operation::loss) after_loss = true;
@@ -129,7 +133,12 @@ class network_runner final : public runner {
     std::vector<bool> floats{};            ///< see float_buffers
     std::vector<int> parts{};              ///< by affine: of the sums that lie in the tables now
     std::vector<store_range> unwritten{};  ///< see unwritten_gradients
+    std::vector<std::int64_t> finished{};  ///< see finished_gradients
   };
+
+  /// Gradients that are final when that operation and all before it are done. A head that runs with another does so
+  /// earlier than its own operations stand in the plan.
+  std::int64_t finished_by(int operation) const { return current_->finished[static_cast<std::size_t>(operation)]; }
 
   float* address(int buffer) const {
     return memory_.arena.data() + current_->where.offsets[static_cast<std::size_t>(buffer)];

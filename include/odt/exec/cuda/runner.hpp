@@ -58,6 +58,9 @@ class runner {
   /// before it are there; for networks that have such layers.
   std::function<void(cudaStream_t stream, int layer, boxf* boxes)> choose_regions;
 
+  /// Called as backward goes on, when set: the first `gradients` of the store are final where the stream is.
+  std::function<void(cudaStream_t stream, std::int64_t gradients)> finished;
+
   /// Called with the milliseconds of every operation after it, when set; then a run waits for each.
   std::function<void(const plan_operation&, float)> observer;
 };

@@ -7,6 +7,7 @@
 #include <odt/exec/cuda/boxes/assign.cuh>
 #include <odt/exec/cuda/boxes/post_processing.cuh>
 #include <odt/exec/cuda/boxes/ssd_loss.cuh>
+#include <odt/exec/cuda/ranks/rank_numbers.hpp>
 #include <odt/exec/cuda/ssd_memory.cuh>
 #include <odt/exec/cuda/ssd_report.hpp>
 #include <odt/exec/cuda/step_core.cuh>
@@ -40,11 +41,16 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     const batch& b = shards[0];
     sized_batch& sized = core::load_batch(b, run_mode::train);
     const update_report updated = core::learn(sized, learning_rate, step, [&] {
+      assign_targets(sized);
+      const int matches = core::sums_ ? start_matches(sized) : 0;
       core::launch_propagate(sized);
-      launch_losses(sized, {runner_->output_gradient(box_encodings), runner_->output_gradient(class_logits)});
+      if (core::sums_) await_matches(sized, matches);
+      compute_loss(sized, {runner_->output_gradient(box_encodings), runner_->output_gradient(class_logits)});
+      if (core::sums_) add_up_losses();
+      losses_.download(stream_);
       core::launch_learn(&losses_.device()->total);
     });
-    step_report report = report_of(b, updated.regularization_loss);
+    step_report report = report_of(b.size * (core::sums_ ? core::sums_->ranks() : 1), updated.regularization_loss);
     report.gradient_norm = static_cast<float>(updated.gradient_norm);
     report.finite = updated.finite;
     return report;
@@ -54,10 +60,12 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
     sized_batch& sized = core::load_batch(b, run_mode::infer);
     core::run(sized, evaluate_, [&] {
       core::launch_infer(sized);
-      launch_losses(sized, {});
+      assign_targets(sized);
+      compute_loss(sized, {});
+      losses_.download(stream_);
       core::launch_penalty();
     });
-    return report_of(b, core::penalty());
+    return report_of(b.size, core::penalty());
   }
 
   std::vector<detections> detect(const batch& b) override {
@@ -89,15 +97,9 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
 
   void begin(const batch& b, const sized_batch&, run_mode mode) override { memory_.reserve(b, mode); }
 
-  void launch_losses(sized_batch& sized, const ssd_prediction_gradients& gradients) {
-    const device_anchors& anchors = memory_.anchors_of(sized.image);
-    assign_targets(sized, anchors);
-    compute_loss(sized, anchors, gradients);
-    losses_.download(stream_);
-  }
-
-  void assign_targets(sized_batch& sized, const device_anchors& anchors) {
+  void assign_targets(sized_batch& sized) {
     const part_timer timer = core::time_part("assign targets");
+    const device_anchors& anchors = memory_.anchors_of(sized.image);
     std::visit(
         [&](const auto& compare, const auto& match, const auto& coder) {
           assign(stream_, compare, match, coder, sized.buffers.truth(), {anchors.data(), anchors.count()},
@@ -106,9 +108,19 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
         options_.similarity, options_.matcher, options_.box_coder);
   }
 
-  void compute_loss(const sized_batch& sized, const device_anchors& anchors,
-                    const ssd_prediction_gradients& gradients) {
+  /// Losses are divided by the matches of all ranks together.
+  int start_matches(const sized_batch& sized) {
+    sum_up(stream_, memory_.targets().weight_sums, sized.batch, core::sums_->numbers());
+    return core::sums_->start_numbers(stream_, 1);
+  }
+  void await_matches(const sized_batch& sized, int piece) {
+    core::sums_->await(stream_, piece);
+    put_sum(stream_, core::sums_->numbers(), sized.batch, memory_.targets().weight_sums);
+  }
+
+  void compute_loss(const sized_batch& sized, const ssd_prediction_gradients& gradients) {
     const part_timer timer = core::time_part("loss");
+    const device_anchors& anchors = memory_.anchors_of(sized.image);
     std::visit(
         [&](const auto& classes, const auto& boxes, const auto& coder) {
           ssd_loss(stream_, classes, boxes, coder, options_.loss, anchors.data(), predictions(sized.batch, anchors),
@@ -117,8 +129,16 @@ class ssd_step final : public step_core<typename Axes::optimizer> {
         options_.classification_loss, options_.localization_loss, options_.box_coder);
   }
 
-  step_report report_of(const batch& b, double penalty) const {
-    return make_report(losses_.host(), b, penalty, options_.loss.miner.has_value());
+  /// What the report says, and whether it is finite, is that of all ranks.
+  void add_up_losses() {
+    rank_sums& sums = *core::sums_;
+    take_numbers(stream_, losses_.device(), sums.numbers());
+    sums.await(stream_, sums.start_numbers(stream_, ssd_report_numbers));
+    put_numbers(stream_, sums.numbers(), losses_.device());
+  }
+
+  step_report report_of(int images, double penalty) const {
+    return make_report(losses_.host(), images, penalty, options_.loss.miner.has_value());
   }
 
   std::vector<detections> detect_on_host(const batch& b) {

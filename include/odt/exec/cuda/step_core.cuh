@@ -12,6 +12,8 @@
 #include <odt/exec/cuda/machine/part_timer.hpp>
 #include <odt/exec/cuda/passes/update.cuh>
 #include <odt/exec/cuda/plan_memory.hpp>
+#include <odt/exec/cuda/ranks/agreed_graph.hpp>
+#include <odt/exec/cuda/ranks/rank_sums.hpp>
 #include <odt/exec/cuda/runner.hpp>
 #include <odt/exec/cuda/store_mirror.hpp>
 #include <odt/exec/step.hpp>
@@ -39,18 +41,25 @@ inline constexpr std::int64_t cuda_reserve = std::int64_t{256} << 20;
 template <class Optimizer>
 class step_core : public device_step {
  public:
-  /// The references must outlive the step. Throws where the run is one of several ranks.
+  /// The references must outlive the step. Of several ranks each has a GPU and one shard.
   step_core(const choice_of<Optimizer>& how, const update_options& update, const network& net,
             const variable_layout& layout, const run_options& run)
       : net_(net),
-        compute_(alone(run).compute.value_or(precision::bf16)),
+        ranks_(others_of(run)),
+        sums_(sums_with(ranks_, layout)),
+        compute_(run.compute.value_or(precision::bf16)),
         runner_(make_runner(net, layout, compute_)),
         optimizer_(how),
         update_(update),
         layout_(layout),
         seed_(run.seed),
         stores_(layout, slot_count(how), scalar_count(how), update.average),
-        pieces_(cut(layout.variables, layout.trainable_floats)) {}
+        pieces_(cut(layout.variables, layout.trainable_floats)) {
+    if (!sums_) return;
+    runner_->finished = [this](cudaStream_t main, std::int64_t gradients) {
+      sums_->finished(main, stores_.gradients(), gradients);
+    };
+  }
 
   void announce(const batch& next) override { batches_.announce(next); }
 
@@ -81,14 +90,14 @@ class step_core : public device_step {
 
   std::int64_t planned_bytes() const override {
     return static_cast<std::int64_t>(runner_->bytes() + stores_.bytes() + pieces_.bytes() + batches_.bytes() +
-                                     workspace_bytes());
+                                     workspace_bytes() + (sums_ ? sums_->bytes() : 0));
   }
 
   memory_forecast foresee(std::span<const step_shape> steps) const override {
     const std::size_t size = compute_ == precision::bf16 ? sizeof(bf16) : sizeof(float);
     const std::int64_t running = runner_bytes(net_, layout_, steps, size, multiprocessors());
     const auto beside = static_cast<std::int64_t>(stores_.bytes() + pieces_.bytes() + sized_batches::bytes_for(steps) +
-                                                  workspace_bytes_for(steps));
+                                                  workspace_bytes_for(steps) + (sums_ ? sums_->bytes() : 0));
     return {running + beside, std::max<std::int64_t>(free_memory() - cuda_reserve, 0) + planned_bytes(), true};
   }
 
@@ -134,16 +143,9 @@ class step_core : public device_step {
   /// Runs what `launch` launches, and waits for it.
   template <class Launch>
   void run(const sized_batch& sized, replayed& how, const Launch& launch) {
-    const replayed::key of{workspace_generation() + runner_->generation(), sized.number};
     const bool replays_launches = !observer_ && replays();
-    const graph* const captured = replays_launches ? how.captured(stream_, of, sized.buffers.turn(), launch) : nullptr;
-    clock_.begin(stream_);
-    captured ? captured->launch(stream_) : launch();
-    clock_.end(stream_);
-    batches_.copy_announced();
-    stream_.wait();
-    batches_.wait();
-    last_seconds_ = clock_.seconds();
+    run_captured(replays_launches ? how.captured(stream_, key_of(sized), sized.buffers.turn(), launch) : nullptr,
+                 launch, [this] { stream_.wait(); });
   }
 
   /// The network's outputs for a batch in evaluation mode.
@@ -159,8 +161,9 @@ class step_core : public device_step {
   /// Runs a train step: `launch` launches launch_propagate(), what gives the gradients of the outputs, launch_learn().
   template <class Launch>
   update_report learn(sized_batch& sized, float learning_rate, std::int64_t step, const Launch& launch) {
-    header_.host() = {rate_of(learning_rate), static_cast<std::uint64_t>(step)};
-    run(sized, sized.train, launch);
+    const std::int64_t all = sums_ ? sums_->ranks() : 1, own = sums_ ? sums_->rank() : 0;
+    header_.host() = {rate_of(learning_rate), static_cast<std::uint64_t>(step * all + own)};
+    sums_ ? run_together(sized, step + 1, launch) : run(sized, sized.train, launch);
     const device_update_report& learned = learned_.host();
     if (learned.finite != 0) advance_scalars();
     stores_.written_on_device();
@@ -169,12 +172,18 @@ class step_core : public device_step {
   /// The network's outputs for a batch of a train step, with its statistics.
   void launch_propagate(sized_batch& sized) {
     header_.upload(stream_);
+    if (sums_) sums_->keep(stream_, averages());
     launch_infer(sized);
+    if (sums_) sums_->start_moves(stream_, averages());
   }
   /// From the gradients of the outputs to new values; where the loss, in device memory, is not finite, no trained
   /// variable changes.
   void launch_learn(const float* loss) {
     runner_->backward(stream_, stores_.values(), stores_.gradients());
+    if (sums_) {
+      sums_->await_all(stream_, stores_.gradients());
+      sums_->finish_moves(stream_, averages());
+    }
     const part_timer timer = time_part("update");
     std::visit(
         [&](const auto& how) {
@@ -196,6 +205,8 @@ class step_core : public device_step {
   part_timer time_part(std::string_view operation) { return {observer_, part_clock_, stream_, operation}; }
 
   const network& net_;
+  communicator* ranks_;              ///< null: this process is alone
+  std::unique_ptr<rank_sums> sums_;  ///< likewise; made before all else on the device, which it chooses
   stream stream_;
   precision compute_;
   std::unique_ptr<runner> runner_;
@@ -207,13 +218,24 @@ class step_core : public device_step {
     std::uint64_t step = 0;
   };
 
-  static const run_options& alone(const run_options& run) {
-    if (run.ranks)
-      fail("run_options::ranks: a GPU does not train together with others yet, and there are ", run.ranks->ranks(),
-           " ranks; run them with --device cpu");
+  static communicator* others_of(const run_options& run) {
+    const int ranks = run.ranks ? run.ranks->ranks() : 1;
     if (run.shards > 1)
-      fail("run_options::shards: a GPU takes the ", run.shards, " shards of a step in one batch; train with one shard");
-    return run;
+      fail("run_options::shards: a GPU computes one shard a step, and this one has ", run.shards, "; give --shards ",
+           ranks, ", one a rank, and leave --accumulate out");
+    if (run.sync_batch_norm && ranks > 1)
+      fail("run_options::sync_batch_norm: on GPUs batch norm sees the images of its own rank; leave --sync_batch_norm ",
+           "out, or run with --device cpu");
+    return ranks > 1 ? run.ranks : nullptr;
+  }
+  static std::unique_ptr<rank_sums> sums_with(communicator* ranks, const variable_layout& layout) {
+    if (!ranks) return nullptr;
+    if (!device_transport_of_program())
+      fail("run_options::ranks: there are ", ranks->ranks(),
+           " ranks, and this program was built without NCCL, by which ",
+           "their GPUs would add up gradients; build it with -DODT_NCCL=ON, or run with --device cpu");
+    return std::make_unique<rank_sums>(device_transport_of_program()(*ranks), layout.trainable_floats,
+                                       layout.floats - layout.trainable_floats);
   }
   static int slot_count(const choice_of<Optimizer>& optimizer) {
     return std::visit([](const auto& how) { return static_cast<int>(how.slots.size()); }, optimizer);
@@ -221,6 +243,35 @@ class step_core : public device_step {
   static int scalar_count(const choice_of<Optimizer>& optimizer) {
     return std::visit([](const auto& how) { return static_cast<int>(how.scalars.size()); }, optimizer);
   }
+
+  replayed::key key_of(const sized_batch& sized) const {
+    return {workspace_generation() + runner_->generation(), sized.number};
+  }
+
+  template <class Launch, class Wait>
+  void run_captured(const graph* captured, const Launch& launch, const Wait& wait) {
+    clock_.begin(stream_);
+    captured ? captured->launch(stream_) : launch();
+    clock_.end(stream_);
+    batches_.copy_announced();
+    wait();
+    batches_.wait();
+    last_seconds_ = clock_.seconds();
+  }
+
+  /// A train step of all ranks.
+  template <class Launch>
+  void run_together(sized_batch& sized, std::int64_t step, const Launch& launch) {
+    ranks_->begin(step);
+    sums_->begin();
+    const bool replays_launches = !observer_ && replays();
+    run_captured(graphs_.of(*ranks_, stream_, replays_launches ? &sized.train : nullptr, key_of(sized),
+                            sized.buffers.turn(), launch),
+                 launch, [this, step] { sums_->wait(stream_, step); });
+  }
+
+  /// Moving ones, which no gradient reaches, behind the trained variables.
+  float* averages() const { return stores_.values() + layout_.trainable_floats; }
 
   dropout_key dropout() const { return {seed_, &header_.device()->step}; }
 
@@ -259,6 +310,7 @@ class step_core : public device_step {
   store_mirror stores_;
   device_pieces pieces_;
   sized_batches batches_;
+  agreed_graph graphs_;
   replayed forward_;  ///< of the last size; sizes of photos may have no end
   mirrored<step_header> header_;
   mirrored<device_update_report> learned_;

@@ -2,11 +2,14 @@
 #undef _FORTIFY_SOURCE  // it takes jumps to other stacks for errors
 #include "exec/cuda/emulation/emulation.hpp"
 
+#include "exec/cuda/emulation/enqueue.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -166,6 +169,8 @@ class shared_memory {
 };
 
 void run_kernel(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& kernel) {
+  static std::mutex one_at_a_time;  // arrays in shared memory are static
+  const std::lock_guard lock(one_at_a_time);
   now.grid = grid, now.size = block, now.kernel = kernel;
   now.count = static_cast<int>(block.x * block.y * block.z);
   if (now.count < 1 || now.count > 1024) throw std::logic_error("a block has no threads, or more than 1024");
@@ -183,7 +188,7 @@ using work = std::function<void()>;
 struct recording {
   std::vector<work> steps;
 };
-std::unique_ptr<recording> capturing;
+thread_local std::unique_ptr<recording> capturing;
 
 void do_or_capture(work step) {
   if (capturing)
@@ -223,6 +228,8 @@ void finish_groups(std::size_t open) {
       else
         std::memset(c.to, 0, 16);
 }
+
+void enqueue(work step) { do_or_capture(std::move(step)); }
 
 void run_or_capture(dim3 grid, dim3 block, std::size_t shared_bytes, std::function<void()> kernel) {
   do_or_capture([=, kernel = std::move(kernel)] { run_kernel(grid, block, shared_bytes, kernel); });

@@ -151,7 +151,7 @@ __device__ void write_targets(const BoxCoder& coder, const image_of_block& mine,
     counts.matched_boxes += static_cast<int>(has_anchor[r]);
   weights = block_sum(weights, weight_memory);
   counts = {block_sum(counts.positives, count_memory), block_sum(counts.negatives, count_memory),
-            block_sum(counts.ignored, count_memory), block_sum(counts.matched_boxes, count_memory)};
+            block_sum(counts.ignored, count_memory), block_sum(counts.matched_boxes, count_memory), mine.rows};
   if (threadIdx.x == 0) out.weight_sums[blockIdx.x] = weights, out.counts[blockIdx.x] = counts;
 }
 

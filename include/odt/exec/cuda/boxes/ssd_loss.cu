@@ -25,19 +25,20 @@ __global__ __launch_bounds__(loss_threads) void sum_costs(ssd_predictions in, lo
 __global__ void join_losses(loss_numbers o, int code_size, ssd_predictions in, counted_targets t, loss_memory memory,
                             bool mines, ssd_losses_report* report) {
   const loss_scales scale = loss_scales::of(o, code_size, t.weight_sums, in.batch);
-  double sums[8] = {};
+  double sums[9] = {};
   for (int i = static_cast<int>(threadIdx.x); i < in.batch; i += 32) {
     const match_counts c = t.counts[i];
     const mined_counts m = mines ? memory.mined[i] : mined_counts{};
-    const double of_image[8] = {memory.class_sums[i],
+    const double of_image[9] = {memory.class_sums[i],
                                 memory.box_sums[i],
                                 static_cast<double>(c.positives),
                                 static_cast<double>(c.negatives),
                                 static_cast<double>(c.ignored),
                                 static_cast<double>(m.positives),
                                 static_cast<double>(m.negatives),
-                                static_cast<double>(c.matched_boxes)};
-    for (int k = 0; k < 8; ++k) sums[k] += of_image[k];
+                                static_cast<double>(c.matched_boxes),
+                                static_cast<double>(c.boxes)};
+    for (int k = 0; k < 9; ++k) sums[k] += of_image[k];
   }
   for (double& s : sums) s = warp_sum(s);
   if (threadIdx.x != 0) return;
@@ -46,7 +47,23 @@ __global__ void join_losses(loss_numbers o, int code_size, ssd_predictions in, c
   report->total = report->localization + report->classification;
   report->positives = sums[2], report->negatives = sums[3], report->ignored = sums[4];
   report->mined_positives = sums[5], report->mined_negatives = sums[6];
-  report->matched_boxes = sums[7];
+  report->matched_boxes = sums[7], report->boxes = sums[8];
+}
+
+__global__ void numbers_of(const ssd_losses_report* report, double* numbers) {
+  const ssd_losses_report r = *report;
+  const double all[ssd_report_numbers] = {r.classification, r.localization,    r.boxes,
+                                          r.matched_boxes,  r.positives,       r.negatives,
+                                          r.ignored,        r.mined_positives, r.mined_negatives};
+  for (int i = 0; i < ssd_report_numbers; ++i) numbers[i] = all[i];
+}
+
+__global__ void report_of(const double* numbers, ssd_losses_report* report) {
+  report->classification = static_cast<float>(numbers[0]), report->localization = static_cast<float>(numbers[1]);
+  report->total = static_cast<float>(numbers[0] + numbers[1]);
+  report->boxes = numbers[2], report->matched_boxes = numbers[3];
+  report->positives = numbers[4], report->negatives = numbers[5], report->ignored = numbers[6];
+  report->mined_positives = numbers[7], report->mined_negatives = numbers[8];
 }
 
 }  // namespace
@@ -60,3 +77,16 @@ void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_si
 }
 
 }  // namespace odt::cuda::detail
+
+namespace odt::cuda {
+
+void take_numbers(cudaStream_t stream, const ssd_losses_report* report, double* numbers) {
+  detail::numbers_of<<<1, 1, 0, stream>>>(report, numbers);
+  check_launch("take_numbers");
+}
+void put_numbers(cudaStream_t stream, const double* numbers, ssd_losses_report* report) {
+  detail::report_of<<<1, 1, 0, stream>>>(numbers, report);
+  check_launch("put_numbers");
+}
+
+}  // namespace odt::cuda

@@ -24,6 +24,7 @@ struct ssd_losses_report {
   double negatives = 0;
   double ignored = 0;
   double matched_boxes = 0;  ///< of the ground truth
+  double boxes = 0;          ///< of it in all
 };
 
 namespace detail {
@@ -76,5 +77,10 @@ void report_losses(cudaStream_t stream, const loss_numbers& numbers, int code_si
                    const counted_targets& targets, const loss_memory& memory, bool mines, ssd_losses_report* report);
 
 }  // namespace detail
+
+/// The report as numbers that several ranks add up, all in device memory, and back.
+inline constexpr int ssd_report_numbers = 9;
+void take_numbers(cudaStream_t stream, const ssd_losses_report* report, double* numbers);
+void put_numbers(cudaStream_t stream, const double* numbers, ssd_losses_report* report);
 
 }  // namespace odt::cuda

@@ -23,10 +23,10 @@ struct matched_boxes {
   ODT_HD constexpr int count(std::int64_t image) const { return counts ? counts[image] : capacity; }
 };
 
-/// Of one image: anchors by their match, and boxes of the ground truth that an anchor has.
+/// Of one image: anchors by their match, boxes of the ground truth that an anchor has, and all of these.
 struct match_counts {
   int positives = 0, negatives = 0, ignored = 0;
-  int matched_boxes = 0;
+  int matched_boxes = 0, boxes = 0;
 };
 
 /// In device memory, with their sums.

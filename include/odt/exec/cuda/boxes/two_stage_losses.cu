@@ -56,12 +56,36 @@ __global__ __launch_bounds__(detail::loss_threads) void join_stages(report_weigh
   *report = {found, found.sum()};
 }
 
+__global__ void numbers_of(const two_stage_losses_report* report, double* numbers) {
+  const two_stage_losses l = report->losses;
+  const float all[two_stage_losses::count] = {l.rpn_localization, l.rpn_objectness, l.localization, l.classification,
+                                              l.masks};
+  for (std::size_t i = 0; i < two_stage_losses::count; ++i) numbers[i] = static_cast<double>(all[i]);
+}
+
+__global__ void means_of(const double* numbers, double ranks, two_stage_losses_report* report) {
+  const auto mean = [&](int i) { return static_cast<float>(numbers[i] / ranks); };
+  two_stage_losses l;
+  l.rpn_localization = mean(0), l.rpn_objectness = mean(1), l.localization = mean(2), l.classification = mean(3);
+  l.masks = mean(4);
+  *report = {l, l.sum()};
+}
+
 }  // namespace
 
 void report_losses(cudaStream_t stream, const faster_rcnn_loss_options& o, const row_costs& first,
                    const row_costs& second, const mask_costs& masks, two_stage_losses_report* report) {
   join_stages<<<1, detail::loss_threads, 0, stream>>>(report_weights(o), first, second, masks, report);
   check_launch("join_stages");
+}
+
+void take_numbers(cudaStream_t stream, const two_stage_losses_report* report, double* numbers) {
+  numbers_of<<<1, 1, 0, stream>>>(report, numbers);
+  check_launch("take_numbers");
+}
+void put_numbers(cudaStream_t stream, const double* numbers, int ranks, two_stage_losses_report* report) {
+  means_of<<<1, 1, 0, stream>>>(numbers, ranks, report);
+  check_launch("put_numbers");
 }
 
 }  // namespace odt::cuda

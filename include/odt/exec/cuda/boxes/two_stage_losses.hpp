@@ -50,4 +50,8 @@ struct two_stage_losses_report {
 void report_losses(cudaStream_t stream, const faster_rcnn_loss_options& o, const row_costs& first,
                    const row_costs& second, const mask_costs& masks, two_stage_losses_report* report);
 
+/// The report as numbers that several ranks add up, all in device memory, and back to their mean.
+void take_numbers(cudaStream_t stream, const two_stage_losses_report* report, double* numbers);
+void put_numbers(cudaStream_t stream, const double* numbers, int ranks, two_stage_losses_report* report);
+
 }  // namespace odt::cuda

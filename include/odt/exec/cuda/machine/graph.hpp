@@ -98,15 +98,32 @@ class replayed {
   /// The graph of the work, captured if need be; null if it is to run as it is.
   template <class Work>
   const graph* captured(const stream& on, const key& of, std::size_t slot, const Work& work) {
-    if (of != key_) graphs_ = {}, seen_ = false, key_ = of;
-    if (!std::exchange(seen_, true)) return nullptr;
-    graph& own = graphs_[slot];
-    if (!own) own.capture(on, work);
-    return &own;
+    const std::uint64_t own = readiness(of, slot);
+    if (own == runs_as_it_is) return nullptr;
+    if (own == can_be_captured) capture(on, slot, work, can_be_captured + 1);
+    return &graphs_[slot];
   }
+
+  // The same in parts, for work that several processes launch together: all have to launch the graphs of one capture,
+  // or none.
+
+  static constexpr std::uint64_t runs_as_it_is = 0, can_be_captured = 1;  ///< what is above is a capture's number
+  /// How far the work of a slot is; the next time it is farther.
+  std::uint64_t readiness(const key& of, std::size_t slot) {
+    if (of != key_) graphs_ = {}, numbers_ = {}, seen_ = false, key_ = of;
+    if (!std::exchange(seen_, true)) return runs_as_it_is;
+    return graphs_[slot] ? numbers_[slot] : can_be_captured;
+  }
+  template <class Work>
+  void capture(const stream& on, std::size_t slot, const Work& work, std::uint64_t number) {
+    graphs_[slot].capture(on, work);
+    numbers_[slot] = number;
+  }
+  const graph* of_slot(std::size_t slot) const { return &graphs_[slot]; }
 
  private:
   std::array<graph, 2> graphs_;
+  std::array<std::uint64_t, 2> numbers_{};
   key key_;
   bool seen_ = false;
 };
