@@ -109,10 +109,10 @@ ODT_INLINE void add_run_flags(CLI::App& app, train_command& c) {
       ->capture_default_str();
 }
 
-/// What the ranks cost that backward did not hide.
+/// What the ranks cost that backward did not hide; of GPUs, which wait by themselves, nothing.
 ODT_INLINE std::string waiting_text(const communicator& ranks, double seconds) {
   const auto* const buckets = dynamic_cast<const bucket_communicator*>(&ranks);
-  if (!buckets || seconds <= 0) return {};
+  if (!buckets || buckets->waited() <= 0 || seconds <= 0) return {};
   return str("waited for the gradients of the other ranks ", fixed(100 * buckets->waited() / seconds, 1),
              " % of the time");
 }
