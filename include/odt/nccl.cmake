@@ -9,7 +9,7 @@ include_guard(GLOBAL)
 set(ODT_NCCL_ROOT "" CACHE PATH "Where include/nccl.h and lib/libnccl.so.2 are")
 find_package(CUDAToolkit REQUIRED)
 find_path(ODT_NCCL_INCLUDE_DIR nccl.h HINTS ${ODT_NCCL_ROOT}/include ${CUDAToolkit_INCLUDE_DIRS})
-find_library(ODT_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${ODT_NCCL_ROOT}/lib ${CUDAToolkit_LIBRARY_DIR})
+find_library(ODT_NCCL_LIBRARY NAMES nccl libnccl.so.2 NAMES_PER_DIR HINTS ${ODT_NCCL_ROOT}/lib ${CUDAToolkit_LIBRARY_DIR})
 if(NOT ODT_NCCL_INCLUDE_DIR OR NOT ODT_NCCL_LIBRARY)
   message(FATAL_ERROR "odt: there is no NCCL for odt::nccl; install libnccl-dev from NVIDIA's repository, or "
                       "`pip install nvidia-nccl-cu${CUDAToolkit_VERSION_MAJOR}` and set ODT_NCCL_ROOT to its folder nvidia/nccl")
