@@ -7,6 +7,7 @@
 #include <odt/core/error.hpp>
 #include <odt/core/picture_job.hpp>
 #include <odt/exec/pjrt/plugin.hpp>
+#include <odt/image_resizer.hpp>
 
 #include <algorithm>
 #include <cstddef>
