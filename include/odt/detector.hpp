@@ -102,12 +102,22 @@ struct run_options {
   bool sync_batch_norm = false;        ///< statistics of the batches of all ranks, one shard each; else of a shard
 };
 
+/// Whether run_options::device is an accelerator with a PJRT plugin: "tpu", or "pjrt:" and the plugin's file.
+inline bool is_accelerator(std::string_view device) { return device == "tpu" || device.starts_with("pjrt:"); }
+
 /// A scope of a detector's variables that a classifier's checkpoint can begin: below it they have their names there,
 /// but for what is said here.
 struct feature_extractor_scope {
   std::string name;                                            ///< "SecondStageFeatureExtractor/"
   std::vector<std::pair<std::string, std::string>> renamed{};  ///< beginnings of names: here and there
   std::string suffix{};                                        ///< of each name there
+};
+
+/// Of a batch norm.
+struct norm_constants {
+  float epsilon = 0;
+  float decay = 0;     ///< of the moving averages, each step
+  bool trains = true;  ///< else the moving averages stay
 };
 
 class detector {
@@ -158,8 +168,8 @@ class detector {
     return {{"FeatureExtractor/"}, {"FirstStageFeatureExtractor/"}, {"SecondStageFeatureExtractor/"}};
   }
 
-  /// The epsilon of the norm whose variable is called that (".../BatchNorm/gamma"); 0 where there is none.
-  virtual float norm_epsilon(std::string_view /*gamma*/) const { return 0; }
+  /// The norm whose variable is called that (".../BatchNorm/gamma"); nothing where there is none.
+  virtual std::optional<norm_constants> norm_of(std::string_view /*variable*/) const { return std::nullopt; }
 
   /// Whether the config keeps moving averages of the trainable variables.
   virtual bool has_averages() const = 0;

@@ -111,13 +111,14 @@ BOOST_AUTO_TEST_CASE(train_options_are_read) {
   auto config = pipeline::parse(whole);
   config.merge(
       "train_config { num_steps: 500 fine_tune_checkpoint: 'model.ckpt' from_detection_checkpoint: true "
-      "gradient_clipping_by_norm: 10 freeze_variables: 'a' freeze_variables: 'b' "
+      "use_bfloat16: true gradient_clipping_by_norm: 10 freeze_variables: 'a' freeze_variables: 'b' "
       "optimizer { use_moving_average: false } }");
   const auto train = odt::read_train_options(config.root());
   BOOST_TEST(train.batch_size == 8);
   BOOST_TEST(train.num_steps == 500);
   BOOST_TEST(train.fine_tune_checkpoint == "model.ckpt");
   BOOST_TEST((train.fine_tune == odt::fine_tune_kind::detection));
+  BOOST_TEST(train.use_bfloat16);
   BOOST_TEST(train.gradient_clipping_by_norm == 10.0f);
   BOOST_TEST(train.freeze_variables == (std::vector<std::string>{"a", "b"}), boost::test_tools::per_element());
   BOOST_TEST(!train.use_moving_average);

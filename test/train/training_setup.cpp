@@ -150,6 +150,34 @@ BOOST_AUTO_TEST_CASE(records_without_the_masks_that_are_to_be_loaded_are_refused
   BOOST_TEST(contains(said, "image/object/mask has 0 PNG files for 1 boxes; load_instance_masks wants a mask of each"));
 }
 
+BOOST_AUTO_TEST_CASE(the_configs_bfloat16_is_that_of_accelerators_and_the_flag_rules) {
+  const scratch_directory at;
+  std::optional<odt::precision> made;
+  std::vector<odt::detector_type> types{toy_detector::type()};
+  types[0].make = [&made, make = types[0].make](const odt::settings& root, const odt::run_options& run) {
+    made = run.compute;
+    return make(root, run);
+  };
+  odt::train_flags flags;
+  flags.pipeline_config_path = odt::test::write_toy_run(at);
+  flags.threads = flags.data_threads = 1;
+  flags.hparams_overrides = "use_bfloat16=true";
+  const auto precision_on = [&](const std::string& device) {
+    flags.device = device;
+    odt::set_up_training(types, flags, nullptr);
+    return made;
+  };
+  BOOST_TEST((precision_on("tpu") == odt::precision::bf16));
+  BOOST_TEST((precision_on("pjrt:plugin.so") == odt::precision::bf16));
+  {
+    const warnings told;
+    BOOST_TEST((precision_on("cpu") == std::nullopt));
+    BOOST_TEST(contains(told.text, "train_config.use_bfloat16: speaks of TPUs alone"));
+  }
+  flags.compute = odt::precision::fp32;
+  BOOST_TEST((precision_on("tpu") == odt::precision::fp32));
+}
+
 BOOST_AUTO_TEST_CASE(images_of_different_sizes_are_no_batch) {
   const keeps_aspect_ratio model;
   const std::string said = input_refusal("train_config { batch_size: 2 }", model);

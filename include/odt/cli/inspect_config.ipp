@@ -19,7 +19,9 @@ ODT_INLINE std::string describe_training(const std::string& path, std::span<cons
   std::string text = describe(training, console().columns()) + "\n";
   for (const data_input& input : training.evaluations)
     text += str("  evaluated on ", join(input.options.input_path, ", "), "\n");
-  if (const auto report = fine_tune(training)) text += report->table();
+  const auto report = fine_tune(training);
+  if (report) text += report->table();
+  check_norms(training, report);
   return text;
 }
 

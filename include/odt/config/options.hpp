@@ -30,6 +30,7 @@ struct train_options {
   std::string fine_tune_checkpoint;  ///< prefix; empty: from scratch
   fine_tune_kind fine_tune = fine_tune_kind::classification;
   bool load_all_detection_checkpoint_vars = false;
+  bool use_bfloat16 = false;                            ///< on an accelerator
   int max_number_of_boxes = 100;                        ///< of an image; more are reported and left out
   const settings* data_augmentation_options = nullptr;  ///< the list, in order; not marked as read
 

@@ -196,6 +196,7 @@ ODT_INLINE train_options read_train_options(const settings& root) {
                                                                                   : fine_tune_kind::classification;
   type.read = true;
   o.load_all_detection_checkpoint_vars = train.get<bool>("load_all_detection_checkpoint_vars");
+  o.use_bfloat16 = train.get<bool>("use_bfloat16");
   o.max_number_of_boxes = train.get<int>("max_number_of_boxes");
   o.data_augmentation_options = train.find("data_augmentation_options");
   if (const settings& merge = train.at("merge_multiple_label_boxes"); merge.text == "true")

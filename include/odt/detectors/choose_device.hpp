@@ -5,13 +5,11 @@
 #include <odt/core/error.hpp>
 #include <odt/detector.hpp>
 
-#include <string_view>
-
 namespace odt::detail {
 
-/// Whether a step is that of an accelerator's PJRT plugin: "tpu", or "pjrt:" and the plugin's file.
+/// Whether a step is that of an accelerator's PJRT plugin.
 inline bool chooses_plugin(const run_options& run, bool compiled) {
-  if (run.device != "tpu" && !std::string_view(run.device).starts_with("pjrt:")) return false;
+  if (!is_accelerator(run.device)) return false;
   if (!compiled)
     fail("--device ", run.device, ": this detector was compiled without it; name it in ODT_PJRT() (odt/pjrt.hpp), or ",
          "run with --device cpu");

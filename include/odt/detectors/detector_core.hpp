@@ -108,12 +108,12 @@ class detector_core : public detector, public schedule_follower {
   void set_global_step(std::int64_t step) override { global_step_ = step; }
   void set_schedule_step(std::int64_t step) override { schedule_step_ = step; }
 
-  float norm_epsilon(std::string_view gamma) const override {
+  std::optional<norm_constants> norm_of(std::string_view variable) const override {
     for (const layer& l : network_.layers)
-      if (l.variables.gamma >= 0 &&
-          network_.variables[static_cast<std::size_t>(l.variables.gamma)].name.view() == gamma)
-        return l.norm.epsilon;
-    return 0;
+      for (const int number : {l.variables.gamma, l.variables.moving_mean})
+        if (number >= 0 && network_.variables[static_cast<std::size_t>(number)].name.view() == variable)
+          return norm_constants{l.norm.epsilon, l.norm.decay, l.norm.train};
+    return std::nullopt;
   }
 
   bool has_averages() const override { return options_.update.average; }

@@ -91,7 +91,7 @@ ODT_INLINE std::string source_for(const settings& root) {
 ODT_INLINE const detector_type& choose_detector(std::span<const detector_type> types, const settings& root,
                                                 std::string_view device) {
   const settings* two_stages = detail::detector_choice::find(&root, {"model", "faster_rcnn"});
-  if (two_stages && two_stages->set && (device == "tpu" || device.starts_with("pjrt:")))
+  if (two_stages && two_stages->set && is_accelerator(device))
     fail("--device ", device, ": detectors of two stages (model.faster_rcnn) do not run on accelerators; run it with ",
          "--device cpu or cuda, or choose an SSD, such as RetinaNet (docs/tpu.md says which fit)");
   std::string reasons;

@@ -130,7 +130,7 @@ ODT_INLINE checkpoint_reader open_start(detector& model, const fine_tune_options
   const auto sources = fine_tune_names(variables, scopes, options);
   std::map<std::string, double> epsilons;  // by the name of a gamma there
   for (std::size_t i = 0; i < variables.size(); ++i)
-    if (const float epsilon = model.norm_epsilon(variables[i]); epsilon > 0) epsilons.emplace(sources[i], epsilon);
+    if (const auto norm = model.norm_of(variables[i])) epsilons.emplace(sources[i], norm->epsilon);
   const auto epsilon_of = [epsilons = std::move(epsilons)](const std::string& gamma) {
     const auto found = epsilons.find(gamma);
     return found == epsilons.end() ? torchvision::norm_epsilon : found->second;

@@ -64,8 +64,10 @@ ODT_INLINE void restore(training_setup& s, const train_flags& flags, console& ou
     resume_checkpoint(*s.model, *s.resume_from, s.run);
     out.line(str("goes on from ", s.resume_from->prefix(), " at step ", s.model->global_step()));
     if (before) check_continuity(s, *before);
-  } else if (const auto report = fine_tune(s)) {
-    out.line(report->table());
+  } else {
+    const auto report = fine_tune(s);
+    if (report) out.line(report->table());
+    check_norms(s, report);
   }
   s.run.data_fingerprint = s.data->fingerprint();
   s.run.data_contents = s.data->contents();

@@ -80,6 +80,9 @@ void start_reading(training_setup& s);
 /// Takes the variables that train_config.fine_tune_checkpoint has; nothing when it names none.
 std::optional<restore_report> fine_tune(training_setup& s);
 
+/// Warns, at a run's start, of batch norms that it leaves close to where they began; see norm_averages.hpp.
+void check_norms(const training_setup& s, const std::optional<restore_report>& start);
+
 /// For people: the detector, the memory that it needs (too little is an error), images, seed and steps. Lines are
 /// broken at that many columns; 0: not.
 std::string describe(const training_setup& s, std::size_t columns = 0);

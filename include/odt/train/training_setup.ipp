@@ -12,6 +12,7 @@
 #include <odt/train/choose_detector.hpp>
 #include <odt/train/describe.hpp>
 #include <odt/train/memory_check.hpp>
+#include <odt/train/norm_averages.hpp>
 #include <odt/train/schedule.hpp>
 #include <odt/train/training_setup.hpp>
 
@@ -155,6 +156,15 @@ ODT_INLINE void check_best(const training_setup& s, const train_flags& flags) {
        flags.evaluate ? "the config has no eval_input_reader" : "leave out --no_eval");
 }
 
+/// As in the API, train_config.use_bfloat16 is for TPUs; --precision rules.
+ODT_INLINE std::optional<precision> precision_of(const training_setup& s, const train_flags& flags) {
+  if (!s.options.use_bfloat16 || flags.compute) return flags.compute;
+  if (is_accelerator(flags.device)) return precision::bf16;
+  info(s.config.root().at("train_config").at("use_bfloat16").where(),
+       "speaks of TPUs alone; --precision bf16 is for this device");
+  return std::nullopt;
+}
+
 ODT_INLINE std::string end_of(const training_setup& s) {
   if (s.seconds > 0) return str("for ", human_duration(s.seconds));
   return s.last_step > 0 ? str("up to step ", grouped(s.last_step)) : "without end (num_steps is 0)";
@@ -193,7 +203,7 @@ ODT_INLINE training_setup set_up_training(std::span<const detector_type> types, 
                 .make(root, {.seed = s.run.seed,
                              .threads = flags.threads,
                              .device = flags.device,
-                             .compute = flags.compute,
+                             .compute = d::precision_of(s, flags),
                              .ranks = flags.sharing.ranks,
                              .shards = s.shares.shards,
                              .sync_batch_norm = s.shares.sync_batch_norm});
@@ -219,6 +229,11 @@ ODT_INLINE std::optional<restore_report> fine_tune(training_setup& s) {
   const bool detection = s.options.fine_tune == fine_tune_kind::detection;
   return fine_tune(*s.model, {s.options.fine_tune_checkpoint, detection ? "detection" : "classification",
                               s.options.load_all_detection_checkpoint_vars});
+}
+
+ODT_INLINE void check_norms(const training_setup& s, const std::optional<restore_report>& start) {
+  const std::string mismatch = norm_averages_mismatch(*s.model, start ? &*start : nullptr, s.last_step);
+  if (!mismatch.empty()) warn(mismatch);
 }
 
 ODT_INLINE std::string describe(const training_setup& s, std::size_t columns) {

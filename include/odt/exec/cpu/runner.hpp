@@ -143,4 +143,6 @@ class runner {
 
 #if defined(ODT_HEADER_ONLY)
 #include <odt/exec/cpu/runner.ipp>
+#include <odt/exec/cpu/runner_backward.ipp>
+#include <odt/exec/cpu/runner_forward.ipp>
 #endif
