@@ -65,6 +65,13 @@ BOOST_AUTO_TEST_CASE(norms_that_a_checkpoint_has_or_that_do_not_train_are_fine) 
   BOOST_TEST(odt::norm_averages_mismatch(model, nullptr, 1500) == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_few_steps_are_too_few_for_any_usual_decay) {
+  normed_detector model;
+  model.extractor.decay = model.predictor.decay;
+  const std::string said = odt::norm_averages_mismatch(model, nullptr, 8);
+  BOOST_TEST(has(said, "may find nothing; train for 99 steps or more"), said);
+}
+
 BOOST_AUTO_TEST_CASE(a_decay_of_one_has_no_number_of_steps_that_is_enough) {
   normed_detector model;
   model.extractor.decay = 1;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <vector>
 
 namespace odt {
 
@@ -23,13 +24,20 @@ ODT_INLINE std::set<std::string> restored_by(const restore_report* start) {
   return names;
 }
 
-/// A decay that forgets the initial values well before the end.
-ODT_INLINE std::string fitting_decay(std::int64_t steps) {
-  return significant(std::clamp(1 - 50.0 / static_cast<double>(steps), 0.9, 0.999), 3);
-}
+ODT_INLINE double left_over(double decay, std::int64_t steps) { return std::pow(decay, static_cast<double>(steps)); }
 
-ODT_INLINE std::int64_t fitting_steps(double decay) {
-  return static_cast<std::int64_t>(std::ceil(std::log(tolerated) / std::log(decay)));
+/// What helps: a decay that forgets the initial values well before the end, where a usual one does, and more steps.
+ODT_INLINE std::string advice(double decay, std::int64_t steps) {
+  std::vector<std::string> ways;
+  if (const double shorter = std::clamp(1 - 50.0 / static_cast<double>(steps), 0.9, 0.999);
+      left_over(shorter, steps) <= tolerated)
+    ways.push_back(str("write decay: ", significant(shorter, 3), " in batch_norm of the config's conv_hyperparams (in ",
+                       "the feature extractor with override_base_feature_extractor_hyperparams: true)"));
+  if (decay < 1)
+    ways.push_back(str("train for ",
+                       grouped(static_cast<std::int64_t>(std::ceil(std::log(tolerated) / std::log(decay)))),
+                       " steps or more"));
+  return str(ways.empty() ? "" : "; ", join(ways, ", or "));
 }
 
 }  // namespace detail::norm_averages
@@ -46,19 +54,16 @@ ODT_INLINE std::string norm_averages_mismatch(detector& model, const restore_rep
     if (!norm || !norm->trains) continue;
     ++norms;
     const double decay = norm->decay;
-    if (restored.contains(t.name) || std::pow(decay, static_cast<double>(steps)) <= d::tolerated) continue;
+    if (restored.contains(t.name) || d::left_over(decay, steps) <= d::tolerated) continue;
     ++slow;
     slowest = std::max(slowest, decay);
   }
   if (slow == 0) return {};
-  const double left = std::pow(slowest, static_cast<double>(steps));
-  return str(
-      "after ", counted(steps, "step"), " with a decay of ", significant(slowest), ", the moving averages of ", slow,
-      " of ", counted(norms, "batch norm"), " will still hold ", fixed(100 * left, 0),
-      " % of their initial values, and evaluation and detection, which use them, may find nothing. Write decay: ",
-      d::fitting_decay(steps), " in batch_norm of the config's conv_hyperparams (in the feature extractor with ",
-      "override_base_feature_extractor_hyperparams: true)",
-      slowest < 1 ? str(", or train for ", grouped(d::fitting_steps(slowest)), " steps or more") : "");
+  return str("after ", counted(steps, "step"), " with a decay of ", significant(slowest), ", the moving averages of ",
+             slow, " of ", counted(norms, "batch norm"), " will still hold ",
+             fixed(100 * d::left_over(slowest, steps), 0),
+             " % of their initial values, and evaluation and detection, which use them, may find nothing",
+             d::advice(slowest, steps));
 }
 
 }  // namespace odt
